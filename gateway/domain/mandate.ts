@@ -1,0 +1,91 @@
+import { z } from 'zod'
+import { Address, Gtin, Hex32 } from './identifiers.ts'
+import { MinorUnits } from './money.ts'
+
+const Uint48 = z.int().nonnegative()
+
+/** The payer's signed standing consent, field for field as the contract hashes it (contracts/src/MandateManager.sol). */
+export const Mandate = z.strictObject({
+  payer: Address,
+  deviceKey: Address,
+  deviceId: MinorUnits,
+  deviceEpoch: MinorUnits,
+  arbiter: Address,
+  token: Address,
+  /** Token minor units that may be authorized in one period. */
+  allowance: MinorUnits,
+  /** Seconds, ≥ 3600; periods are counted from `start`. */
+  period: z.int().min(3600),
+  /** Chain seconds, inclusive. */
+  start: Uint48,
+  /** Chain seconds, exclusive. */
+  end: Uint48,
+  maxPerOrder: MinorUnits,
+  maxOpenOrders: z.int().positive(),
+  coolingOffSeconds: z.int().nonnegative(),
+  payeesRoot: Hex32,
+  productsRoot: Hex32,
+  household: Hex32,
+  salt: MinorUnits,
+  /** keccak256 of the readable text that the person saw. */
+  extraData: Hex32,
+})
+export type Mandate = z.infer<typeof Mandate>
+
+/** One product that the mandate names; salted so that the chain does not tell a home's habits. */
+export const MandateProduct = z.strictObject({
+  salt: Hex32,
+  gtin: Gtin,
+  packSize: z.int().positive(),
+  /** Token minor units per pack, everything included. */
+  maxUnitPrice: MinorUnits,
+})
+export type MandateProduct = z.infer<typeof MandateProduct>
+
+/** One seller that the mandate names. */
+export const MandatePayee = z.strictObject({ salt: Hex32, payee: Address })
+export type MandatePayee = z.infer<typeof MandatePayee>
+
+/** A mandate with the leaves that its roots commit to: what the gateway needs to use it. */
+export const MandateFile = z.strictObject({
+  mandateHash: Hex32,
+  mandate: Mandate,
+  products: z.array(MandateProduct).min(1).max(64),
+  payees: z.array(MandatePayee).min(1).max(64),
+  /** The sentences that the person saw and signed the hash of. */
+  readable: z.string(),
+})
+export type MandateFile = z.infer<typeof MandateFile>
+
+/** Funds held on chain for one quote of one order; signed by the device key (contracts/src/OrderEscrow.sol). */
+export const Authorization = z.strictObject({
+  mandateHash: Hex32,
+  seller: Address,
+  productLeaf: Hex32,
+  quantity: z.int().positive(),
+  total: MinorUnits,
+  quoteHash: Hex32,
+  /** Chain seconds, inclusive: the last second in which the seller may ship. */
+  shipBy: Uint48,
+  /** Chain seconds, exclusive. */
+  validBefore: Uint48,
+  /** Rises strictly per mandate. */
+  nonce: Uint48,
+})
+export type Authorization = z.infer<typeof Authorization>
+
+/** What an authorization's record is keyed by on chain; every verb after `authorize` names it in full. */
+export const Terms = z.strictObject({
+  authorizationId: Hex32,
+  mandateHash: Hex32,
+  payer: Address,
+  deviceKey: Address,
+  token: Address,
+  seller: Address,
+  amount: MinorUnits,
+  shipBy: Uint48,
+  coolingOffSeconds: z.int().nonnegative(),
+  periodStart: Uint48,
+  period: z.int().min(3600),
+})
+export type Terms = z.infer<typeof Terms>

@@ -1,0 +1,14 @@
+/** Timers of DOMAIN.md, each with its unit in its name. Cooling off is in the mandate, ship-by in the authorization. */
+const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
+
+/** A seller's signed quote binds it for this long. */
+export const QUOTE_VALID_MS = 15 * MINUTE_MS
+/** A consent that nobody gives within this time drops the order. */
+export const CONSENT_WAIT_MS = 48 * HOUR_MS
+/** The seller ships within this time after cooling off, or anyone may reclaim. */
+export const SHIP_WITHIN_MS = 7 * 24 * HOUR_MS
+/** Time for the home to look at the goods before it confirms; `order received` ends it. */
+export const INSPECTION_MS = 24 * HOUR_MS
+/** Shipped goods that nobody confirms or disputes: the escrow lets anyone reclaim after this. */
+export const UNCONFIRMED_MS = 14 * 24 * HOUR_MS
