@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Permit.sol";
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+
+/// @title Standing consents of payers, and what has been spent under each
+/// @notice A mandate lets one device key spend a payer's tokens within caps that the payer signed. It is stored as one
+///         slot under its EIP-712 digest; the mandate itself travels in calldata.
+/// @dev    Times are chain seconds, amounts are minor units of the mandate's token.
+abstract contract MandateManager is EIP712 {
+    /// @notice What the payer signs (EIP-712, domain "ADEPT" version "1"; the digest is the mandate's hash).
+    struct Mandate {
+        /// Whose tokens are spent; an account or an ERC-1271 wallet.
+        address payer;
+        /// Signs authorizations, confirmations and cancellations; ECDSA only.
+        address deviceKey;
+        /// Device in the registry. Must be 0: the registry does not exist yet.
+        uint256 deviceId;
+        /// Epoch of that device. Must be 0: the registry does not exist yet.
+        uint64 deviceEpoch;
+        /// Splits a disputed remainder; 0 means nobody does. Never the payer, the device key or the seller.
+        address arbiter;
+        /// ERC-20 that pays.
+        address token;
+        /// Most that may be authorized in one period.
+        uint96 allowance;
+        /// Length of a period in seconds, at least one hour; periods are counted from `start`.
+        uint32 period;
+        /// First second in which the mandate may be used (inclusive).
+        uint48 start;
+        /// Second from which on it may not be used any more (exclusive).
+        uint48 end;
+        /// Most that one order may cost.
+        uint96 maxPerOrder;
+        /// Most orders that may be open at once.
+        uint16 maxOpenOrders;
+        /// Seconds after authorization during which the seller may not ship yet.
+        uint32 coolingOffSeconds;
+        /// Merkle root of the sellers that may be paid.
+        bytes32 payeesRoot;
+        /// Merkle root of the products that may be bought, each with its highest price.
+        bytes32 productsRoot;
+        /// Cap shared by several mandates. Must be 0: household caps do not exist yet.
+        bytes32 household;
+        /// Makes two otherwise equal mandates different.
+        uint256 salt;
+        /// keccak256 of the readable mandate that the person saw.
+        bytes32 extraData;
+    }
+
+    /// @notice An ERC-2612 permit of the payer for this contract.
+    struct Permit {
+        uint256 value;
+        uint256 deadline;
+        uint8 v;
+        bytes32 r;
+        bytes32 s;
+    }
+
+    enum MandateStatus {
+        None,
+        Granted,
+        Revoked
+    }
+
+    /// @notice All that is stored of a mandate: one slot.
+    struct MandateState {
+        MandateStatus status;
+        /// Period in which `spent` was counted; 0 is the one that begins at the mandate's start.
+        uint32 periodIndex;
+        /// Authorized in that period.
+        uint96 spent;
+        uint16 openOrders;
+        /// Nonce of the latest authorization; the next one must be higher.
+        uint48 lastNonce;
+    }
+
+    /// @notice The payer's consent is on chain; the mandate may be used from its start on.
+    event MandateGranted(
+        bytes32 indexed mandateHash, address indexed payer, address indexed deviceKey, address token, bytes32 extraData
+    );
+
+    /// @notice The payer took the consent back, for good.
+    event MandateRevoked(bytes32 indexed mandateHash, address indexed payer);
+
+    /// @notice A field that must not be zero is.
+    error MissingField(string field);
+    /// @notice A mandate runs for at least a second and at most `maxSeconds`.
+    error WrongTerm(uint48 start, uint48 end, uint256 maxSeconds);
+    error PeriodTooShort(uint32 actual, uint32 minimum);
+    /// @notice The arbiter may not be a party of the mandate.
+    error WrongArbiter(address arbiter);
+    error RegistryNotSupported(uint256 deviceId, uint64 deviceEpoch);
+    error HouseholdNotSupported(bytes32 household);
+    error WrongCaller(address actual, address expected);
+    /// @notice `signature` is not one of `signer` over `digest`.
+    error WrongSignature(address signer, bytes32 digest);
+    error WrongMandateStatus(bytes32 mandateHash, MandateStatus actual, MandateStatus expected);
+    /// @notice The ERC-20 allowance of the payer for this contract is too low.
+    error TokenAllowanceTooLow(uint256 actual, uint256 minimum);
+    error MandateNotStarted(uint256 timestamp, uint48 start);
+    error MandateEnded(uint256 timestamp, uint48 end);
+    error NonceNotRising(uint48 actual, uint48 last);
+    error OverOrderCap(uint96 total, uint96 maxPerOrder);
+    /// @notice `spent` includes the order that was refused.
+    error OverAllowance(uint256 spent, uint96 allowance);
+    error TooManyOpenOrders(uint16 open, uint16 maxOpenOrders);
+
+    /// @notice Shortest period, in seconds.
+    uint32 public constant MIN_PERIOD_SECONDS = 1 hours;
+
+    /// @notice Longest term of a mandate: ten years with three leap days. It also refuses milliseconds.
+    uint256 public constant MAX_TERM_SECONDS = 3653 days;
+
+    bytes32 private constant MANDATE_TYPEHASH = keccak256(
+        "Mandate(address payer,address deviceKey,uint256 deviceId,uint64 deviceEpoch,address arbiter,address token,uint96 allowance,uint32 period,uint48 start,uint48 end,uint96 maxPerOrder,uint16 maxOpenOrders,uint32 coolingOffSeconds,bytes32 payeesRoot,bytes32 productsRoot,bytes32 household,uint256 salt,bytes32 extraData)"
+    );
+
+    mapping(bytes32 mandateHash => MandateState) private _mandates;
+
+    constructor() EIP712("ADEPT", "1") {}
+
+    /// @notice Puts the payer's consent on chain. Anyone may send it; granting twice changes nothing, so that a copy
+    ///         which was sent first does no harm. It needs no ERC-20 allowance: the first order does.
+    /// @param mandate        The consent.
+    /// @param payerSignature The payer's signature (ECDSA or ERC-1271); not looked at when the payer is the sender.
+    function grant(Mandate calldata mandate, bytes calldata payerSignature) public {
+        bytes32 hash = mandateHash(mandate);
+        MandateStatus status = _mandates[hash].status;
+        if (status == MandateStatus.Granted) return;
+        if (status != MandateStatus.None) revert WrongMandateStatus(hash, status, MandateStatus.None);
+
+        _checkMandate(mandate);
+        if (msg.sender != mandate.payer) {
+            (address signer,,) = ECDSA.tryRecoverCalldata(hash, payerSignature);
+            if (!_isPayersSignature(mandate.payer, signer, hash, payerSignature)) {
+                revert WrongSignature(mandate.payer, hash);
+            }
+        }
+
+        _mandates[hash].status = MandateStatus.Granted;
+        emit MandateGranted(hash, mandate.payer, mandate.deviceKey, mandate.token, mandate.extraData);
+    }
+
+    /// @notice Grants and sets the ERC-20 allowance by an ERC-2612 permit in the same transaction.
+    /// @dev    A permit can be used by whoever sees it first: its failure is ignored, and the allowance decides.
+    function grantWithPermit(Mandate calldata mandate, bytes calldata payerSignature, Permit calldata permit) external {
+        IERC20 token = IERC20(mandate.token);
+        try IERC20Permit(mandate.token)
+            .permit(mandate.payer, address(this), permit.value, permit.deadline, permit.v, permit.r, permit.s) {}
+            catch {}
+        uint256 allowance = token.allowance(mandate.payer, address(this));
+        if (allowance < mandate.maxPerOrder) revert TokenAllowanceTooLow(allowance, mandate.maxPerOrder);
+        grant(mandate, payerSignature);
+    }
+
+    /// @notice Ends the mandate for good; only the payer may. It works before the grant as well. Orders that are open
+    ///         go on: each can be cancelled until it ships.
+    function revoke(Mandate calldata mandate) external {
+        if (msg.sender != mandate.payer) revert WrongCaller(msg.sender, mandate.payer);
+        bytes32 hash = mandateHash(mandate);
+        _mandates[hash].status = MandateStatus.Revoked;
+        emit MandateRevoked(hash, mandate.payer);
+    }
+
+    /// @notice The EIP-712 digest of a mandate: its name on chain, and what the payer signs.
+    function mandateHash(Mandate calldata mandate) public view returns (bytes32) {
+        return _hashTypedDataV4(keccak256(abi.encode(MANDATE_TYPEHASH, mandate)));
+    }
+
+    /// @notice What is stored of a mandate. `spent` belongs to `periodIndex`, which may be over: see {spentNow}.
+    function mandateState(bytes32 hash) external view returns (MandateState memory) {
+        return _mandates[hash];
+    }
+
+    /// @notice Authorized in the period that runs now, less what was given back; 0 before the mandate's start.
+    function spentNow(Mandate calldata mandate) external view returns (uint96) {
+        if (block.timestamp < mandate.start) return 0;
+        MandateState memory state = _mandates[mandateHash(mandate)];
+        return state.periodIndex == _periodIndex(mandate.start, mandate.period, block.timestamp) ? state.spent : 0;
+    }
+
+    /// @dev Counts one order against its mandate: status, term, nonce, order cap, period cap, open orders.
+    function _count(Mandate calldata mandate, bytes32 hash, uint96 total, uint48 nonce) internal {
+        MandateState memory state = _mandates[hash];
+        if (state.status != MandateStatus.Granted) {
+            revert WrongMandateStatus(hash, state.status, MandateStatus.Granted);
+        }
+        if (block.timestamp < mandate.start) revert MandateNotStarted(block.timestamp, mandate.start);
+        if (block.timestamp >= mandate.end) revert MandateEnded(block.timestamp, mandate.end);
+        if (nonce <= state.lastNonce) revert NonceNotRising(nonce, state.lastNonce);
+        if (total > mandate.maxPerOrder) revert OverOrderCap(total, mandate.maxPerOrder);
+        if (state.openOrders >= mandate.maxOpenOrders) {
+            revert TooManyOpenOrders(state.openOrders, mandate.maxOpenOrders);
+        }
+        uint32 periodIndex = _periodIndex(mandate.start, mandate.period, block.timestamp);
+        uint256 spent = state.periodIndex == periodIndex ? state.spent : 0;
+        spent += total;
+        if (spent > mandate.allowance) revert OverAllowance(spent, mandate.allowance);
+
+        _mandates[hash] = MandateState({
+            status: MandateStatus.Granted,
+            periodIndex: periodIndex,
+            spent: SafeCast.toUint96(spent),
+            openOrders: state.openOrders + 1,
+            lastNonce: nonce
+        });
+    }
+
+    /// @dev Notes that an order ended. `giveBack` is what it leaves unspent of `periodIndex`: when that is not the
+    ///      period last counted in, nobody counts it any more. Never reverts: a counter must not block an exit.
+    function _uncount(bytes32 hash, uint96 giveBack, uint32 periodIndex) internal {
+        MandateState memory state = _mandates[hash];
+        if (state.openOrders > 0) --state.openOrders;
+        if (state.periodIndex == periodIndex) state.spent -= SafeCast.toUint96(Math.min(giveBack, state.spent));
+        _mandates[hash] = state;
+    }
+
+    /// @dev `timestamp` is at or after `start`.
+    function _periodIndex(uint48 start, uint32 period, uint256 timestamp) internal pure returns (uint32) {
+        return SafeCast.toUint32((timestamp - start) / period);
+    }
+
+    /// @dev Whether the payer signed. `recovered` is the ECDSA signer, asked first, so that the key of an account which
+    ///      delegates (EIP-7702) keeps its word; a contract's signature is asked for by STATICCALL.
+    function _isPayersSignature(address payer, address recovered, bytes32 digest, bytes calldata signature)
+        internal
+        view
+        returns (bool)
+    {
+        return recovered == payer || SignatureChecker.isValidERC1271SignatureNowCalldata(payer, digest, signature);
+    }
+
+    function _checkMandate(Mandate calldata mandate) private pure {
+        if (mandate.payer == address(0)) revert MissingField("payer");
+        if (mandate.deviceKey == address(0)) revert MissingField("deviceKey");
+        if (mandate.token == address(0)) revert MissingField("token");
+        if (mandate.payeesRoot == 0) revert MissingField("payeesRoot");
+        if (mandate.productsRoot == 0) revert MissingField("productsRoot");
+        if (mandate.deviceId != 0 || mandate.deviceEpoch != 0) {
+            revert RegistryNotSupported(mandate.deviceId, mandate.deviceEpoch);
+        }
+        if (mandate.household != 0) revert HouseholdNotSupported(mandate.household);
+        if (mandate.arbiter == mandate.payer || mandate.arbiter == mandate.deviceKey) {
+            revert WrongArbiter(mandate.arbiter);
+        }
+        if (mandate.period < MIN_PERIOD_SECONDS) revert PeriodTooShort(mandate.period, MIN_PERIOD_SECONDS);
+        if (mandate.start >= mandate.end || mandate.end - mandate.start > MAX_TERM_SECONDS) {
+            revert WrongTerm(mandate.start, mandate.end, MAX_TERM_SECONDS);
+        }
+    }
+}
