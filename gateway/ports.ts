@@ -229,6 +229,15 @@ export type Chain = {
   /** The terms that later verbs name, as the contract derives them. */
   termsOf(item: Pick<AuthorizationItem, 'authorization' | 'file'>): Terms
   productLeaf(product: MandateFile['products'][number]): Hex32
+  /** Roots of the two trees of a mandate. */
+  mandateRoots(
+    products: MandateFile['products'],
+    payees: MandateFile['payees'],
+  ): Pick<Mandate, 'productsRoot' | 'payeesRoot'>
+  /** EIP-712 typed data of a mandate as JSON, for a wallet of the homeowner's own. */
+  mandateTypedData(mandate: Mandate): Record<string, unknown>
+  /** keccak256 of the readable text that a person signs with the mandate. */
+  readableHash(text: string): Hex32
   quoteHash(quote: Quote): Hex32
   /** Who signed the quote; undefined when the signature is malformed. */
   quoteSigner(signed: SignedQuote): Address | undefined
@@ -276,6 +285,32 @@ export type ChainWatch = {
     | { kind: 'events'; events: ChainEvent[]; upTo: WatchedBlock | undefined }
     | { kind: 'reorg'; lastGood: WatchedBlock | undefined }
   >
+}
+
+/** The homeowner's wallet: the gateway has one of its own only for the embedded chain (DOMAIN.md, Keys). */
+export type PayerWallet = {
+  address: Address
+  sign(mandate: Mandate): Promise<HexBytes>
+  /** Lets the escrow take tokens of this wallet; resolves when the allowance is on chain. */
+  allow(save: SaveTransaction): Promise<void>
+  revoke(mandate: Mandate, save: SaveTransaction): Promise<SignedTransaction>
+}
+
+// ── mandates ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export type MandateState = 'signed' | 'granted' | 'revoked'
+export type MandateRow = {
+  file: MandateFile
+  homeId: string
+  deviceId: string
+  sellerUrl: string
+  state: MandateState
+  createdAtMs: number
+}
+export type MandateStore = {
+  add(row: Omit<MandateRow, 'state'>, payerSignature: HexBytes): Promise<'added' | 'exists'>
+  list(homeId: string): Promise<MandateRow[]>
+  get(homeId: string, mandateHash: Hex32): Promise<MandateRow | undefined>
 }
 
 // ── seller ──────────────────────────────────────────────────────────────────────────────────────────────────────────
