@@ -80,12 +80,15 @@ export const Terms = z.strictObject({
   mandateHash: Hex32,
   payer: Address,
   deviceKey: Address,
+  arbiter: Address,
   token: Address,
   seller: Address,
   amount: MinorUnits,
   shipBy: Uint48,
+  /** Of the mandate, as are the following. */
   coolingOffSeconds: z.int().nonnegative(),
-  periodStart: Uint48,
+  start: Uint48,
   period: z.int().min(3600),
+  household: Hex32,
 })
 export type Terms = z.infer<typeof Terms>
