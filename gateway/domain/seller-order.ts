@@ -1,0 +1,49 @@
+import { z } from 'zod'
+import { Hex32, HexBytes } from './identifiers.ts'
+import { Terms } from './mandate.ts'
+import { MinorUnits } from './money.ts'
+import { SignedQuote } from './quote.ts'
+
+/**
+ * Every legal arrow of an order as the seller sees it. `shipping`, `capturing` and `declining` have a signed transaction on
+ * its way; the arrow back from them is for one that reverted.
+ */
+export const SELLER_ORDER_TRANSITIONS = {
+  accepted: ['packed', 'refusing', 'cancelled', 'reclaimed'],
+  packed: ['shipping', 'refusing', 'cancelled', 'reclaimed'],
+  shipping: ['shipped', 'packed', 'cancelled', 'reclaimed'],
+  shipped: ['confirmed', 'reclaimed'],
+  confirmed: ['capturing', 'reclaimed'],
+  capturing: ['paid', 'confirmed', 'reclaimed'],
+  refusing: ['declining', 'cancelled', 'reclaimed'],
+  declining: ['declined', 'refusing', 'cancelled', 'reclaimed'],
+  paid: [],
+  declined: [],
+  cancelled: [],
+  reclaimed: [],
+} as const satisfies Record<string, readonly string[]>
+
+export type SellerOrderState = keyof typeof SELLER_ORDER_TRANSITIONS
+export type NextSellerState<S extends SellerOrderState> = (typeof SELLER_ORDER_TRANSITIONS)[S][number]
+
+/** `POST /v1/orders`: the buyer says that funds are held for a quote of this seller. */
+export const OrderMessage = z.strictObject({ signedQuote: SignedQuote, terms: Terms })
+export type OrderMessage = z.infer<typeof OrderMessage>
+
+/** `POST /v1/orders/:authorizationId/confirmation`: the buyer signed that the goods arrived. */
+export const ConfirmationMessage = z.strictObject({ shipment: Hex32, amount: MinorUnits, signature: HexBytes })
+export type ConfirmationMessage = z.infer<typeof ConfirmationMessage>
+
+/** A Serial Shipping Container Code: 17 digits (extension, GS1 company prefix, serial) and their check digit. */
+export const Sscc = z
+  .string()
+  .regex(/^\d{18}$/, 'an SSCC has 18 digits')
+  .refine((digits) => ssccCheckDigit(digits.slice(0, 17)) === digits[17], 'the check digit of this SSCC is wrong')
+export type Sscc = z.infer<typeof Sscc>
+
+/** Check digit of the first 17 digits (GS1 General Specifications 7.9: from the right, weights 3 and 1). */
+export function ssccCheckDigit(digits17: string): string {
+  let sum = 0
+  for (const [index, digit] of [...digits17].entries()) sum += Number(digit) * (index % 2 === 0 ? 3 : 1)
+  return String((10 - (sum % 10)) % 10)
+}
