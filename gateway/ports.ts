@@ -6,7 +6,7 @@ import type { Address, Gtin, Hex32, HexBytes, OrderId } from './domain/identifie
 import type { Level, SlotDescription } from './domain/level.ts'
 import type { Authorization, Mandate, MandateFile, Terms } from './domain/mandate.ts'
 import type { Notification, NotificationKind } from './domain/notification.ts'
-import type { Mode, Order, OrderState } from './domain/order.ts'
+import type { Mode, NextState, Order, OrderState } from './domain/order.ts'
 import type { Quote, QuoteRefusal, QuoteRequest, SellerProfile, SignedQuote } from './domain/quote.ts'
 import type { NextSellerState, SellerOrderState } from './domain/seller-order.ts'
 
@@ -114,6 +114,9 @@ export type DeviceStore = {
   deadLetters(limit: number): Promise<DeadLetterView[]>
 }
 
+/** Makes the key that signs for a new device; outside it only the address and the sealed form are seen. */
+export type DeviceKeyMaker = { make(deviceId: string): { keyAddress: Address; keySealed: Uint8Array } }
+
 // ── rules ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** All that a decision looks at; a decision is a pure function of this, the rules and the time. */
@@ -130,6 +133,8 @@ export type Situation = {
   openOrder: { orderId: OrderId; state: OrderState } | undefined
   /** Content of packs that arrived since the last refill was seen, in the slot's unit: bought, not yet poured in. */
   onHand: number
+  /** Products that a granted mandate of this device names, as GTIN-14. */
+  mandateGtins: Gtin[]
   /** The homeowner was told that this slot is low and it has not been refilled since. */
   lowTold: boolean
   /** When an order of this slot was last dropped, cancelled or reclaimed. */
@@ -143,9 +148,13 @@ export type Decision = { reasons: string[]; evaluateAgainAtMs?: number } & (
 export type RulesStore = {
   /**
    * Decides up to `limit` slots that changed since their last decision: reads each situation, asks `decide`, and commits
-   * the decisions, their orders and notifications, all in one transaction.
+   * the decisions, their orders and notifications, all in one transaction. Also tells when a slot falls due by itself.
    */
-  decideDue(limit: number, atMs: number, decide: (situation: Situation) => Decision): Promise<number>
+  decideDue(
+    limit: number,
+    atMs: number,
+    decide: (situation: Situation) => Decision,
+  ): Promise<{ decided: number; nextDueAtMs: number | undefined }>
 }
 
 // ── orders ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -164,6 +173,110 @@ export type OrderView = Order & {
   authorizationId: Hex32 | undefined
   evidence: { kind: string; detail: string; atMs: number }[]
   steps: OrderStep[]
+}
+
+/** An order that wants something done now, with what is known of its current attempt. */
+export type OrderWork = Order & {
+  failures: number
+  /** When it came into its state, and when the goods were ordered at all, bound how long it is tried. */
+  quote: { signed: SignedQuote; quoteHash: Hex32; sellerUrl: string } | undefined
+  authorization:
+    | { authorizationId: Hex32; terms: Terms; shipment: Hex32 | undefined; shippedAtSeconds: number | undefined }
+    | undefined
+  /** The quote that a person said yes to, if any. */
+  consented: Quote | undefined
+  evidence: string[]
+}
+/** A mandate that the chain knows as granted, ready to be used for one product. */
+export type UsableMandate = { file: MandateFile; sellerUrl: string; lastNonce: number }
+
+/** Moves of one order; every one is guarded by its from-state and does nothing when the order was moved meanwhile. */
+export type OrderStore = {
+  /** Orders of these states whose time has come, oldest first. */
+  due(nowMs: number, limit: number): Promise<OrderWork[]>
+  nextDueAtMs(): Promise<number | undefined>
+  /** Granted mandates of the device that name this GTIN, newest first. */
+  mandatesFor(deviceId: string, gtin: Gtin): Promise<UsableMandate[]>
+  /** needed or awaiting-consent → quoted, for the attempt that the quote names. */
+  saveQuote(
+    order: Order,
+    quote: { signed: SignedQuote; quoteHash: Hex32; sellerUrl: string },
+    atMs: number,
+  ): Promise<void>
+  /** Stays in its state and is looked at again then; a failure is counted, and told to the homeowner when `tell` says so. */
+  postpone(order: Order, nextAtMs: number, atMs: number, failure?: { reason: string; tell: boolean }): Promise<void>
+  /** Moves on, with the sentence why and what the homeowner is told. */
+  move<S extends OrderState>(
+    order: Order & { state: S },
+    to: NextState<S>,
+    atMs: number,
+    move: {
+      reason: string
+      nextAtMs?: number | undefined
+      attempt?: number
+      tell?: { kind: NotificationKind; text: string }
+    },
+  ): Promise<void>
+  /** The signed transaction, its authorizations and the mandates' nonces, in one commit before anything is sent. */
+  saveAuthorizations(
+    tx: SignedTransaction,
+    items: {
+      order: Order
+      authorizationId: Hex32
+      terms: Terms
+      item: AuthorizationItem
+      basket: number
+      nextAtMs: number
+    }[],
+    atMs: number,
+  ): Promise<void>
+  /** The home's signed confirmation, as a message that is repeated until the seller acknowledges it. */
+  saveConfirmation(order: OrderWork, message: SellerMessage & { kind: 'confirmation' }, atMs: number): Promise<void>
+  /** A transaction about an order that is under way, such as a cancellation. */
+  saveTransaction(tx: SignedTransaction, order: Order, nextAtMs: number | undefined, atMs: number): Promise<void>
+}
+
+/** Messages to sellers, oldest first, and what became of them. */
+export type SellerMessageStore = {
+  due(
+    nowMs: number,
+    limit: number,
+  ): Promise<{ messageId: number; orderId: OrderId; sellerUrl: string; message: SellerMessage; attempts: number }[]>
+  nextDueAtMs(): Promise<number | undefined>
+  acknowledged(messageId: number, atMs: number): Promise<void>
+  /** Tried again then, or given up (`undefined`) and told to the homeowner. */
+  failed(messageId: number, nextAtMs: number | undefined, reason: string, atMs: number): Promise<void>
+}
+
+/** What a person's actions read and write. */
+export type OrderActionStore = {
+  find(homeId: string, orderId: string): Promise<OrderWork | undefined>
+  views(homeId: string, limit: number): Promise<OrderView[]>
+  view(homeId: string, orderId: string): Promise<OrderView | undefined>
+  addEvidence(
+    order: Order,
+    kind: 'owner' | 'carrier' | 'weight',
+    detail: string,
+    atMs: number,
+  ): Promise<'added' | 'known'>
+  addConsent(
+    order: OrderWork,
+    consent: { quoteHash: Hex32; totalShown: bigint; answer: 'yes' | 'no'; who: string; how: string },
+    atMs: number,
+  ): Promise<void>
+}
+
+/** What a person's action came to, as a sentence for that person. */
+export type ActionResult = { ok: true; sentence: string } | { ok: false; sentence: string }
+
+/** What a person may do to an order. Each verb may be repeated harmlessly; `who` is kept with the answer. */
+export type OrderActions = {
+  /** Newest first; steps, evidence and quote may be left out. */
+  list(homeId: string, limit: number): Promise<OrderView[]>
+  get(homeId: string, orderId: string): Promise<OrderView | undefined>
+  received(homeId: string, orderId: string, who: string): Promise<ActionResult>
+  cancel(homeId: string, orderId: string, who: string): Promise<ActionResult>
+  consent(homeId: string, orderId: string, answer: 'yes' | 'no', who: string): Promise<ActionResult>
 }
 
 // ── chain ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -275,6 +388,16 @@ export type ChainEvent = {
 )
 
 export type WatchedBlock = { blockNumber: number; blockHash: Hex32 }
+/** The watcher's place and what it learned, committed together. */
+export type WatchStore = {
+  /** The last blocks seen, ascending. */
+  known(): Promise<WatchedBlock[]>
+  /** Applies events in order, each guarded by its order's state, and moves the cursor: one transaction. */
+  apply(events: ChainEvent[], upTo: WatchedBlock, atMs: number): Promise<void>
+  /** Takes back what was learned above the last good block, and sends its transactions again. */
+  rewind(lastGood: WatchedBlock | undefined, atMs: number): Promise<void>
+}
+
 export type ChainWatch = {
   /**
    * Logs after the last of `known` (ascending, may be empty) up to the confirmed head, at most 1,000 blocks a call;
@@ -312,6 +435,45 @@ export type MandateStore = {
   add(row: Omit<MandateRow, 'state'>, payerSignature: HexBytes): Promise<'added' | 'exists'>
   list(homeId: string): Promise<MandateRow[]>
   get(homeId: string, mandateHash: Hex32): Promise<MandateRow | undefined>
+  /** Signed, and not yet seen granted on chain; oldest first. */
+  ungranted(limit: number): Promise<{ file: MandateFile; payerSignature: HexBytes }[]>
+}
+
+/** What the homeowner wants to let a device spend; amounts are token minor units. */
+export type MandateRequest = {
+  homeId: string
+  deviceId: string
+  sellerUrl: string
+  /** Absent: every product of the device's slots that the seller has. */
+  gtins?: Gtin[] | undefined
+  /** Absent: the gateway's own wallet. */
+  payer?: Address | undefined
+  allowance: bigint
+  periodSeconds: number
+  maxPerOrder: bigint
+  /** Absent: one for each slot of the device. */
+  maxOpenOrders?: number | undefined
+  coolingOffSeconds: number
+  /** Term of the mandate, counted from now. */
+  days: number
+  /** Per pack, for every product; absent: the seller's list price and a tenth. */
+  maxUnitPrice?: bigint | undefined
+}
+/** A mandate that nobody has signed yet. */
+export type MandateDraft = { deviceId: string; sellerUrl: string; file: MandateFile }
+export type MandateVerbs = {
+  draft(request: MandateRequest): Promise<{ ok: true; draft: MandateDraft } | { ok: false; sentence: string }>
+  /** EIP-712 typed data of a draft, as JSON for a wallet of the homeowner's own. */
+  typedData(draft: MandateDraft): Record<string, unknown>
+  /** Keeps the draft with its payer's signature and sends the grant; `by` is that signature, or the gateway's wallet. */
+  sign(
+    homeId: string,
+    draft: MandateDraft,
+    by: 'gateway-wallet' | HexBytes,
+  ): Promise<{ ok: true; sentence: string; txHash: Hex32 | undefined } | { ok: false; sentence: string }>
+  revoke(homeId: string, mandateHash: Hex32): Promise<ActionResult>
+  /** Sends the grants again that a stop of the gateway may have kept from the chain; for its start. */
+  resume(): Promise<void>
 }
 
 // ── seller ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -462,4 +624,16 @@ export type FeedStore = {
   /** The newest `limit` entries, oldest first. */
   latest(homeId: string, limit: number): Promise<Notification[]>
 }
+/** Deliveries beyond the feed. */
+export type DeliveryStore = {
+  due(nowMs: number, limit: number): Promise<{ notification: Notification; attempts: number }[]>
+  nextDueAtMs(): Promise<number | undefined>
+  delivered(notificationId: number, atMs: number): Promise<void>
+  failed(notificationId: number, nextAtMs: number | undefined): Promise<void>
+  /** Orders whose device has not been told their present state. */
+  untoldOrders(limit: number): Promise<Order[]>
+  deviceTold(orderId: OrderId, state: OrderState): Promise<void>
+}
+/** Tells somebody outside; throws when it could not. */
+export type Notifier = { deliver(notification: Notification): Promise<void> }
 export type NewNotification = Omit<Notification, 'notificationId' | 'atMs'> & { kind: NotificationKind }

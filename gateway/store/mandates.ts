@@ -1,0 +1,62 @@
+import type { HexBytes } from '../domain/identifiers.ts'
+import { MandateFile } from '../domain/mandate.ts'
+import type { MandateRow, MandateState, MandateStore } from '../ports.ts'
+import type { Db } from './database.ts'
+
+type Row = {
+  home_id: string
+  device_id: string
+  file: string
+  seller_url: string
+  payer_signature: HexBytes
+  state: MandateState
+  created_at_ms: number
+}
+
+/** Mandates as they were signed. The chain watcher moves their state on: signed → granted → revoked. */
+export function mandateStore(db: Db): MandateStore {
+  const insert = db.prepare(
+    `INSERT INTO mandates (mandate_hash, home_id, device_id, file, seller_url, payer_signature, state, created_at_ms)
+     VALUES (@mandateHash, @homeId, @deviceId, @file, @sellerUrl, @payerSignature, 'signed', @createdAtMs)
+     ON CONFLICT (mandate_hash) DO NOTHING`,
+  )
+  const ofHome = db.prepare<[string], Row>('SELECT * FROM mandates WHERE home_id = ? ORDER BY created_at_ms, rowid')
+  const one = db.prepare<[string, string], Row>('SELECT * FROM mandates WHERE home_id = ? AND mandate_hash = ?')
+  const ungranted = db.prepare<[number], Row>(`SELECT * FROM mandates WHERE state = 'signed' ORDER BY rowid LIMIT ?`)
+
+  return {
+    async add(row, payerSignature) {
+      const { changes } = insert.run({
+        mandateHash: row.file.mandateHash,
+        homeId: row.homeId,
+        deviceId: row.deviceId,
+        file: JSON.stringify(row.file, (_, value) => (typeof value === 'bigint' ? value.toString() : value)),
+        sellerUrl: row.sellerUrl,
+        payerSignature,
+        createdAtMs: row.createdAtMs,
+      })
+      return changes === 1 ? 'added' : 'exists'
+    },
+    async list(homeId) {
+      return ofHome.all(homeId).map(read)
+    },
+    async get(homeId, mandateHash) {
+      const row = one.get(homeId, mandateHash)
+      return row === undefined ? undefined : read(row)
+    },
+    async ungranted(limit) {
+      return ungranted.all(limit).map((row) => ({ file: read(row).file, payerSignature: row.payer_signature }))
+    },
+  }
+}
+
+function read(row: Row): MandateRow {
+  return {
+    file: MandateFile.parse(JSON.parse(row.file)),
+    homeId: row.home_id,
+    deviceId: row.device_id,
+    sellerUrl: row.seller_url,
+    state: row.state,
+    createdAtMs: row.created_at_ms,
+  }
+}
