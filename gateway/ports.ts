@@ -88,6 +88,8 @@ export type ReadingView = {
   seq: number
   kind: 'consumable' | 'telemetry' | 'event'
   measuredAtMs: number
+  /** The device gave no usable time: `measuredAtMs` is when the gateway received it. */
+  gatewayTime: boolean
   receivedAtMs: number
   mark: Level['mark'] | undefined
   markReason: string | undefined
@@ -287,18 +289,27 @@ export type SignedTransaction = { txHash: Hex32; sender: Address; nonce: number;
 /** Called with the signed bytes before the network hears of them; must have committed them when it resolves. */
 export type SaveTransaction = (tx: SignedTransaction) => Promise<void>
 
+/** A transaction whose receipt is awaited; `replaced` are the hashes of earlier bytes with the same nonce. */
+export type OpenTransaction = SignedTransaction & { createdAtMs: number; replaced: Hex32[] }
+
+/** Transactions of one sender that share a nonce are one intent: at most one of them is ever included. */
 export type TransactionStore = {
   /** One above the highest nonce ever saved for this sender; undefined when none was. */
   nextNonce(sender: Address): Promise<number | undefined>
   save: SaveTransaction
   /** Sent and without a receipt yet, lowest nonce first. */
-  open(sender: Address): Promise<(SignedTransaction & { createdAtMs: number })[]>
+  open(sender: Address, limit: number): Promise<OpenTransaction[]>
   /** Saves a replacement with the same nonce and higher fees; the old bytes stay known. */
   replace(old: Hex32, tx: SignedTransaction): Promise<void>
+  /** What became of it; others with its nonce are `replaced`. */
   settle(
     txHash: Hex32,
     receipt: { state: 'included' | 'reverted'; blockNumber: number; blockHash: Hex32 },
   ): Promise<void>
+  /** Another transaction than ours took the nonce: this one can never be included. */
+  lose(txHash: Hex32): Promise<void>
+  /** The chain forgot what it included from this nonce on (a reorg, a node restored from an older state): sent again. */
+  reopen(sender: Address, fromNonce: number): Promise<number>
 }
 
 export type ChainFacts = {

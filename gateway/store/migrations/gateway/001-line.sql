@@ -20,7 +20,8 @@ CREATE TABLE devices (
 ) STRICT;
 
 -- One consumable of one device: what it is, what the owner allowed, and its latest level.
--- `evaluate` is 1 from the commit that changed something until the rules have decided on it.
+-- `evaluate` is 1 from the commit that changed something until the rules have decided on it; `evaluate_at_ms` is when
+-- they look again by themselves.
 CREATE TABLE slots (
   device_id TEXT NOT NULL REFERENCES devices,
   slot TEXT NOT NULL,
@@ -34,12 +35,18 @@ CREATE TABLE slots (
   mark_reason TEXT NOT NULL DEFAULT 'no level yet',
   measured_at_ms INTEGER,
   reading_id INTEGER,
+  -- what the next level is judged against (domain/plausibility.ts); NULL until a level above 0 was verified
+  verified_remaining REAL,
+  verified_at_ms INTEGER,
+  lowest_remaining REAL,
   last_refill_at_ms INTEGER,
   low_told INTEGER NOT NULL DEFAULT 0,
   evaluate INTEGER NOT NULL DEFAULT 0,
+  evaluate_at_ms INTEGER,
   PRIMARY KEY (device_id, slot)
 ) STRICT;
 CREATE INDEX slots_to_evaluate ON slots (evaluate) WHERE evaluate = 1;
+CREATE INDEX slots_to_evaluate_later ON slots (evaluate_at_ms) WHERE evaluate_at_ms IS NOT NULL;
 
 -- Every report of a device, once: (device, session, seq) is unique by the sessions table's marks, kept in the same commit.
 CREATE TABLE readings (
@@ -48,6 +55,7 @@ CREATE TABLE readings (
   seq INTEGER NOT NULL,
   kind INTEGER NOT NULL, -- 0 consumable, 1 telemetry, 2 event
   measured_at_ms INTEGER NOT NULL,
+  gateway_time INTEGER NOT NULL, -- 1: the device gave no usable time, measured_at_ms is when it was received
   received_at_ms INTEGER NOT NULL,
   slot TEXT,
   remaining REAL,
@@ -56,7 +64,7 @@ CREATE TABLE readings (
   body TEXT NOT NULL
 ) STRICT;
 
--- Which seqs of a session are stored: all up to high_water, and the ones in `above` (JSON array of seqs beyond a gap).
+-- Which seqs of a session are stored: all up to high_water, and the ranges in `above` beyond a gap (JSON [[first, last], …]).
 CREATE TABLE sessions (
   session_key INTEGER PRIMARY KEY,
   device_id TEXT NOT NULL,
@@ -103,10 +111,13 @@ CREATE TABLE orders (
   next_at_ms INTEGER,
   failures INTEGER NOT NULL DEFAULT 0,
   created_at_ms INTEGER NOT NULL,
-  reasons TEXT NOT NULL
+  reasons TEXT NOT NULL,
+  -- the state that the device was last told on its `order` topic
+  device_told TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE UNIQUE INDEX one_open_order_per_slot ON orders (device_id, slot)
   WHERE state NOT IN ('completed', 'dropped', 'cancelled', 'reclaimed');
+CREATE INDEX orders_untold ON orders (order_id) WHERE device_told <> state;
 CREATE INDEX orders_due ON orders (next_at_ms) WHERE next_at_ms IS NOT NULL;
 
 -- What happened to an order: every arrow, and what stopped it for a while (from_state = to_state).
@@ -157,6 +168,7 @@ CREATE TABLE mandates (
   payer_signature TEXT NOT NULL,
   -- signed → granted → revoked, as the chain says it
   state TEXT NOT NULL,
+  state_block INTEGER,
   last_nonce INTEGER NOT NULL DEFAULT 0,
   created_at_ms INTEGER NOT NULL
 ) STRICT;
@@ -169,13 +181,14 @@ CREATE TABLE transactions (
   nonce INTEGER NOT NULL,
   purpose TEXT NOT NULL,
   raw TEXT NOT NULL,
-  -- sent → included | reverted | replaced
+  -- sent → included | reverted | replaced | lost
   state TEXT NOT NULL,
   created_at_ms INTEGER NOT NULL,
   block_number INTEGER,
   block_hash TEXT
 ) STRICT;
-CREATE INDEX transactions_open ON transactions (sender, nonce) WHERE state = 'sent';
+CREATE INDEX transactions_of_nonce ON transactions (sender, nonce);
+CREATE UNIQUE INDEX transactions_open ON transactions (sender, nonce) WHERE state = 'sent';
 
 CREATE TABLE authorizations (
   authorization_id TEXT PRIMARY KEY,

@@ -1,0 +1,91 @@
+import { Terms } from '../domain/mandate.ts'
+import type { Mode, Order, OrderState } from '../domain/order.ts'
+import { Quote } from '../domain/quote.ts'
+import type { OrderWork } from '../ports.ts'
+import type { Db } from './database.ts'
+
+export type OrderRow = {
+  order_id: string
+  home_id: string
+  device_id: string
+  slot: string
+  gtin: string
+  quantity: number
+  mode: Mode
+  state: OrderState
+  state_changed_at_ms: number
+  attempt: number
+  next_at_ms: number | null
+  failures: number
+  created_at_ms: number
+  reasons: string
+}
+type QuoteRow = { quote: string; signature: string; quote_hash: string; seller_url: string }
+type AuthorizationRow = {
+  authorization_id: string
+  terms: string
+  shipment: string | null
+  shipped_at_seconds: number | null
+}
+
+/** JSON with bigint as decimal strings, the form in which the domain's schemas read amounts. */
+export function toJson(value: unknown): string {
+  return JSON.stringify(value, (_key, inner: unknown) => (typeof inner === 'bigint' ? inner.toString() : inner))
+}
+
+export function orderOf(row: OrderRow): Order {
+  return {
+    orderId: row.order_id,
+    homeId: row.home_id,
+    deviceId: row.device_id,
+    slot: row.slot,
+    gtin: row.gtin,
+    quantity: row.quantity,
+    mode: row.mode === 'notify' ? 'ask' : row.mode,
+    state: row.state,
+    stateChangedAtMs: row.state_changed_at_ms,
+    attempt: row.attempt,
+    createdAtMs: row.created_at_ms,
+    reasons: JSON.parse(row.reasons) as string[],
+  }
+}
+
+/** Reads an order with what is known of its current attempt. */
+export function orderWorkReader(db: Db): (row: OrderRow) => OrderWork {
+  const quoteOf = db.prepare<[string, number], QuoteRow>(
+    'SELECT quote, signature, quote_hash, seller_url FROM quotes WHERE order_id = ? AND attempt = ?',
+  )
+  const authorizationOf = db.prepare<[string, number], AuthorizationRow>(
+    `SELECT authorization_id, terms, shipment, shipped_at_seconds FROM authorizations
+     WHERE order_id = ? AND attempt = ?`,
+  )
+  const consentedQuote = db.prepare<[string], QuoteRow>(
+    `SELECT quote, signature, quotes.quote_hash AS quote_hash, seller_url FROM consents
+     JOIN quotes ON quotes.order_id = consents.order_id AND quotes.quote_hash = consents.quote_hash
+     WHERE consents.order_id = ? AND answer = 'yes' ORDER BY at_ms DESC LIMIT 1`,
+  )
+  const evidenceOf = db.prepare<[string], { kind: string }>('SELECT kind FROM evidence WHERE order_id = ?')
+
+  return (row) => {
+    const quote = quoteOf.get(row.order_id, row.attempt)
+    const authorization = authorizationOf.get(row.order_id, row.attempt)
+    const consented = consentedQuote.get(row.order_id)
+    return {
+      ...orderOf(row),
+      failures: row.failures,
+      quote: quote && {
+        signed: { quote: Quote.parse(JSON.parse(quote.quote)), signature: quote.signature as `0x${string}` },
+        quoteHash: quote.quote_hash as `0x${string}`,
+        sellerUrl: quote.seller_url,
+      },
+      authorization: authorization && {
+        authorizationId: authorization.authorization_id as `0x${string}`,
+        terms: Terms.parse(JSON.parse(authorization.terms)),
+        shipment: (authorization.shipment as `0x${string}` | null) ?? undefined,
+        shippedAtSeconds: authorization.shipped_at_seconds ?? undefined,
+      },
+      consented: consented && Quote.parse(JSON.parse(consented.quote)),
+      evidence: evidenceOf.all(row.order_id).map((evidence) => evidence.kind),
+    }
+  }
+}
