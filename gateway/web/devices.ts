@@ -1,0 +1,77 @@
+import { createHash, randomBytes } from 'node:crypto'
+import type { FastifyInstance } from 'fastify'
+import { z } from 'zod'
+import { DeviceId, SlotName } from '../domain/identifiers.ts'
+import { MODES } from '../domain/order.ts'
+import { HttpError, parseInput } from '../lib/http.ts'
+import type { Clock, DeviceKeyMaker, DeviceStore } from '../ports.ts'
+import { queryNumber } from './answers.ts'
+
+const NewDeviceBody = z.strictObject({ deviceId: DeviceId })
+const ConfirmBody = z.strictObject({ mode: z.enum(MODES), slot: SlotName.optional() })
+const DeviceParams = z.object({ deviceId: DeviceId })
+const LimitQuery = z.object({ limit: queryNumber({ min: 1, max: 1000, default: 50 }) })
+
+/** 192 bits: nobody guesses it, and a person can still type it into a board's sketch. */
+const PASSWORD_BYTES = 24
+
+export function deviceRoutes(
+  app: FastifyInstance,
+  ports: { devices: DeviceStore; deviceKeys: DeviceKeyMaker; clock: Clock; onChanged(): void },
+  homeId: string,
+): void {
+  const { devices } = ports
+
+  app.get('/v1/devices', async () => ({ devices: await devices.list(homeId) }))
+
+  app.post('/v1/devices', async (request, reply) => {
+    const { deviceId } = parseInput(NewDeviceBody, request.body, 'a new device')
+    const password = randomBytes(PASSWORD_BYTES).toString('base64url')
+    const added = await devices.add(
+      {
+        deviceId,
+        homeId,
+        secretSha256: createHash('sha256').update(password).digest(),
+        ...ports.deviceKeys.make(deviceId),
+      },
+      ports.clock.nowMs(),
+    )
+    if (added === 'exists')
+      throw new HttpError(409, `There is a device ${deviceId} already. Give the new one another id.`)
+    return reply.code(201).send({ deviceId, password })
+  })
+
+  app.post('/v1/devices/:deviceId/confirm', async (request) => {
+    const { deviceId } = parseInput(DeviceParams, request.params, 'a device id')
+    const { mode, slot } = parseInput(ConfirmBody, request.body, 'a confirmation')
+    await knownDevice(deviceId)
+    const slots = await devices.confirm(homeId, deviceId, slot, mode, ports.clock.nowMs())
+    if (slots.length === 0) {
+      throw new HttpError(
+        409,
+        slot === undefined
+          ? `${deviceId} has not described its slots yet. Connect it, then confirm it.`
+          : `${deviceId} has no slot ${slot}. See its slots with \`adept devices\`.`,
+      )
+    }
+    ports.onChanged()
+    return { deviceId, mode, slots }
+  })
+
+  app.get('/v1/devices/:deviceId/readings', async (request) => {
+    const { deviceId } = parseInput(DeviceParams, request.params, 'a device id')
+    const { limit } = parseInput(LimitQuery, request.query, 'a query')
+    await knownDevice(deviceId)
+    return { readings: await devices.readings(homeId, deviceId, limit) }
+  })
+
+  app.get('/v1/dead-letters', async (request) => {
+    return { deadLetters: await devices.deadLetters(parseInput(LimitQuery, request.query, 'a query').limit) }
+  })
+
+  async function knownDevice(deviceId: string): Promise<void> {
+    if ((await devices.get(homeId, deviceId)) === undefined) {
+      throw new HttpError(404, `There is no device ${deviceId}. Add it with \`adept device add ${deviceId}\`.`)
+    }
+  }
+}

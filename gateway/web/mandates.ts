@@ -1,0 +1,93 @@
+import type { FastifyInstance } from 'fastify'
+import { z } from 'zod'
+import { Address, DeviceId, Gtin, Hex32, HexBytes } from '../domain/identifiers.ts'
+import { MandateFile } from '../domain/mandate.ts'
+import { formatMoney, MinorUnits } from '../domain/money.ts'
+import { HttpError, parseInput } from '../lib/http.ts'
+import type { Chain, MandateRow, MandateStore, MandateVerbs } from '../ports.ts'
+
+const MAX_UINT16 = 65_535
+const MAX_UINT32 = 4_294_967_295
+
+const DraftBody = z.strictObject({
+  deviceId: DeviceId,
+  sellerUrl: z.url({ protocol: /^https?$/ }).optional(),
+  gtins: z.array(Gtin).min(1).max(64).optional(),
+  payer: Address.optional(),
+  allowance: MinorUnits,
+  periodSeconds: z.int().min(3600).max(MAX_UINT32),
+  maxPerOrder: MinorUnits,
+  maxOpenOrders: z.int().min(1).max(MAX_UINT16).optional(),
+  coolingOffSeconds: z.int().min(0).max(MAX_UINT32),
+  days: z.int().min(1),
+  maxUnitPrice: MinorUnits.optional(),
+})
+const Draft = z.strictObject({ deviceId: DeviceId, sellerUrl: z.url({ protocol: /^https?$/ }), file: MandateFile })
+const SignBody = z.union(
+  [
+    z.strictObject({ draft: Draft, signature: HexBytes }),
+    z.strictObject({ draft: Draft, useGatewayWallet: z.literal(true) }),
+  ],
+  'give the draft as it was made, and either its "signature" or "useGatewayWallet": true',
+)
+const MandateParams = z.object({ mandateHash: Hex32 })
+
+export function mandateRoutes(
+  app: FastifyInstance,
+  ports: {
+    mandates: Pick<MandateStore, 'list'>
+    mandateVerbs: MandateVerbs
+    chain: Pick<Chain, 'facts' | 'mandateStatus'>
+    onChanged(): void
+  },
+  options: { homeId: string; sellerUrl: string },
+): void {
+  const { mandateVerbs } = ports
+  const { homeId } = options
+
+  app.get('/v1/mandates', async () => {
+    const rows = await ports.mandates.list(homeId)
+    return { mandates: await Promise.all(rows.map(answer)) }
+  })
+
+  app.post('/v1/mandates/draft', async (request) => {
+    const body = parseInput(DraftBody, request.body, 'a request for a mandate')
+    const drafted = await mandateVerbs.draft({ ...body, sellerUrl: body.sellerUrl ?? options.sellerUrl, homeId })
+    if (!drafted.ok) throw new HttpError(409, drafted.sentence)
+    return { draft: drafted.draft, typedData: mandateVerbs.typedData(drafted.draft) }
+  })
+
+  app.post('/v1/mandates', async (request, reply) => {
+    const body = parseInput(SignBody, request.body, 'a draft with its signature')
+    const signed = await mandateVerbs.sign(homeId, body.draft, 'signature' in body ? body.signature : 'gateway-wallet')
+    if (!signed.ok) throw new HttpError(409, signed.sentence)
+    ports.onChanged()
+    const { sentence, txHash } = signed
+    return reply.code(201).send({ mandateHash: body.draft.file.mandateHash, sentence, txHash })
+  })
+
+  app.post('/v1/mandates/:mandateHash/revoke', async (request) => {
+    const { mandateHash } = parseInput(MandateParams, request.params, 'a mandate hash')
+    const revoked = await mandateVerbs.revoke(homeId, mandateHash)
+    if (!revoked.ok) throw new HttpError(409, revoked.sentence)
+    ports.onChanged()
+    return { mandateHash, sentence: revoked.sentence }
+  })
+
+  async function answer({ file, deviceId, sellerUrl, state, createdAtMs }: MandateRow) {
+    const { token } = ports.chain.facts
+    // A chain that does not answer must not hide what was signed.
+    const used = state === 'granted' ? await ports.chain.mandateStatus(file.mandate).catch(() => undefined) : undefined
+    return {
+      mandateHash: file.mandateHash,
+      deviceId,
+      sellerUrl,
+      state,
+      createdAtMs,
+      allowance: formatMoney(file.mandate.allowance, token),
+      spent: used && formatMoney(used.spent, token),
+      openOrders: used?.openOrders,
+      file,
+    }
+  }
+}

@@ -1,0 +1,81 @@
+import type { FastifyInstance } from 'fastify'
+import { z } from 'zod'
+import { OrderId } from '../domain/identifiers.ts'
+import { HttpError, parseInput } from '../lib/http.ts'
+import type { ActionResult, OrderActions, OrderView } from '../ports.ts'
+import { orderAnswer, queryNumber, type TokenFormat } from './answers.ts'
+
+/** An order's UUID or its first characters. */
+const OrderParams = z.object({
+  orderId: z
+    .string()
+    .toLowerCase()
+    .regex(/^[0-9a-f-]{4,36}$/, 'an order id, or at least its first 4 characters, is expected'),
+})
+const ListQuery = z.object({ limit: queryNumber({ min: 1, max: 1000, default: 50 }) })
+const Who = z.string().min(1).max(64).default('owner')
+const ActionBody = z.strictObject({ who: Who }).prefault({})
+const ConsentBody = z.strictObject({ answer: z.enum(['yes', 'no']), who: Who })
+
+/** An abbreviated id is looked for among this many newest orders. */
+const NEWEST_ORDERS = 1000
+
+export function orderRoutes(
+  app: FastifyInstance,
+  ports: { orders: OrderActions; onChanged(): void },
+  homeId: string,
+  token: TokenFormat,
+): void {
+  const { orders } = ports
+
+  app.get('/v1/orders', async (request) => {
+    const { limit } = parseInput(ListQuery, request.query, 'a query')
+    return { orders: (await orders.list(homeId, limit)).map((order) => orderAnswer(order, token)) }
+  })
+
+  app.get('/v1/orders/:orderId', async (request) => {
+    return { order: orderAnswer(await findOrder(request.params), token) }
+  })
+
+  app.post('/v1/orders/:orderId/received', async (request) => {
+    const { who } = parseInput(ActionBody, request.body, 'an action')
+    return act(request.params, (orderId) => orders.received(homeId, orderId, who))
+  })
+
+  app.post('/v1/orders/:orderId/cancel', async (request) => {
+    const { who } = parseInput(ActionBody, request.body, 'an action')
+    return act(request.params, (orderId) => orders.cancel(homeId, orderId, who))
+  })
+
+  app.post('/v1/orders/:orderId/consent', async (request) => {
+    const { answer, who } = parseInput(ConsentBody, request.body, 'a consent')
+    return act(request.params, (orderId) => orders.consent(homeId, orderId, answer, who))
+  })
+
+  async function act(params: unknown, action: (orderId: string) => Promise<ActionResult>) {
+    const { orderId } = await findOrder(params)
+    const result = await action(orderId)
+    if (!result.ok) throw new HttpError(409, result.sentence)
+    ports.onChanged()
+    return { orderId, sentence: result.sentence }
+  }
+
+  async function findOrder(params: unknown): Promise<OrderView> {
+    const { orderId } = parseInput(OrderParams, params, 'an order id')
+    const order = OrderId.safeParse(orderId).success ? await orders.get(homeId, orderId) : await findByPrefix(orderId)
+    if (order === undefined) throw new HttpError(404, `There is no order ${orderId}. See all with \`adept orders\`.`)
+    return order
+  }
+
+  async function findByPrefix(prefix: string): Promise<OrderView | undefined> {
+    const matching = (await orders.list(homeId, NEWEST_ORDERS)).filter((order) => order.orderId.startsWith(prefix))
+    if (matching.length > 1) {
+      const some = matching.slice(0, 3).map((order) => order.orderId)
+      throw new HttpError(
+        409,
+        `${matching.length} orders begin with ${prefix}, such as ${some.join(', ')}. Give more characters.`,
+      )
+    }
+    return matching[0] && orders.get(homeId, matching[0].orderId)
+  }
+}

@@ -1,0 +1,128 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import type { AddressInfo } from 'node:net'
+import type { Address } from '../domain/identifiers.ts'
+import { formatMoney } from '../domain/money.ts'
+import { HttpError, httpServer, LOOPBACK_HOSTS } from '../lib/http.ts'
+import type {
+  Chain,
+  ChainFacts,
+  Clock,
+  DeviceKeyMaker,
+  DeviceStore,
+  FeedStore,
+  MandateStore,
+  MandateVerbs,
+  OrderActions,
+} from '../ports.ts'
+import { deviceRoutes } from './devices.ts'
+import { FeedStreams, feedRoutes } from './feed.ts'
+import { mandateRoutes } from './mandates.ts'
+import { orderRoutes } from './orders.ts'
+import { pageRoutes } from './pages.ts'
+
+/** Larger than a mandate of 64 products. */
+const BODY_LIMIT_BYTES = 64 * 1024
+
+/** What `GET /v1/status` tells. */
+export type GatewayStatus = {
+  version: string
+  mqttPort: number
+  chain: ChainFacts & { kind: 'embedded' | 'rpc' }
+  /** The gateway's own wallet; only beside the embedded chain. */
+  payer: { address: Address; balance: bigint; allowance: bigint } | undefined
+}
+
+export type WebPorts = {
+  devices: DeviceStore
+  deviceKeys: DeviceKeyMaker
+  feed: FeedStore
+  mandates: Pick<MandateStore, 'list'>
+  mandateVerbs: MandateVerbs
+  orders: OrderActions
+  chain: Pick<Chain, 'facts' | 'mandateStatus'>
+  clock: Clock
+  status(): Promise<GatewayStatus>
+  /** Called after a person changed something: wakes the workers, for speed only. */
+  onChanged(): void
+  onFault(error: unknown): void
+}
+export type WebOptions = {
+  homeId: string
+  /** Bearer token that every `/v1` request must carry. */
+  token: string
+  /** 0 takes a free port. */
+  port: number
+  /** Address to listen on; 127.0.0.1 unless told otherwise. */
+  host?: string
+  /** Names beyond loopback under which this listener may be called. */
+  hostnames?: readonly string[]
+  /** Seller that a mandate's draft asks when it names none. */
+  sellerUrl: string
+}
+export type WebServer = {
+  /** Listens; resolves to the address for clients on this machine. */
+  start(): Promise<{ url: string; port: number }>
+  /** New rows are in the feed: live streams read them now instead of at their next poll. */
+  nudge(): void
+  stop(): Promise<void>
+}
+
+/** The API and the dashboard. */
+export function createWebServer(ports: WebPorts, options: WebOptions): WebServer {
+  const { homeId } = options
+  const { token } = ports.chain.facts
+  const app = httpServer({
+    hostnames: [...LOOPBACK_HOSTS, ...(options.hostnames ?? [])],
+    bodyLimitBytes: BODY_LIMIT_BYTES,
+    onFault: ports.onFault,
+  })
+  const isToken = tokenCheck(options.token)
+  app.addHook('onRequest', async (request, reply) => {
+    if (!request.url.startsWith('/v1/') || isToken(request.headers.authorization)) return
+    reply.header('www-authenticate', 'Bearer')
+    throw new HttpError(
+      401,
+      "The token is missing or wrong: send the content of the file `token` in the gateway's data folder as a bearer token.",
+    )
+  })
+  const streams = new FeedStreams(ports.feed, homeId, token)
+  app.addHook('preClose', async () => streams.stop())
+
+  app.get('/healthz', async () => ({ ok: true }))
+  app.get('/v1/status', async () => {
+    const status = await ports.status()
+    const { payer } = status
+    return {
+      ...status,
+      homeId,
+      nodeVersion: process.versions.node,
+      payer: payer && { ...payer, balanceText: formatMoney(payer.balance, token) },
+    }
+  })
+  deviceRoutes(app, ports, homeId)
+  orderRoutes(app, ports, homeId, token)
+  feedRoutes(app, { feed: ports.feed, streams }, homeId, token)
+  mandateRoutes(app, ports, options)
+  pageRoutes(app)
+
+  return {
+    async start() {
+      const host = options.host ?? '127.0.0.1'
+      await app.listen({ host, port: options.port })
+      const { port } = app.server.address() as AddressInfo
+      return { url: `http://127.0.0.1:${port}`, port }
+    },
+    nudge: () => streams.nudge(),
+    stop: () => app.close(),
+  }
+}
+
+/** Compares digests, so that neither time nor length tells anything of the token. */
+function tokenCheck(token: string): (header: string | undefined) => boolean {
+  const expected = digest(`Bearer ${token}`)
+  return (header) => header !== undefined && timingSafeEqual(digest(header), expected)
+}
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest()
+}
