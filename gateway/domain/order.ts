@@ -46,3 +46,10 @@ export type Order = {
   /** The sentences that led to it, for the person who asks why. */
   reasons: string[]
 }
+
+/** An order was moved by someone else between the look and the move; whoever asked looks again. */
+export class StaleOrderError extends Error {
+  constructor(orderId: string, from: string) {
+    super(`Order ${orderId} is no longer ${from}.`)
+  }
+}

@@ -1,12 +1,5 @@
-import type { NextState, Order, OrderState } from '../domain/order.ts'
+import { type NextState, type Order, type OrderState, StaleOrderError } from '../domain/order.ts'
 import type { Db } from './database.ts'
-
-/** An order was moved by someone else between the look and the move; the worker looks again. */
-export class StaleOrderError extends Error {
-  constructor(orderId: string, from: string) {
-    super(`Order ${orderId} is no longer ${from}.`)
-  }
-}
 
 /** What goes with an arrow into the order's history. */
 export type Step = {

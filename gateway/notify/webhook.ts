@@ -1,0 +1,23 @@
+import type { Notifier } from '../ports.ts'
+
+const TIMEOUT_MS = 10_000
+
+/** Posts each notification as JSON; its id goes in the `Idempotency-Key` header, so that a repeat can be told. */
+export function webhookNotifier(url: string): Notifier {
+  return {
+    async deliver(notification) {
+      const body = JSON.stringify(notification, (_key, value: unknown) =>
+        typeof value === 'bigint' ? value.toString() : value,
+      )
+      const response = await fetch(url, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', 'idempotency-key': String(notification.notificationId) },
+        body,
+        redirect: 'error',
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+      })
+      await response.body?.cancel()
+      if (!response.ok) throw new Error(`The webhook answered ${response.status}.`)
+    },
+  }
+}

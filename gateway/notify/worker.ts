@@ -1,0 +1,43 @@
+import type { Order } from '../domain/order.ts'
+import { backoffMs } from '../lib/backoff.ts'
+import type { Worker } from '../lib/scheduler.ts'
+import type { Clock, DeliveryStore, Notifier } from '../ports.ts'
+
+const DELIVERIES_PER_STEP = 50
+const FIRST_RETRY_MS = 10_000
+const LONGEST_RETRY_MS = 6 * 3_600_000
+/** About a week of trying; the feed still has the entry. */
+const MAX_ATTEMPTS = 40
+
+/** The end of the line: sends due notifications, and each order's state to its device, until both are delivered. */
+export function notifyWorker(parts: {
+  store: DeliveryStore
+  notifier: Notifier | undefined
+  /** Publishes an order's state on its device's retained `order` topic. */
+  tellDevice(order: Order): Promise<void>
+  clock: Clock
+}): Worker {
+  return {
+    name: 'notify',
+    async step() {
+      const nowMs = parts.clock.nowMs()
+      const orders = await parts.store.untoldOrders(DELIVERIES_PER_STEP)
+      for (const order of orders) {
+        await parts.tellDevice(order)
+        await parts.store.deviceTold(order.orderId, order.state)
+      }
+      const due = parts.notifier === undefined ? [] : await parts.store.due(nowMs, DELIVERIES_PER_STEP)
+      for (const { notification, attempts } of due) {
+        try {
+          await parts.notifier?.deliver(notification)
+          await parts.store.delivered(notification.notificationId, nowMs)
+        } catch {
+          const nextAtMs =
+            attempts + 1 >= MAX_ATTEMPTS ? undefined : nowMs + backoffMs(attempts, FIRST_RETRY_MS, LONGEST_RETRY_MS)
+          await parts.store.failed(notification.notificationId, nextAtMs)
+        }
+      }
+      return { worked: orders.length + due.length > 0, nextDueAtMs: await parts.store.nextDueAtMs() }
+    },
+  }
+}

@@ -1,0 +1,163 @@
+import { formatMoney } from '../domain/money.ts'
+import { StaleOrderError } from '../domain/order.ts'
+import type {
+  ActionResult,
+  Chain,
+  Clock,
+  DeviceSigner,
+  OrderActionStore,
+  OrderActions,
+  OrderStore,
+  OrderWork,
+} from '../ports.ts'
+
+export type OrderActionParts = {
+  store: OrderActionStore
+  orders: OrderStore
+  chain: Chain
+  signer: DeviceSigner
+  clock: Clock
+  /** Wakes the order worker: speed only. */
+  onActed(): void
+}
+
+/** An order that moves between look and act is looked at again, this often. */
+const MAX_LOOKS = 3
+
+/** What the homeowner does to an order. Every verb may be repeated; a repeat says what is already so. */
+export function orderActions(parts: OrderActionParts): OrderActions {
+  return {
+    list: (homeId, limit) => parts.store.views(homeId, limit),
+    get: (homeId, orderId) => parts.store.view(homeId, orderId),
+
+    received: (homeId, orderId, who) =>
+      act(homeId, orderId, async (order) => {
+        switch (order.state) {
+          case 'shipped': {
+            const added = await parts.store.addEvidence(
+              order,
+              'owner',
+              `${who} says the goods are here.`,
+              parts.clock.nowMs(),
+            )
+            if (added === 'known')
+              return yes('Your word is already noted; a second evidence, such as the refill, is still missing.')
+            return yes('Noted. The seller is paid once a second evidence, such as the refill, is there.')
+          }
+          case 'delivered': {
+            const added = await parts.store.addEvidence(
+              order,
+              'owner',
+              `${who} says the goods are here.`,
+              parts.clock.nowMs(),
+            )
+            return yes(added === 'added' ? 'Noted: the inspection is over and the seller is paid.' : 'Already noted.')
+          }
+          case 'completed':
+            return yes('The order is already complete.')
+          default:
+            return no(`The order is ${order.state}, not shipped: there is nothing to receive yet.`)
+        }
+      }),
+
+    cancel: (homeId, orderId, who) =>
+      act(homeId, orderId, async (order) => {
+        const nowMs = parts.clock.nowMs()
+        switch (order.state) {
+          case 'needed':
+          case 'awaiting-consent':
+            await drop({ ...order, state: order.state }, who, nowMs)
+            return yes('Cancelled before anything was paid.')
+          case 'quoted':
+            if (order.authorization !== undefined)
+              return no('Its payment is on the way to the chain: try again in a moment.')
+            await drop({ ...order, state: 'quoted' }, who, nowMs)
+            return yes('Cancelled before anything was paid.')
+          case 'authorized':
+          case 'due':
+            return cancelHold(order, who, nowMs)
+          case 'cancelled':
+          case 'dropped':
+            return yes('The order is already cancelled.')
+          default:
+            return no(`The order is ${order.state}: it can no longer be cancelled.`)
+        }
+      }),
+
+    consent: (homeId, orderId, answer, who) =>
+      act(homeId, orderId, async (order) => {
+        if (order.state !== 'awaiting-consent' || order.quote === undefined) {
+          return no(`The order is ${order.state}: it does not wait for your consent.`)
+        }
+        const { quote } = order.quote.signed
+        const nowMs = parts.clock.nowMs()
+        const price = formatMoney(quote.totalMinorUnits, parts.chain.facts.token)
+        const shown = { quoteHash: order.quote.quoteHash, totalShown: quote.totalMinorUnits, answer, who, how: 'API' }
+        await parts.store.addConsent(order, shown, nowMs)
+        if (answer === 'yes') return yes(`Agreed to ${price}: the order goes on if the seller still holds that price.`)
+        await drop({ ...order, state: 'awaiting-consent' }, who, nowMs)
+        return yes('Nothing is bought.')
+      }),
+  }
+
+  async function act(
+    homeId: string,
+    orderId: string,
+    verb: (order: OrderWork) => Promise<ActionResult>,
+  ): Promise<ActionResult> {
+    for (let look = 0; look < MAX_LOOKS; look++) {
+      const order = await parts.store.find(homeId, orderId)
+      if (order === undefined) return no(`There is no order ${orderId}: see \`adept orders\`.`)
+      try {
+        const result = await verb(order)
+        parts.onActed()
+        return result
+      } catch (error) {
+        if (!(error instanceof StaleOrderError)) throw error
+      }
+    }
+    return no('The order is changing right now: try again in a moment.')
+  }
+
+  function drop(order: OrderWork & { state: 'needed' | 'quoted' | 'awaiting-consent' }, who: string, nowMs: number) {
+    const text = `${order.deviceId} ${order.slot}: ${who} cancelled the order before anything was paid.`
+    return parts.orders.move(order, 'dropped', nowMs, {
+      reason: `${who} cancelled it.`,
+      tell: { kind: 'cancelled', text },
+    })
+  }
+
+  /** The device's key signs the cancellation; the escrow gives everything back while nothing is shipped. */
+  async function cancelHold(order: OrderWork, who: string, nowMs: number): Promise<ActionResult> {
+    const { authorization } = order
+    if (authorization === undefined)
+      throw new Error(`Order ${order.orderId} is ${order.state} without an authorization.`)
+    const hold = await parts.chain.hold(authorization.terms)
+    if (hold.state === 'cancelled') return yes('The order is already cancelled; the money is back.')
+    if (hold.state !== 'authorized')
+      return no(`On the chain the order is ${hold.state}: it can no longer be cancelled.`)
+    const signature = await parts.signer.cancellation(order.deviceId, authorization.authorizationId)
+    const keepTime = order.state === 'due' ? authorization.terms.shipBy * 1000 + 1000 : undefined
+    await parts.chain.cancel(authorization.terms, signature, (tx) =>
+      parts.orders.saveTransaction(
+        { ...tx, purpose: `${tx.purpose} for ${who}` },
+        order,
+        keepTime ?? dueTime(order),
+        nowMs,
+      ),
+    )
+    return yes('The cancellation is on its way to the chain; the money comes back with its block.')
+  }
+
+  function dueTime(order: OrderWork): number {
+    return order.stateChangedAtMs + (order.authorization?.terms.coolingOffSeconds ?? 0) * 1000
+  }
+}
+
+function yes(sentence: string): ActionResult {
+  return { ok: true, sentence }
+}
+
+function no(sentence: string): ActionResult {
+  return { ok: false, sentence }
+}

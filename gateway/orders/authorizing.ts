@@ -1,0 +1,173 @@
+import { gtin14 } from '../domain/identifiers.ts'
+import type { Authorization } from '../domain/mandate.ts'
+import { formatMoney } from '../domain/money.ts'
+import { SHIP_WITHIN_MS } from '../domain/timers.ts'
+import type {
+  AuthorizationItem,
+  Basket,
+  Chain,
+  DeviceSigner,
+  Head,
+  OrderStore,
+  OrderWork,
+  UsableMandate,
+} from '../ports.ts'
+
+/** Time after a quote's end in which its authorization may still be found in a block. */
+const LATE_BLOCK_MS = 60_000
+/** A mandate check that the chain could not answer is repeated after this. */
+
+export type QuotedOrder = OrderWork & { state: 'quoted'; quote: NonNullable<OrderWork['quote']> }
+export type AuthorizingParts = { store: OrderStore; chain: Chain; signer: DeviceSigner }
+
+type Prepared = { order: QuotedOrder; item: AuthorizationItem; cost: bigint }
+
+/**
+ * Signs what is due together with the devices' keys and sends it as one transaction, one basket per payer. Each order is
+ * first checked against its mandate as the chain knows it, so that nothing is sent that the contract would refuse.
+ */
+export async function authorizeTogether(orders: QuotedOrder[], parts: AuthorizingParts, nowMs: number): Promise<void> {
+  const checks = new MandateChecks(parts.chain)
+  const head = await parts.chain.head()
+  const prepared: Prepared[] = []
+  for (const order of orders) {
+    const outcome = await prepare(order, checks, head, parts, nowMs)
+    if (outcome.kind === 'ready') prepared.push(outcome.prepared)
+    else
+      await parts.store.move(order, 'dropped', nowMs, {
+        reason: outcome.reason,
+        tell: { kind: 'limit-reached', text: `${order.deviceId} ${order.slot} is not ordered: ${outcome.reason}` },
+      })
+  }
+  if (prepared.length === 0) return
+
+  const baskets = byPayer(prepared)
+  await parts.chain.authorize(
+    baskets.map((basket): Basket => basket.map(({ item }) => item)),
+    (tx) =>
+      parts.store.saveAuthorizations(
+        tx,
+        baskets.flatMap((basket, index) =>
+          basket.map(({ order, item }) => ({
+            order,
+            authorizationId: parts.chain.authorizationId(item.authorization),
+            terms: parts.chain.termsOf(item),
+            item,
+            basket: index,
+            nextAtMs: item.authorization.validBefore * 1000 + LATE_BLOCK_MS,
+          })),
+        ),
+        nowMs,
+      ),
+  )
+}
+
+async function prepare(
+  order: QuotedOrder,
+  checks: MandateChecks,
+  head: Head,
+  parts: AuthorizingParts,
+  nowMs: number,
+): Promise<{ kind: 'ready'; prepared: Prepared } | { kind: 'refused'; reason: string }> {
+  const { quote } = order.quote.signed
+  const mandates = await parts.store.mandatesFor(order.deviceId, order.gtin)
+  const mandate = mandates.find(({ file }) => file.payees.some(({ payee }) => payee === quote.seller))
+  const product = mandate?.file.products.find(({ gtin }) => gtin14(gtin) === gtin14(quote.gtin))
+  if (mandate === undefined || product === undefined) {
+    return {
+      kind: 'refused',
+      reason: `No mandate covers it any more: sign one with \`adept mandate sign ${order.deviceId}\`.`,
+    }
+  }
+  const reason = await checks.take(mandate, quote.totalMinorUnits, head)
+  if (reason !== undefined) return { kind: 'refused', reason }
+
+  const nowSeconds = Math.max(head.timestampSeconds, Math.floor(nowMs / 1000))
+  const shipWithinSeconds = Math.min(quote.shipWithinSeconds, SHIP_WITHIN_MS / 1000)
+  const authorization: Authorization = {
+    mandateHash: mandate.file.mandateHash,
+    seller: quote.seller,
+    productLeaf: parts.chain.productLeaf(product),
+    quantity: quote.quantity,
+    total: quote.totalMinorUnits,
+    quoteHash: order.quote.quoteHash,
+    shipBy: nowSeconds + mandate.file.mandate.coolingOffSeconds + shipWithinSeconds,
+    validBefore: quote.validBeforeSeconds,
+    nonce: await checks.nextNonce(mandate),
+  }
+  const signature = await parts.signer.authorization(order.deviceId, authorization)
+  const item = { authorization, file: mandate.file, gtin: product.gtin, signature }
+  return { kind: 'ready', prepared: { order, item, cost: quote.totalMinorUnits } }
+}
+
+/** What the chain says of the mandates and wallets of one batch, less what the batch itself already takes of them. */
+class MandateChecks {
+  readonly #chain: Chain
+  readonly #mandates = new Map<string, { status: string; spent: bigint; openOrders: number; lastNonce: number }>()
+  readonly #wallets = new Map<string, { balance: bigint; allowance: bigint }>()
+
+  constructor(chain: Chain) {
+    this.#chain = chain
+  }
+
+  /** Reserves `total` of the mandate and the wallet; or says why it may not, as a sentence that says what to do. */
+  async take({ file }: UsableMandate, total: bigint, head: Head): Promise<string | undefined> {
+    const { mandate } = file
+    const money = (minorUnits: bigint) => formatMoney(minorUnits, this.#chain.facts.token)
+    const [state, wallet] = await Promise.all([this.#stateOf(file), this.#walletOf(mandate.payer)])
+    if (state.status === 'revoked') return 'The mandate is revoked: sign a new one if it should buy again.'
+    if (state.status !== 'granted')
+      return 'The chain does not know the mandate: sign it again with `adept mandate sign`.'
+    if (head.timestampSeconds < mandate.start) return 'The mandate does not hold yet.'
+    if (head.timestampSeconds >= mandate.end) return 'The mandate has ended: sign a new one with `adept mandate sign`.'
+    if (total > mandate.maxPerOrder)
+      return `It costs ${money(total)}, the mandate allows ${money(mandate.maxPerOrder)} per order.`
+    if (state.spent + total > mandate.allowance) {
+      return `It costs ${money(total)}, but ${money(state.spent)} of the period's ${money(mandate.allowance)} are spent.`
+    }
+    if (state.openOrders >= mandate.maxOpenOrders)
+      return `The mandate allows ${mandate.maxOpenOrders} open orders at a time.`
+    if (wallet.balance < total) return `It costs ${money(total)}, the wallet holds ${money(wallet.balance)}: top it up.`
+    if (wallet.allowance < total) {
+      return `It costs ${money(total)}, but the wallet lets the escrow take only ${money(wallet.allowance)}: raise the allowance.`
+    }
+    state.spent += total
+    state.openOrders += 1
+    wallet.balance -= total
+    wallet.allowance -= total
+    return undefined
+  }
+
+  /** Rises strictly per mandate, past what is saved, on chain, and in this batch. */
+  async nextNonce({ file, lastNonce }: UsableMandate): Promise<number> {
+    const state = await this.#stateOf(file)
+    state.lastNonce = Math.max(state.lastNonce, lastNonce) + 1
+    return state.lastNonce
+  }
+
+  async #stateOf(file: UsableMandate['file']) {
+    const known = this.#mandates.get(file.mandateHash)
+    if (known !== undefined) return known
+    const state = { ...(await this.#chain.mandateStatus(file.mandate)) }
+    this.#mandates.set(file.mandateHash, state)
+    return state
+  }
+
+  async #walletOf(payer: `0x${string}`) {
+    const known = this.#wallets.get(payer)
+    if (known !== undefined) return known
+    const wallet = { ...(await this.#chain.funds(payer)) }
+    this.#wallets.set(payer, wallet)
+    return wallet
+  }
+}
+
+function byPayer(prepared: Prepared[]): Prepared[][] {
+  const baskets = new Map<string, Prepared[]>()
+  for (const one of prepared) {
+    const { payer, token } = one.item.file.mandate
+    const key = `${payer}:${token}`
+    baskets.set(key, [...(baskets.get(key) ?? []), one])
+  }
+  return [...baskets.values()]
+}

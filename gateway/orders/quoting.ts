@@ -1,0 +1,131 @@
+import { gtin14 } from '../domain/identifiers.ts'
+import { formatMoney } from '../domain/money.ts'
+import type { Quote, SignedQuote } from '../domain/quote.ts'
+import { CONSENT_WAIT_MS } from '../domain/timers.ts'
+import { backoffMs } from '../lib/backoff.ts'
+import type { Chain, OrderStore, OrderWork, Seller, UsableMandate } from '../ports.ts'
+
+/** A quote that ends sooner than this is not worth signing for: the transaction might come too late. */
+const LEAST_QUOTE_LIFE_SECONDS = 60
+const FIRST_RETRY_MS = 30_000
+const LONGEST_RETRY_MS = 6 * 3_600_000
+/** The homeowner hears of a silent seller after this many failures in a row. */
+const TELL_AFTER_FAILURES = 3
+/** A seller that gives no usable quote for this long: the order is dropped and the homeowner told. */
+const GIVE_UP_AFTER_MS = 48 * 3_600_000
+/** An order that ended up here again and again is not worth another try. */
+const MAX_ATTEMPTS = 8
+
+export type QuotingParts = { store: OrderStore; chain: Chain; seller: Seller }
+
+/**
+ * Asks the mandate's seller for a signed price. A wrong, forged or too dear quote buys nothing: price before promise
+ * (DESIGN.md, decision 5).
+ */
+export async function askForQuote(
+  order: OrderWork & { state: 'needed' | 'awaiting-consent' },
+  parts: QuotingParts,
+  nowMs: number,
+) {
+  const [mandate] = await parts.store.mandatesFor(order.deviceId, order.gtin)
+  if (mandate === undefined) {
+    return drop(
+      `No mandate covers GTIN ${order.gtin} any more: sign one with \`adept mandate sign ${order.deviceId}\`.`,
+    )
+  }
+  const attempt = order.quote === undefined ? order.attempt : order.attempt + 1
+  if (attempt > MAX_ATTEMPTS) return drop(`${MAX_ATTEMPTS} attempts came to nothing.`)
+
+  const answer = await parts.seller.quote(mandate.sellerUrl, {
+    orderId: order.orderId,
+    attempt,
+    buyer: mandate.file.mandate.payer,
+    gtin: order.gtin,
+    quantity: order.quantity,
+  })
+  if (answer.kind === 'unreachable') return tryLater(`The seller at ${mandate.sellerUrl} is silent: ${answer.reason}`)
+  if (answer.kind === 'refused') {
+    const reason = `The seller gives no quote: ${answer.refusal.reason}`
+    return answer.refusal.retry ? tryLater(reason) : drop(reason)
+  }
+
+  const mistake = mistakeOf(answer.signed, { ...order, attempt }, mandate, parts.chain, nowMs)
+  if (mistake !== undefined) return tryLater(`The seller's quote is refused: ${mistake}`)
+  const excess = excessOf(answer.signed.quote, mandate, parts.chain)
+  if (excess !== undefined) return drop(excess, 'limit-reached')
+  const quoteHash = parts.chain.quoteHash(answer.signed.quote)
+  return parts.store.saveQuote(order, { signed: answer.signed, quoteHash, sellerUrl: mandate.sellerUrl }, nowMs)
+
+  function drop(reason: string, kind: 'problem' | 'limit-reached' = 'problem') {
+    const text = `${order.deviceId} ${order.slot} is not ordered: ${reason}`
+    return parts.store.move(order, 'dropped', nowMs, { reason, tell: { kind, text } })
+  }
+
+  function tryLater(reason: string) {
+    if (nowMs - order.stateChangedAtMs > GIVE_UP_AFTER_MS) return drop(reason)
+    const nextAtMs = nowMs + backoffMs(order.failures, FIRST_RETRY_MS, LONGEST_RETRY_MS)
+    return parts.store.postpone(order, nextAtMs, nowMs, { reason, tell: order.failures + 1 === TELL_AFTER_FAILURES })
+  }
+}
+
+/** Why this is not the answer to what was asked, if so. */
+function mistakeOf(
+  signed: SignedQuote,
+  asked: OrderWork,
+  mandate: UsableMandate,
+  chain: Chain,
+  nowMs: number,
+): string | undefined {
+  const { quote } = signed
+  if (quote.orderId !== asked.orderId || quote.attempt !== asked.attempt) return 'it is for another order.'
+  if (gtin14(quote.gtin) !== gtin14(asked.gtin) || quote.quantity !== asked.quantity) return 'it is for other goods.'
+  if (quote.buyer !== mandate.file.mandate.payer) return 'it is for another buyer.'
+  if (quote.token !== chain.facts.token.address) return `it wants another token, ${quote.token}.`
+  if (!mandate.file.payees.some(({ payee }) => payee === quote.seller))
+    return `the mandate does not name ${quote.seller}.`
+  if (chain.quoteSigner(signed) !== quote.seller) return 'its signature is not the seller’s.'
+  if (quote.validBeforeSeconds * 1000 < nowMs + LEAST_QUOTE_LIFE_SECONDS * 1000) return 'it has expired or is about to.'
+  return undefined
+}
+
+/** The sentence for the homeowner when a price is above what the mandate allows, before anything is signed. */
+function excessOf(quote: Quote, mandate: UsableMandate, chain: Chain): string | undefined {
+  const product = mandate.file.products.find(({ gtin }) => gtin14(gtin) === gtin14(quote.gtin))
+  if (product === undefined) return `the mandate does not name GTIN ${quote.gtin}.`
+  const money = (minorUnits: bigint) => formatMoney(minorUnits, chain.facts.token)
+  const caps = [product.maxUnitPrice * BigInt(quote.quantity), mandate.file.mandate.maxPerOrder]
+  const cap = caps.reduce((least, next) => (next < least ? next : least))
+  if (quote.totalMinorUnits <= cap) return undefined
+  return `the seller asks ${money(quote.totalMinorUnits)}, your mandate allows ${money(cap)}. Sign a new mandate or buy it yourself.`
+}
+
+/** Asks the homeowner, who sees the full price; also when the price rose above what was agreed to. */
+export function askForConsent(
+  order: OrderWork & { state: 'quoted' },
+  quote: Quote,
+  parts: QuotingParts,
+  nowMs: number,
+) {
+  const price = formatMoney(quote.totalMinorUnits, parts.chain.facts.token)
+  const changed = order.consented === undefined ? '' : ' The offer changed since your last answer.'
+  const text =
+    `${order.deviceId} ${order.slot}: buy ${quote.quantity} × ${quote.productName} for ${price}?${changed} ` +
+    `Answer within 48 h with \`adept consent ${order.orderId} yes\` or \`no\`; without an answer nothing is bought.`
+  const reason = `Waits for your consent to ${price}.${changed}`
+  return parts.store.move(order, 'awaiting-consent', nowMs, {
+    reason,
+    nextAtMs: nowMs + CONSENT_WAIT_MS,
+    tell: { kind: 'consent-wanted', text },
+  })
+}
+
+/** A yes holds for the same seller, product and quantity at no more than the total that was shown (DOMAIN.md). */
+export function isConsented(quote: Quote, consented: Quote | undefined): boolean {
+  return (
+    consented !== undefined &&
+    consented.seller === quote.seller &&
+    gtin14(consented.gtin) === gtin14(quote.gtin) &&
+    consented.quantity === quote.quantity &&
+    quote.totalMinorUnits <= consented.totalMinorUnits
+  )
+}

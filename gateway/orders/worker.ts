@@ -1,0 +1,190 @@
+import { StaleOrderError } from '../domain/order.ts'
+import { INSPECTION_MS, UNCONFIRMED_MS } from '../domain/timers.ts'
+import type { Worker } from '../lib/scheduler.ts'
+import type { Chain, Clock, DeviceSigner, OrderStore, OrderWork, Seller } from '../ports.ts'
+import { authorizeTogether, type QuotedOrder } from './authorizing.ts'
+import { askForConsent, askForQuote, isConsented } from './quoting.ts'
+
+/** Orders looked at in one step; also the most that go to the chain in one transaction. */
+const ORDERS_PER_STEP = 50
+/** A reclaim or another look at the chain is repeated after this, until the log shows it. */
+const LOOK_AGAIN_MS = 10 * 60_000
+/** Arrival takes two evidences, at least one of them from the home itself (DOMAIN.md). */
+const HOME_EVIDENCE = ['owner', 'refill', 'weight']
+
+export type OrderWorkerParts = {
+  store: OrderStore
+  chain: Chain
+  seller: Seller
+  signer: DeviceSigner
+  clock: Clock
+  /** Time to look at delivered goods before they are confirmed. */
+  inspectionMs?: number
+  /** Called after something was committed that another stage waits for: speed only. */
+  onMoved(): void
+}
+
+/** Takes each order whose time has come one arrow further, or says when to look again. */
+export function orderWorker(parts: OrderWorkerParts): Worker {
+  return {
+    name: 'orders',
+    async step() {
+      const nowMs = parts.clock.nowMs()
+      const due = await parts.store.due(nowMs, ORDERS_PER_STEP)
+      const outcomes = await Promise.allSettled(due.map((order) => advance(order, parts, nowMs)))
+      const toAuthorize = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? (outcome.value ?? []) : []))
+      if (toAuthorize.length > 0) await authorizeTogether(toAuthorize, parts, nowMs)
+      const fault = outcomes.find(
+        (outcome) => outcome.status === 'rejected' && !(outcome.reason instanceof StaleOrderError),
+      )
+      if (fault?.status === 'rejected') throw fault.reason
+      if (due.length > 0) parts.onMoved()
+      return { worked: due.length > 0, nextDueAtMs: await parts.store.nextDueAtMs() }
+    },
+  }
+}
+
+/** One order's next arrow; a quoted order that may be bought is returned, to be authorized together with others. */
+async function advance(order: OrderWork, parts: OrderWorkerParts, nowMs: number): Promise<QuotedOrder | undefined> {
+  switch (order.state) {
+    case 'needed':
+      await askForQuote({ ...order, state: 'needed' }, parts, nowMs)
+      return undefined
+    case 'quoted':
+      return afterQuote({ ...order, state: 'quoted' }, parts, nowMs)
+    case 'awaiting-consent':
+      await afterConsent({ ...order, state: 'awaiting-consent' }, parts, nowMs)
+      return undefined
+    case 'authorized':
+      await parts.store.move({ ...order, state: 'authorized' }, 'due', nowMs, {
+        reason: 'Cooling off is over; the seller may ship.',
+        nextAtMs: ((order.authorization?.terms.shipBy ?? 0) + 1) * 1000,
+      })
+      return undefined
+    case 'due':
+      await reclaim(order, parts, nowMs)
+      return undefined
+    case 'shipped':
+      await lookForArrival({ ...order, state: 'shipped' }, parts, nowMs)
+      return undefined
+    case 'delivered':
+      await confirm(order, parts, nowMs)
+      return undefined
+    default:
+      throw new Error(`Order ${order.orderId} has ended (${order.state}) and yet is due.`)
+  }
+}
+
+async function afterQuote(
+  order: OrderWork & { state: 'quoted' },
+  parts: OrderWorkerParts,
+  nowMs: number,
+): Promise<QuotedOrder | undefined> {
+  const { quote } = order
+  if (quote === undefined) throw new Error(`Order ${order.orderId} is quoted without a quote.`)
+  if (order.authorization !== undefined) {
+    await giveUpUnheld(order, order.authorization, parts, nowMs)
+    return undefined
+  }
+  if (quote.signed.quote.validBeforeSeconds * 1000 <= nowMs) {
+    await parts.store.move(order, 'needed', nowMs, {
+      reason: 'The quote expired.',
+      nextAtMs: nowMs,
+      attempt: order.attempt + 1,
+    })
+    return undefined
+  }
+  if (order.mode === 'ask' && !isConsented(quote.signed.quote, order.consented)) {
+    await askForConsent(order, quote.signed.quote, parts, nowMs)
+    return undefined
+  }
+  return { ...order, quote }
+}
+
+/** The authorization's time is over: if the chain holds nothing by now it never will, and the order is tried again. */
+async function giveUpUnheld(
+  order: OrderWork & { state: 'quoted' },
+  authorization: NonNullable<OrderWork['authorization']>,
+  parts: OrderWorkerParts,
+  nowMs: number,
+): Promise<void> {
+  const [hold, head] = await Promise.all([parts.chain.hold(authorization.terms), parts.chain.head()])
+  const validBefore = order.quote?.signed.quote.validBeforeSeconds ?? 0
+  if (hold.state !== 'none' || head.timestampSeconds < validBefore) {
+    return parts.store.postpone(order, nowMs + LOOK_AGAIN_MS, nowMs)
+  }
+  return parts.store.move(order, 'needed', nowMs, {
+    reason: 'The authorization did not reach the chain before the quote expired.',
+    nextAtMs: nowMs,
+    attempt: order.attempt + 1,
+  })
+}
+
+async function afterConsent(
+  order: OrderWork & { state: 'awaiting-consent' },
+  parts: OrderWorkerParts,
+  nowMs: number,
+): Promise<void> {
+  if (order.quote !== undefined && order.quote.signed.quote.orderId === order.orderId && isAnswered(order)) {
+    return askForQuote(order, parts, nowMs)
+  }
+  const text = `${order.deviceId} ${order.slot} is not ordered: nobody answered within 48 h.`
+  return parts.store.move(order, 'dropped', nowMs, {
+    reason: 'Nobody consented within 48 h.',
+    tell: { kind: 'cancelled', text },
+  })
+}
+
+/** A person said yes to the very quote that waits. */
+function isAnswered(order: OrderWork): boolean {
+  return order.quote !== undefined && isConsented(order.quote.signed.quote, order.consented)
+}
+
+/** Ship-by has passed: anyone may take the money back for the payer, so the gateway does. */
+async function reclaim(order: OrderWork, parts: OrderWorkerParts, nowMs: number): Promise<void> {
+  const { authorization } = order
+  if (authorization === undefined) throw new Error(`Order ${order.orderId} is ${order.state} without an authorization.`)
+  const [hold, head] = await Promise.all([parts.chain.hold(authorization.terms), parts.chain.head()])
+  const deadline =
+    hold.state === 'authorized'
+      ? authorization.terms.shipBy
+      : hold.state === 'shipped'
+        ? hold.sinceSeconds + UNCONFIRMED_MS / 1000
+        : Number.POSITIVE_INFINITY
+  const nowSeconds = Math.max(head.timestampSeconds, Math.floor(nowMs / 1000))
+  if (nowSeconds <= deadline) return parts.store.postpone(order, nowMs + LOOK_AGAIN_MS, nowMs)
+  await parts.chain.reclaim(authorization.terms, (tx) =>
+    parts.store.saveTransaction(tx, order, nowMs + LOOK_AGAIN_MS, nowMs),
+  )
+}
+
+async function lookForArrival(
+  order: OrderWork & { state: 'shipped' },
+  parts: OrderWorkerParts,
+  nowMs: number,
+): Promise<void> {
+  const fromHome = order.evidence.some((kind) => HOME_EVIDENCE.includes(kind))
+  if (order.evidence.length >= 2 && fromHome) {
+    const owner = order.evidence.includes('owner')
+    const text = `${order.deviceId} ${order.slot}: the goods arrived (${order.evidence.join(' and ')}).`
+    return parts.store.move(order, 'delivered', nowMs, {
+      reason: `Two evidences of arrival: ${order.evidence.join(', ')}.`,
+      nextAtMs: owner ? nowMs : nowMs + (parts.inspectionMs ?? INSPECTION_MS),
+      tell: { kind: 'delivered', text },
+    })
+  }
+  const unconfirmedAtMs =
+    (order.authorization?.shippedAtSeconds ?? Math.floor(order.stateChangedAtMs / 1000)) * 1000 + UNCONFIRMED_MS
+  if (nowMs > unconfirmedAtMs) return reclaim(order, parts, nowMs)
+  return parts.store.postpone(order, unconfirmedAtMs + 1000, nowMs)
+}
+
+/** The home had its look: the device's key signs that the goods are here, and the seller is told until it acknowledges. */
+async function confirm(order: OrderWork, parts: OrderWorkerParts, nowMs: number): Promise<void> {
+  const { authorization } = order
+  if (authorization?.shipment === undefined) throw new Error(`Order ${order.orderId} is delivered without a shipment.`)
+  const { authorizationId, shipment, terms } = authorization
+  const confirmation = { authorizationId, shipment, amount: terms.amount }
+  const signature = await parts.signer.confirmation(order.deviceId, confirmation)
+  await parts.store.saveConfirmation(order, { kind: 'confirmation', ...confirmation, signature }, nowMs)
+}
