@@ -579,7 +579,7 @@ export type SellerOrderStore = {
   /** `quote-used`: another authorization already took this quote. Repeats of the same authorization are `exists`. */
   accept(
     order: Pick<SellerOrder, 'quoteHash' | 'quote' | 'terms' | 'heldSinceSeconds'>,
-    nextAtMs: number,
+    start: { state: 'accepted' | 'refusing'; reason: string; nextAtMs: number },
     atMs: number,
   ): Promise<'accepted' | 'exists' | 'quote-used'>
   get(authorizationId: Hex32): Promise<SellerOrder | undefined>
@@ -601,7 +601,7 @@ export type SellerOrderStore = {
   ): Promise<void>
   /** accepted → packed. */
   pack(authorizationId: Hex32, packed: PackedShipment, atMs: number): Promise<void>
-  /** shipped → confirmed. */
+  /** shipped → confirmed; nothing happens when a confirmation is kept already. */
   confirm(authorizationId: Hex32, confirmation: { amount: bigint; signature: HexBytes }, atMs: number): Promise<void>
   /** The signed bytes and the arrow of every order in them, in one transaction. */
   send<S extends SellerOrderState>(

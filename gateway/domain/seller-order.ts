@@ -15,7 +15,7 @@ export const SELLER_ORDER_TRANSITIONS = {
   shipped: ['confirmed', 'reclaimed'],
   confirmed: ['capturing', 'reclaimed'],
   capturing: ['paid', 'confirmed', 'reclaimed'],
-  refusing: ['declining', 'cancelled', 'reclaimed'],
+  refusing: ['declining', 'declined', 'cancelled', 'reclaimed'],
   declining: ['declined', 'refusing', 'cancelled', 'reclaimed'],
   paid: [],
   declined: [],

@@ -1,0 +1,263 @@
+import { z } from 'zod'
+import { type NextSellerState, type SellerOrderState, Sscc } from '../domain/seller-order.ts'
+import { UNCONFIRMED_MS } from '../domain/timers.ts'
+import type { StepResult, Worker } from '../lib/scheduler.ts'
+import type {
+  Clock,
+  Fulfilment,
+  Hold,
+  SaveTransaction,
+  SellerChain,
+  SellerOrder,
+  SellerOrderStore,
+  SignedTransaction,
+} from '../ports.ts'
+import { shippingNotice } from './notice.ts'
+import { chainNowSeconds } from './time.ts'
+
+/** Orders of one transaction: beyond 50 the cost per order hardly falls, and a revert wastes more (CONTRACTS.md). */
+const BATCH = 50
+/** How often a transaction that is under way is asked for. */
+const UNDER_WAY_POLL_MS = 2_000
+/** After a failure an order rests, doubling from 1 s to 1 h. */
+const FIRST_REST_MS = 1_000
+const LONGEST_REST_MS = 3_600_000
+/** After 14 days anyone may reclaim what nobody confirmed; from then on the hold is looked at daily. */
+const RECLAIM_POLL_MS = 24 * 3_600_000
+
+const Packed = z.object({ kind: z.literal('packed'), carrier: z.string().min(1).max(80), sscc: Sscc })
+
+type Parts = {
+  clock: Clock
+  chain: SellerChain
+  orders: SellerOrderStore
+  fulfilment: Fulfilment
+  /** Hears, as a sentence, of what failed and is tried again. */
+  warn(sentence: string): void
+}
+/** `nowMs` is the later of our clock and the chain's head. */
+type Turn = { order: SellerOrder; hold: Hold; nowMs: number }
+
+/**
+ * Brings every order to its end: packs when cooling off is over, ships and captures in batches, declines what cannot be
+ * served. A row is always committed before the world hears of it: the parcel's label before `ship` is signed, the signed
+ * bytes before they are broadcast, and the goods leave only when the chain says shipped. Each step begins by asking the
+ * chain for the hold, so a step that was killed is simply done again.
+ */
+export function sellerWorker(parts: Parts): Worker {
+  return { name: 'seller-orders', step: () => step(parts) }
+}
+
+async function step(parts: Parts): Promise<StepResult> {
+  const { chain, clock, orders } = parts
+  if ((await orders.nextDueAtMs()) === undefined) return { worked: false }
+  const nowMs = Math.max(clock.nowMs(), (await chainNowSeconds(chain, clock)) * 1000)
+  const due = await orders.due(nowMs, BATCH)
+  const holds = await Promise.all(due.map((order) => chain.hold(order.terms)))
+
+  let worked = false
+  const toShip: SellerOrder[] = []
+  const toCapture: SellerOrder[] = []
+  for (const [index, order] of due.entries()) {
+    const turn = { order, hold: holds[index]!, nowMs }
+    const ready = await advance(turn, parts).catch((error: unknown) => fail(turn, parts, sentenceOf(error)))
+    if (ready === 'ship') toShip.push(order)
+    else if (ready === 'capture') toCapture.push(order)
+    else if (ready === 'moved') worked = true
+  }
+  for (const batch of batches(toShip)) if (await sendShip(batch, nowMs, parts)) worked = true
+  for (const batch of batches(toCapture)) if (await sendCapture(batch, nowMs, parts)) worked = true
+  return { worked, nextDueAtMs: await orders.nextDueAtMs() }
+}
+
+type Advance = 'moved' | 'waits' | 'ship' | 'capture'
+
+/** One order's turn: what its own state and the chain's say about it. */
+async function advance(turn: Turn, parts: Parts): Promise<Advance> {
+  const { order, hold } = turn
+  if (hold.state === 'cancelled' || hold.state === 'reclaimed') {
+    if (order.packed !== undefined && hold.state === 'cancelled') await parts.fulfilment.putBack(order)
+    await move(turn, parts, order.state as 'accepted', hold.state, `the funds were ${hold.state} on chain`)
+    return 'moved'
+  }
+  if (hold.state === 'none') return fail(turn, parts, 'the funds are not to be seen on chain: it may have been rewound')
+  switch (order.state) {
+    case 'accepted':
+      return waitsForShipping(turn, parts) ?? pack(turn, parts)
+    case 'packed':
+      return waitsForShipping(turn, parts) ?? 'ship'
+    case 'shipping':
+      return underWay(turn, parts, 'shipped', 'shipping', 'packed')
+    case 'shipped':
+      await parts.orders.postpone(order.terms.authorizationId, 'shipped', turn.nowMs + RECLAIM_POLL_MS)
+      return 'waits'
+    case 'confirmed':
+      return hold.state === 'shipped' ? 'capture' : unexpected(turn, parts)
+    case 'capturing':
+      return underWay(turn, parts, 'captured', 'capturing', 'confirmed')
+    case 'refusing':
+      return refuse(turn, parts)
+    case 'declining':
+      return underWay(turn, parts, 'declined', 'declining', 'refusing')
+    default:
+      throw new Error(`The order ${order.terms.authorizationId} is ${order.state} and cannot be due.`)
+  }
+}
+
+/** undefined when the order may ship now. The hold's time counts, not the row's: after a rewind it can be later. */
+function waitsForShipping(turn: Turn, parts: Parts): Promise<Advance> | undefined {
+  const { order, hold, nowMs } = turn
+  if (hold.state !== 'authorized') return unexpected(turn, parts)
+  if (nowMs > order.terms.shipBy * 1000) return giveUp(turn, parts, `ship-by ${order.terms.shipBy} has passed`)
+  const coolingOffUntilMs = (hold.sinceSeconds + order.terms.coolingOffSeconds) * 1000
+  if (nowMs >= coolingOffUntilMs) return undefined
+  return parts.orders.postpone(order.terms.authorizationId, order.state, coolingOffUntilMs).then((): Advance => 'waits')
+}
+
+async function pack(turn: Turn, parts: Parts): Promise<Advance> {
+  const { order } = turn
+  let answer: Awaited<ReturnType<Fulfilment['dispatch']>>
+  try {
+    answer = await parts.fulfilment.dispatch(order)
+    if (answer.kind === 'packed') Packed.parse(answer)
+  } catch (error) {
+    return fail(turn, parts, `the warehouse failed: ${sentenceOf(error)}`)
+  }
+  if (answer.kind === 'out-of-stock') return giveUp(turn, parts, `${order.quote.productName} is out of stock`)
+  const notice = shippingNotice(order, answer, parts.clock.nowMs())
+  await parts.orders.pack(
+    order.terms.authorizationId,
+    { carrier: answer.carrier, sscc: answer.sscc, notice, shipment: parts.chain.shipmentHash(notice) },
+    parts.clock.nowMs(),
+  )
+  return 'moved'
+}
+
+/** A transaction was signed for this order: the hold tells whether it did what it should, the receipt whether to sign anew. */
+async function underWay<S extends 'shipping' | 'capturing' | 'declining'>(
+  turn: Turn,
+  parts: Parts,
+  wanted: 'shipped' | 'captured' | 'declined',
+  state: S,
+  back: NextSellerState<S>,
+): Promise<Advance> {
+  const { order, hold, nowMs } = turn
+  if (hold.state === wanted) {
+    if (wanted === 'shipped') {
+      await parts.fulfilment.handOver(order)
+      const reclaimableAtMs = hold.sinceSeconds * 1000 + UNCONFIRMED_MS + 1000
+      await move(turn, parts, 'shipping', 'shipped', 'the chain says shipped; the carrier has it', reclaimableAtMs)
+    } else if (wanted === 'captured') {
+      await move(turn, parts, 'capturing', 'paid', `${order.terms.amount} minor units were paid to us`)
+    } else {
+      await move(turn, parts, 'declining', 'declined', 'the funds went back to the buyer')
+    }
+    return 'moved'
+  }
+  const receipt = order.transaction?.state
+  if (receipt === 'included' || receipt === 'reverted') {
+    await move(turn, parts, state, back, `transaction ${order.transaction?.txHash} ${receipt} without effect`, nowMs)
+    return fail(
+      { ...turn, order: { ...order, state: back } },
+      parts,
+      `transaction ${order.transaction?.txHash} had no effect`,
+    )
+  }
+  await parts.orders.postpone(order.terms.authorizationId, state, nowMs + UNDER_WAY_POLL_MS)
+  return 'waits'
+}
+
+async function giveUp(turn: Turn, parts: Parts, reason: string): Promise<Advance> {
+  if (turn.order.packed !== undefined) await parts.fulfilment.putBack(turn.order)
+  await move(turn, parts, turn.order.state as 'accepted', 'refusing', reason, turn.nowMs)
+  return 'moved'
+}
+
+async function refuse(turn: Turn, parts: Parts): Promise<Advance> {
+  const { order, hold, nowMs } = turn
+  if (hold.state === 'declined') {
+    await move(turn, parts, 'refusing', 'declined', 'the funds went back to the buyer')
+    return 'moved'
+  }
+  if (hold.state !== 'authorized') return unexpected(turn, parts)
+  const sent = await send([order], 'refusing', 'declining', nowMs, parts, (save) =>
+    parts.chain.decline(order.terms, save),
+  )
+  return sent ? 'moved' : 'waits'
+}
+
+/** Orders without trouble travel together; one that failed before travels alone, so that it harms no other. */
+function batches(orders: SellerOrder[]): SellerOrder[][] {
+  const together = orders.filter((order) => order.failures === 0)
+  const alone = orders.filter((order) => order.failures > 0).map((order) => [order])
+  return together.length > 0 ? [together, ...alone] : alone
+}
+
+function sendShip(batch: SellerOrder[], nowMs: number, parts: Parts): Promise<boolean> {
+  const shipments = batch.map(({ terms, packed }) => ({ terms, shipment: packed!.shipment }))
+  return send(batch, 'packed', 'shipping', nowMs, parts, (save) => parts.chain.ship(shipments, save))
+}
+
+function sendCapture(batch: SellerOrder[], nowMs: number, parts: Parts): Promise<boolean> {
+  const captures = batch.map(({ terms, packed, confirmation }) => ({
+    terms,
+    shipment: packed!.shipment,
+    ...confirmation!,
+  }))
+  return send(batch, 'confirmed', 'capturing', nowMs, parts, (save) => parts.chain.capture(captures, save))
+}
+
+/** Signs, saves with the arrows of all its orders, and sends. False when nothing was saved: then each rests and later goes alone. */
+async function send<S extends 'packed' | 'confirmed' | 'refusing'>(
+  batch: SellerOrder[],
+  from: S,
+  to: NextSellerState<S>,
+  nowMs: number,
+  parts: Parts,
+  verb: (save: SaveTransaction) => Promise<SignedTransaction>,
+): Promise<boolean> {
+  const ids = batch.map(({ terms }) => terms.authorizationId)
+  let saved = false
+  try {
+    await verb(async (tx) => {
+      await parts.orders.send(ids, from, to, tx, { atMs: parts.clock.nowMs(), nextAtMs: nowMs })
+      saved = true
+    })
+  } catch (error) {
+    parts.warn(`Sending ${to} for ${ids.length} orders failed: ${sentenceOf(error)}`)
+    if (saved) return true
+    for (const { terms, failures } of batch) {
+      await parts.orders.postpone(terms.authorizationId, from, nowMs + restMs(failures), sentenceOf(error))
+    }
+  }
+  return saved
+}
+
+async function move<S extends SellerOrderState>(
+  { order }: Turn,
+  parts: Parts,
+  from: S,
+  to: NextSellerState<S>,
+  reason: string,
+  nextAtMs?: number,
+): Promise<void> {
+  await parts.orders.move(order.terms.authorizationId, from, to, { atMs: parts.clock.nowMs(), nextAtMs, reason })
+}
+
+function unexpected(turn: Turn, parts: Parts): Promise<Advance> {
+  return fail(turn, parts, `the chain says ${turn.hold.state}, which this shop did not do`)
+}
+
+async function fail({ order, nowMs }: Turn, parts: Parts, reason: string): Promise<Advance> {
+  parts.warn(`The order ${order.terms.authorizationId} (${order.state}) waits: ${reason}`)
+  await parts.orders.postpone(order.terms.authorizationId, order.state, nowMs + restMs(order.failures), reason)
+  return 'waits'
+}
+
+function restMs(failures: number): number {
+  return Math.min(LONGEST_REST_MS, FIRST_REST_MS * 2 ** Math.min(failures, 20))
+}
+
+function sentenceOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,211 @@
+import { type Gtin, gtin14, type Hex32 } from '../../domain/identifiers.ts'
+import { Terms } from '../../domain/mandate.ts'
+import { Quote } from '../../domain/quote.ts'
+import { SELLER_ORDER_TRANSITIONS, type SellerOrderState } from '../../domain/seller-order.ts'
+import { jsonText } from '../../lib/json.ts'
+import type { SellerOrder, SellerOrderStep, SellerOrderStore, SignedTransaction } from '../../ports.ts'
+import type { Db } from '../database.ts'
+
+type Row = {
+  order_number: number
+  authorization_id: Hex32
+  quote_hash: Hex32
+  quote: string
+  terms: string
+  state: SellerOrderState
+  held_since_seconds: number
+  carrier: string | null
+  sscc: string | null
+  notice: string | null
+  shipment: Hex32 | null
+  confirmed_amount: string | null
+  confirmation_signature: Hex32 | null
+  tx_hash: Hex32 | null
+  tx_state: string | null
+  failures: number
+  problem: string
+}
+type Accept = SellerOrderStore['accept']
+type How = { atMs: number; nextAtMs: number | undefined; reason: string }
+
+/** The order is no longer in the state that a step started from: somebody else moved it first. */
+export class StaleSellerOrderError extends Error {
+  constructor(authorizationId: Hex32, from: SellerOrderState) {
+    super(`The order ${authorizationId} is not ${from} any more.`)
+    this.name = 'StaleSellerOrderError'
+  }
+}
+
+/** What became of an order's transaction, or of the one that replaced it under the same nonce. */
+const SELECT = `SELECT o.*, (
+    SELECT latest.state FROM transactions sent
+    JOIN transactions latest ON latest.sender = sent.sender AND latest.nonce = sent.nonce
+    WHERE sent.tx_hash = o.tx_hash
+    ORDER BY latest.state IN ('included', 'reverted') DESC, latest.state = 'sent' DESC LIMIT 1
+  ) AS tx_state FROM orders o`
+
+/** The seller's orders, their steps, and the transactions that carry them. */
+export function sellerOrderStore(db: Db): SellerOrderStore {
+  const byId = db.prepare<[string], Row>(`${SELECT} WHERE o.authorization_id = ?`)
+  const newest = db.prepare<[number], Row>(`${SELECT} ORDER BY o.order_number DESC LIMIT ?`)
+  const due = db.prepare<[number, number], Row>(
+    `${SELECT} WHERE o.next_at_ms <= ? ORDER BY o.next_at_ms, o.order_number LIMIT ?`,
+  )
+  const nextDue = db.prepare<[], number | null>('SELECT min(next_at_ms) FROM orders').pluck()
+  const promised = db
+    .prepare<[string], number>(
+      `SELECT coalesce(sum(quantity), 0) FROM orders
+       WHERE gtin14 = ? AND state NOT IN ('refusing', 'declining', 'declined', 'cancelled')`,
+    )
+    .pluck()
+  const stepsOf = db.prepare<[string], SellerOrderStep & { fromState: SellerOrderState | null }>(
+    `SELECT from_state AS fromState, to_state AS toState, at_ms AS atMs, reason FROM order_steps
+     WHERE authorization_id = ? ORDER BY step_id`,
+  )
+  const quoteUsed = db.prepare<[string], 1>('SELECT 1 FROM orders WHERE quote_hash = ?').pluck()
+  const insert = db.prepare(
+    `INSERT INTO orders (authorization_id, quote_hash, quote, terms, gtin14, quantity, state, held_since_seconds, next_at_ms, problem)
+     VALUES (@authorizationId, @quoteHash, @quote, @terms, @gtin14, @quantity, @state, @heldSinceSeconds, @nextAtMs, @problem)`,
+  )
+  const insertStep = db.prepare(
+    'INSERT INTO order_steps (authorization_id, from_state, to_state, at_ms, reason) VALUES (?, ?, ?, ?, ?)',
+  )
+  const update = db.prepare(
+    `UPDATE orders SET state = @to, next_at_ms = @nextAtMs, problem = coalesce(@problem, problem)
+     WHERE authorization_id = @authorizationId AND state = @from`,
+  )
+  const setPacked = db.prepare(
+    'UPDATE orders SET carrier = ?, sscc = ?, notice = ?, shipment = ? WHERE authorization_id = ?',
+  )
+  const setConfirmation = db.prepare(
+    'UPDATE orders SET confirmed_amount = ?, confirmation_signature = ? WHERE authorization_id = ?',
+  )
+  const setTransaction = db.prepare('UPDATE orders SET tx_hash = ? WHERE authorization_id = ?')
+  const clearFailures = db.prepare('UPDATE orders SET failures = 0 WHERE authorization_id = ?')
+  const insertTransaction = db.prepare(
+    `INSERT INTO transactions (tx_hash, sender, nonce, purpose, raw, state, created_at_ms)
+     VALUES (@txHash, @sender, @nonce, @purpose, @raw, 'sent', @atMs)`,
+  )
+  const setLater = db.prepare(
+    `UPDATE orders SET next_at_ms = @nextAtMs, failures = failures + @failed,
+            problem = CASE WHEN @failed = 1 THEN @problem ELSE problem END
+     WHERE authorization_id = @authorizationId AND state = @state`,
+  )
+
+  function moveRow(id: Hex32, from: SellerOrderState, to: SellerOrderState, { atMs, nextAtMs, reason }: How): void {
+    const legal: readonly SellerOrderState[] = SELLER_ORDER_TRANSITIONS[from]
+    if (!legal.includes(to)) throw new Error(`An order of this shop cannot go from ${from} to ${to}.`)
+    const { changes } = update.run({
+      authorizationId: id,
+      from,
+      to,
+      nextAtMs: nextAtMs ?? null,
+      problem: problemAfter(to, reason),
+    })
+    if (changes !== 1) throw new StaleSellerOrderError(id, from)
+    insertStep.run(id, from, to, atMs, reason)
+  }
+
+  const store = {
+    accept: db.transaction((order: Parameters<Accept>[0], start: Parameters<Accept>[1], atMs: number) => {
+      const { quoteHash, quote, terms, heldSinceSeconds } = order
+      if (byId.get(terms.authorizationId) !== undefined) return 'exists' as const
+      if (quoteUsed.get(quoteHash) !== undefined) return 'quote-used' as const
+      insert.run({
+        authorizationId: terms.authorizationId,
+        quoteHash,
+        quote: jsonText(quote),
+        terms: jsonText(terms),
+        gtin14: gtin14(quote.gtin),
+        quantity: quote.quantity,
+        state: start.state,
+        heldSinceSeconds,
+        nextAtMs: start.nextAtMs,
+        problem: problemAfter(start.state, start.reason),
+      })
+      insertStep.run(terms.authorizationId, null, start.state, atMs, start.reason)
+      return 'accepted' as const
+    }),
+    move: db.transaction(moveRow),
+    pack: db.transaction((id: Hex32, packed: NonNullable<SellerOrder['packed']>, atMs: number) => {
+      moveRow(id, 'accepted', 'packed', {
+        atMs,
+        nextAtMs: atMs,
+        reason: `packed as ${packed.sscc} for ${packed.carrier}`,
+      })
+      setPacked.run(packed.carrier, packed.sscc, packed.notice, packed.shipment, id)
+    }),
+    confirm: db.transaction(
+      (id: Hex32, { amount, signature }: NonNullable<SellerOrder['confirmation']>, atMs: number) => {
+        if (byId.get(id)?.confirmation_signature !== null) return
+        moveRow(id, 'shipped', 'confirmed', { atMs, nextAtMs: atMs, reason: 'the buyer signed that the goods arrived' })
+        setConfirmation.run(amount.toString(), signature, id)
+        clearFailures.run(id)
+      },
+    ),
+    send: db.transaction(
+      (
+        ids: Hex32[],
+        from: SellerOrderState,
+        to: SellerOrderState,
+        tx: SignedTransaction,
+        how: { atMs: number; nextAtMs: number },
+      ) => {
+        insertTransaction.run({ ...tx, atMs: how.atMs })
+        for (const id of ids) {
+          moveRow(id, from, to, { ...how, reason: `transaction ${tx.txHash} is signed` })
+          setTransaction.run(tx.txHash, id)
+        }
+      },
+    ),
+  }
+
+  return {
+    accept: async (order, start, atMs) => store.accept.immediate(order, start, atMs),
+    get: async (id) => {
+      const row = byId.get(id)
+      return row === undefined ? undefined : fromRow(row)
+    },
+    list: async (limit) => newest.all(limit).map(fromRow),
+    steps: async (id) => stepsOf.all(id).map((step) => ({ ...step, fromState: step.fromState ?? undefined })),
+    due: async (nowMs, limit) => due.all(nowMs, limit).map(fromRow),
+    nextDueAtMs: async () => nextDue.get() ?? undefined,
+    promisedPacks: async (gtin: Gtin) => promised.get(gtin14(gtin))!,
+    move: async (id, from, to, how) => store.move.immediate(id, from, to, how),
+    pack: async (id, packed, atMs) => store.pack.immediate(id, packed, atMs),
+    confirm: async (id, confirmation, atMs) => store.confirm.immediate(id, confirmation, atMs),
+    send: async (ids, from, to, tx, how) => store.send.immediate(ids, from, to, tx, how),
+    postpone: async (authorizationId, state, nextAtMs, failed) => {
+      setLater.run({ authorizationId, state, nextAtMs, failed: failed === undefined ? 0 : 1, problem: failed ?? '' })
+    },
+  }
+}
+
+/** An order that ends unpaid keeps the reason as its problem (null: the one it has); on the way to payment it has none. */
+function problemAfter(to: SellerOrderState, reason: string): string | null {
+  if (to === 'declining' || to === 'declined') return null
+  return to === 'refusing' || to === 'cancelled' || to === 'reclaimed' ? reason : ''
+}
+
+function fromRow(row: Row): SellerOrder {
+  const { carrier, sscc, notice, shipment } = row
+  return {
+    orderNumber: row.order_number,
+    quoteHash: row.quote_hash,
+    quote: Quote.parse(JSON.parse(row.quote)),
+    terms: Terms.parse(JSON.parse(row.terms)),
+    state: row.state,
+    heldSinceSeconds: row.held_since_seconds,
+    packed:
+      carrier === null || sscc === null || notice === null || shipment === null
+        ? undefined
+        : { carrier, sscc, notice, shipment },
+    confirmation:
+      row.confirmed_amount === null || row.confirmation_signature === null
+        ? undefined
+        : { amount: BigInt(row.confirmed_amount), signature: row.confirmation_signature },
+    transaction: row.tx_hash === null ? undefined : { txHash: row.tx_hash, state: row.tx_state ?? 'unknown' },
+    failures: row.failures,
+    problem: row.problem,
+  }
+}
