@@ -1,0 +1,30 @@
+import { spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { foundryBinary } from './foundry.ts'
+
+const HELP = `Runs the Solidity tests; every argument goes to "forge test".
+
+Usage: node contracts/test.ts [arguments of forge test]
+
+  --match-path 'contracts/test/OrderEscrow/*'   some of them only
+  --gas-report                                  with gas per function
+
+FOUNDRY_PROFILE=medium or deep runs 10 or 100 times as many fuzz cases.
+`
+
+const args = process.argv.slice(2)
+if (args.includes('--help')) {
+  process.stdout.write(HELP)
+} else {
+  // Not a terminal for forge, so that it prints lines and no spinner.
+  const forge = spawn(foundryBinary('forge'), ['test', ...args], {
+    cwd: fileURLToPath(new URL('..', import.meta.url)),
+    env: { ...process.env, FOUNDRY_CONFIG: 'contracts/foundry.toml' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  forge.stdout.pipe(process.stdout)
+  forge.stderr.pipe(process.stderr)
+  forge.on('exit', (code) => {
+    process.exitCode = code ?? 1
+  })
+}

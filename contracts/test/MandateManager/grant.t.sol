@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {MandateManager} from "../../src/MandateManager.sol";
+import {EscrowTest} from "../support/EscrowTest.sol";
+import {Wallet} from "../support/Wallet.sol";
+
+contract GrantTest is EscrowTest {
+    function test_grantsForThePayer_withoutSignature() public {
+        MandateManager.Mandate memory mandate = _mandate();
+        bytes32 hash = escrow.mandateHash(mandate);
+        vm.expectEmit(address(escrow));
+        emit MandateManager.MandateGranted(hash, PAYER, DEVICE, address(dollar), mandate.extraData);
+        _grant(mandate);
+        _assertGranted(mandate);
+    }
+
+    function test_grantsForAnyone_withThePayersSignature(address sender) public {
+        vm.assume(sender != PAYER);
+        MandateManager.Mandate memory mandate = _mandate();
+        vm.prank(sender);
+        escrow.grant(mandate, _payersSignature(mandate));
+        _assertGranted(mandate);
+    }
+
+    function test_grantsForAContract_thatHoldsTheSignatureGood() public {
+        MandateManager.Mandate memory mandate = _mandate();
+        mandate.payer = address(new Wallet(PAYER));
+        escrow.grant(mandate, _payersSignature(mandate));
+        _assertGranted(mandate);
+    }
+
+    function test_reverts_whenTheContractDoesNotHoldTheSignatureGood() public {
+        MandateManager.Mandate memory mandate = _mandate();
+        mandate.payer = address(new Wallet(STRANGER));
+        bytes memory signature = _payersSignature(mandate);
+        _expectWrongSignature(mandate);
+        escrow.grant(mandate, signature);
+    }
+
+    function test_reverts_withAnotherSignature() public {
+        MandateManager.Mandate memory mandate = _mandate();
+        bytes memory signature = _sign(DEVICE_KEY, escrow.mandateHash(mandate));
+        _expectWrongSignature(mandate);
+        escrow.grant(mandate, signature);
+    }
+
+    function test_reverts_withNoSignature() public {
+        _expectWrongSignature(_mandate());
+        escrow.grant(_mandate(), "");
+    }
+
+    function test_reverts_withAHighS() public {
+        MandateManager.Mandate memory mandate = _mandate();
+        bytes memory signature = _malleable(_payersSignature(mandate));
+        _expectWrongSignature(mandate);
+        escrow.grant(mandate, signature);
+    }
+
+    function test_changesNothing_theSecondTime() public {
+        MandateManager.Mandate memory mandate = _granted();
+        _place(mandate, 7);
+        escrow.grant(mandate, "");
+        _assertGranted(mandate);
+        vm.assertEq(escrow.mandateState(escrow.mandateHash(mandate)).lastNonce, 7);
+    }
+
+    function test_reverts_afterRevocation() public {
+        MandateManager.Mandate memory mandate = _granted();
+        vm.prank(PAYER);
+        escrow.revoke(mandate);
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                MandateManager.WrongMandateStatus.selector,
+                escrow.mandateHash(mandate),
+                MandateManager.MandateStatus.Revoked,
+                MandateManager.MandateStatus.None
+            )
+        );
+        vm.prank(PAYER);
+        escrow.grant(mandate, "");
+    }
+
+    function test_givesEveryFieldAPartInTheHash() public view {
+        bytes32 hash = escrow.mandateHash(_mandate());
+        for (uint256 field = 0; field < 18; ++field) {
+            MandateManager.Mandate memory changed = _mandate();
+            assembly ("memory-safe") {
+                let word := add(changed, mul(field, 0x20))
+                mstore(word, xor(mload(word), 1))
+            }
+            vm.assertTrue(escrow.mandateHash(changed) != hash);
+        }
+    }
+
+    function test_reverts_withoutAPayer() public {
+        MandateManager.Mandate memory mandate = _mandate();
+        mandate.payer = address(0);
+        _expectMissing("payer");
+        _grant(mandate);
+    }
+
+    function test_reverts_withoutADeviceKey() public {
+        MandateManager.Mandate memory mandate = _mandate();
+        mandate.deviceKey = address(0);
+        _expectMissing("deviceKey");
+        _grant(mandate);
+    }
+
+    function test_reverts_withoutAToken() public {
+        MandateManager.Mandate memory mandate = _mandate();
+        mandate.token = address(0);
+        _expectMissing("token");
+        _grant(mandate);
+    }
+
+    function test_reverts_withoutSellers() public {
+        MandateManager.Mandate memory mandate = _mandate();
+        mandate.payeesRoot = 0;
+        _expectMissing("payeesRoot");
+        _grant(mandate);
+    }
+
+    function test_reverts_withoutProducts() public {
+        MandateManager.Mandate memory mandate = _mandate();
+        mandate.productsRoot = 0;
+        _expectMissing("productsRoot");
+        _grant(mandate);
+    }
+
+    function test_reverts_withARegistryDevice() public {
+        MandateManager.Mandate memory mandate = _mandate();
+        mandate.deviceId = 1;
+        vm.expectRevert(abi.encodeWithSelector(MandateManager.RegistryNotSupported.selector, 1, 0));
+        _grant(mandate);
+    }
+
+    function test_reverts_withADeviceEpoch() public {
+        MandateManager.Mandate memory mandate = _mandate();
+        mandate.deviceEpoch = 1;
+        vm.expectRevert(abi.encodeWithSelector(MandateManager.RegistryNotSupported.selector, 0, 1));
+        _grant(mandate);
+    }
+
+    function test_reverts_withAHousehold() public {
+        MandateManager.Mandate memory mandate = _mandate();
+        mandate.household = "home";
+        vm.expectRevert(
+            abi.encodeWithSelector(MandateManager.HouseholdNotSupported.selector, mandate.household)
+        );
+        _grant(mandate);
+    }
+
+    function test_reverts_whenAPartyWouldDecide() public {
+        MandateManager.Mandate memory mandate = _mandate();
+        mandate.arbiter = PAYER;
+        vm.expectRevert(abi.encodeWithSelector(MandateManager.WrongArbiter.selector, PAYER));
+        _grant(mandate);
+        mandate.arbiter = DEVICE;
+        vm.expectRevert(abi.encodeWithSelector(MandateManager.WrongArbiter.selector, DEVICE));
+        _grant(mandate);
+    }
+
+    function test_grants_withoutAnArbiter() public {
+        MandateManager.Mandate memory mandate = _mandate();
+        mandate.arbiter = address(0);
+        _grant(mandate);
+        _assertGranted(mandate);
+    }
+
+    function test_grants_fromAPeriodOfOneHourOn() public {
+        MandateManager.Mandate memory mandate = _mandate();
+        mandate.period = 1 hours - 1;
+        vm.expectRevert(
+            abi.encodeWithSelector(MandateManager.PeriodTooShort.selector, 1 hours - 1, 1 hours)
+        );
+        _grant(mandate);
+        mandate.period = 1 hours;
+        _grant(mandate);
+        _assertGranted(mandate);
+    }
+
+    function test_grants_whenTheEndIsAfterTheStart() public {
+        MandateManager.Mandate memory mandate = _mandate();
+        for (uint48 end = START - 1; end <= START; ++end) {
+            mandate.end = end;
+            _expectWrongTerm(mandate);
+            _grant(mandate);
+        }
+        mandate.end = START + 1;
+        _grant(mandate);
+        _assertGranted(mandate);
+    }
+
+    function test_grants_upToTenYears() public {
+        MandateManager.Mandate memory mandate = _mandate();
+        mandate.end = START + 3653 days + 1;
+        _expectWrongTerm(mandate);
+        _grant(mandate);
+        mandate.end = START + 3653 days;
+        _grant(mandate);
+        _assertGranted(mandate);
+    }
+
+    function _payersSignature(MandateManager.Mandate memory mandate) private view returns (bytes memory) {
+        return _sign(PAYER_KEY, escrow.mandateHash(mandate));
+    }
+
+    function _assertGranted(MandateManager.Mandate memory mandate) private view {
+        MandateManager.MandateStatus status = escrow.mandateState(escrow.mandateHash(mandate)).status;
+        vm.assertTrue(status == MandateManager.MandateStatus.Granted);
+    }
+
+    function _expectMissing(string memory field) private {
+        vm.expectRevert(abi.encodeWithSelector(MandateManager.MissingField.selector, field));
+    }
+
+    function _expectWrongSignature(MandateManager.Mandate memory mandate) private {
+        bytes32 hash = escrow.mandateHash(mandate);
+        vm.expectRevert(abi.encodeWithSelector(MandateManager.WrongSignature.selector, mandate.payer, hash));
+    }
+
+    function _expectWrongTerm(MandateManager.Mandate memory mandate) private {
+        vm.expectRevert(
+            abi.encodeWithSelector(MandateManager.WrongTerm.selector, mandate.start, mandate.end, 3653 days)
+        );
+    }
+}

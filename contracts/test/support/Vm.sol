@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+/// @dev The cheat codes of forge that these tests use.
+interface Vm {
+    function addr(uint256 privateKey) external pure returns (address);
+    function assertEq(uint256 actual, uint256 expected) external pure;
+    function assertEq(bytes32 actual, bytes32 expected) external pure;
+    function assertTrue(bool condition) external pure;
+    function assume(bool condition) external pure;
+    function expectEmit(address emitter) external;
+    function expectRevert(bytes calldata data) external;
+    function prank(address sender) external;
+    function sign(uint256 privateKey, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
+    function warp(uint256 timestamp) external;
+}
