@@ -1,3 +1,4 @@
+import { jsonText } from '../lib/json.ts'
 import type { Notifier } from '../ports.ts'
 
 const TIMEOUT_MS = 10_000
@@ -6,13 +7,10 @@ const TIMEOUT_MS = 10_000
 export function webhookNotifier(url: string): Notifier {
   return {
     async deliver(notification) {
-      const body = JSON.stringify(notification, (_key, value: unknown) =>
-        typeof value === 'bigint' ? value.toString() : value,
-      )
       const response = await fetch(url, {
         method: 'POST',
         headers: { 'content-type': 'application/json', 'idempotency-key': String(notification.notificationId) },
-        body,
+        body: jsonText(notification),
         redirect: 'error',
         signal: AbortSignal.timeout(TIMEOUT_MS),
       })

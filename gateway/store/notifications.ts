@@ -2,7 +2,7 @@ import type { NewNotification } from '../ports.ts'
 import type { Db } from './database.ts'
 
 /** Where notifications go beyond the feed; each gets its own delivery row in the commit that makes the notification. */
-export type Channel = 'webhook' | 'device'
+export type Channel = 'webhook'
 
 /** Makes the function that other units of work call inside their transaction to tell the homeowner something. */
 export function notifier(db: Db, channels: readonly Channel[]): (notification: NewNotification, atMs: number) => void {

@@ -28,11 +28,6 @@ type AuthorizationRow = {
   shipped_at_seconds: number | null
 }
 
-/** JSON with bigint as decimal strings, the form in which the domain's schemas read amounts. */
-export function toJson(value: unknown): string {
-  return JSON.stringify(value, (_key, inner: unknown) => (typeof inner === 'bigint' ? inner.toString() : inner))
-}
-
 export function orderOf(row: OrderRow): Order {
   return {
     orderId: row.order_id,

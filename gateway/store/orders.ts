@@ -1,10 +1,11 @@
 import { gtin14 } from '../domain/identifiers.ts'
 import { MandateFile } from '../domain/mandate.ts'
+import { jsonText } from '../lib/json.ts'
 import type { OrderStore } from '../ports.ts'
 import type { Db } from './database.ts'
 import { type Channel, notifier } from './notifications.ts'
 import { orderMoves } from './order-moves.ts'
-import { type OrderRow, orderWorkReader, toJson } from './order-rows.ts'
+import { type OrderRow, orderWorkReader } from './order-rows.ts'
 import { insertTransaction } from './transactions.ts'
 
 /** `OrderStore` over the gateway's database; each method is one transaction. */
@@ -67,7 +68,7 @@ export function sqliteOrderStore(db: Db, channels: readonly Channel[]): OrderSto
       insertQuote.run({
         orderId: order.orderId,
         attempt,
-        quote: toJson(signed.quote),
+        quote: jsonText(signed.quote),
         signature: signed.signature,
         quoteHash,
         sellerUrl,
@@ -105,8 +106,8 @@ export function sqliteOrderStore(db: Db, channels: readonly Channel[]): OrderSto
           authorizationId,
           orderId: order.orderId,
           attempt: order.attempt,
-          terms: toJson(terms),
-          item: toJson(item),
+          terms: jsonText(terms),
+          item: jsonText(item),
           txHash: tx.txHash,
           basket,
         })
@@ -129,7 +130,7 @@ export function sqliteOrderStore(db: Db, channels: readonly Channel[]): OrderSto
         authorizationId: message.authorizationId,
         kind: message.kind,
         sellerUrl: order.quote.sellerUrl,
-        body: toJson(message),
+        body: jsonText(message),
         atMs,
       })
       schedule.run(null, order.orderId, order.state)

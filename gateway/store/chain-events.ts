@@ -1,0 +1,219 @@
+import { Terms } from '../domain/mandate.ts'
+import { type NextState, ORDER_TRANSITIONS, type OrderState } from '../domain/order.ts'
+import { UNCONFIRMED_MS } from '../domain/timers.ts'
+import type { ChainEvent } from '../ports.ts'
+import type { Db } from './database.ts'
+import { type Channel, notifier } from './notifications.ts'
+import { orderMoves } from './order-moves.ts'
+import { type OrderRow, orderOf } from './order-rows.ts'
+
+type HeldOrder = OrderRow & { authorization_id: string; auth_attempt: number; auth_state: string; terms: string }
+type OrderEvent = Exclude<ChainEvent, { type: 'mandate-granted' | 'mandate-revoked' | 'refused' }>
+
+/**
+ * Makes the function that applies one log of the escrow to the rows it is about, inside the watcher's transaction. Logs
+ * about authorizations and mandates that are not ours are passed over, and so is a log that comes twice.
+ */
+export function chainEvents(
+  db: Db,
+  channels: readonly Channel[],
+  formatAmount: (minorUnits: bigint) => string,
+): (event: ChainEvent, atMs: number) => void {
+  const moves = orderMoves(db)
+  const tell = notifier(db, channels)
+  const orderById = `SELECT orders.*, authorization_id, authorizations.attempt AS auth_attempt, authorizations.state AS auth_state, terms
+     FROM authorizations JOIN orders USING (order_id)`
+  const heldOrder = db.prepare<[string], HeldOrder>(`${orderById} WHERE authorization_id = ?`)
+  const basketOrders = db.prepare<[string, number], HeldOrder>(`${orderById} WHERE tx_hash = ? AND basket = ?`)
+  const setAuthorization = db.prepare(
+    `UPDATE authorizations SET state = @state, shipment = COALESCE(@shipment, shipment),
+       held_at_seconds = COALESCE(@heldAtSeconds, held_at_seconds), shipped_at_seconds = COALESCE(@shippedAtSeconds, shipped_at_seconds)
+     WHERE authorization_id = @authorizationId`,
+  )
+  const insertMessage = db.prepare(
+    `INSERT OR IGNORE INTO seller_messages (order_id, authorization_id, kind, seller_url, body, next_at_ms)
+     SELECT @orderId, @authorizationId, 'order', seller_url,
+            json_object('kind', 'order', 'signedQuote', json_object('quote', json(quote), 'signature', signature), 'terms', json(@terms)), @atMs
+     FROM quotes WHERE order_id = @orderId AND attempt = @attempt`,
+  )
+  const moveMandate = db.prepare<unknown[], { home_id: string; device_id: string }>(
+    `UPDATE mandates SET state = @to, state_block = @block WHERE mandate_hash = @mandateHash AND state <> @to AND state <> 'revoked'
+     RETURNING home_id, device_id`,
+  )
+  const wakeRules = db.prepare('UPDATE slots SET evaluate = 1 WHERE device_id = ? AND (? IS NULL OR slot = ?)')
+
+  function apply(event: ChainEvent, atMs: number): void {
+    switch (event.type) {
+      case 'mandate-granted':
+      case 'mandate-revoked':
+        applyMandate(event, event.type === 'mandate-granted' ? 'granted' : 'revoked', atMs)
+        return
+      case 'refused':
+        for (const order of basketOrders.all(event.txHash, event.basket)) refuse(order, event, atMs)
+        return
+      default:
+        applyToOrder(event, atMs)
+    }
+  }
+
+  function applyMandate(event: ChainEvent & { mandateHash: string }, to: 'granted' | 'revoked', atMs: number): void {
+    const row = moveMandate.get({ to, block: event.blockNumber, mandateHash: event.mandateHash })
+    if (row === undefined) return
+    wakeRules.run(row.device_id, null, null)
+    const text =
+      to === 'granted'
+        ? `The mandate of ${row.device_id} holds now: it may order within it.`
+        : `The mandate of ${row.device_id} is revoked: it orders nothing more under it.`
+    tell({ homeId: row.home_id, deviceId: row.device_id, kind: 'update', text, txHash: event.txHash }, atMs)
+  }
+
+  /** The contract skipped our basket: no funds moved, and the order ends with the contract's reason. */
+  function refuse(order: HeldOrder, event: ChainEvent & { type: 'refused' }, atMs: number): void {
+    if (order.auth_state !== 'sent') return
+    setState(order, 'refused', {})
+    if (order.state !== 'quoted' || order.attempt !== order.auth_attempt) return
+    const reason = `The contract refused the order: ${event.sentence}`
+    moves.move({ ...orderOf(order), state: 'quoted' }, 'dropped', {
+      atMs,
+      reason,
+      txHash: event.txHash,
+      blockNumber: event.blockNumber,
+    })
+    tell({ ...about(order), kind: 'limit-reached', text: `${reason} Nothing was paid.`, txHash: event.txHash }, atMs)
+  }
+
+  function applyToOrder(event: OrderEvent, atMs: number): void {
+    const order = heldOrder.get(event.authorizationId)
+    if (order === undefined || order.attempt !== order.auth_attempt) return
+    const terms = Terms.parse(JSON.parse(order.terms))
+    const what = `${order.quantity} × GTIN ${order.gtin} for ${order.device_id} ${order.slot}`
+    switch (event.type) {
+      case 'authorized': {
+        const dueAtMs = (event.atSeconds + terms.coolingOffSeconds) * 1000
+        const cooling =
+          terms.coolingOffSeconds === 0
+            ? 'The seller may ship at once.'
+            : `You can cancel until ${new Date(dueAtMs).toISOString()}.`
+        setState(order, 'held', { heldAtSeconds: event.atSeconds })
+        insertMessage.run({
+          orderId: order.order_id,
+          authorizationId: event.authorizationId,
+          terms: order.terms,
+          atMs,
+          attempt: order.attempt,
+        })
+        advance(order, event, 'authorized', dueAtMs, {
+          reason: `${formatAmount(event.amount)} held in escrow. ${cooling}`,
+          kind: 'placed',
+          text: `Ordered ${what}: ${formatAmount(event.amount)} is held in escrow. ${cooling}`,
+        })
+        return
+      }
+      case 'shipped':
+        setState(order, 'shipped', { shipment: event.shipment, shippedAtSeconds: event.atSeconds })
+        advance(order, event, 'shipped', event.atSeconds * 1000 + UNCONFIRMED_MS, {
+          reason: `The seller shipped (shipment ${event.shipment}).`,
+          kind: 'shipped',
+          text: `${what} is on its way. Say \`adept order received ${order.order_id}\` when it is there.`,
+        })
+        return
+      case 'captured':
+        setState(order, 'captured', {})
+        wakeRules.run(order.device_id, order.slot, order.slot)
+        advance(order, event, 'completed', undefined, {
+          reason: `The seller was paid ${formatAmount(event.amount)}; ${formatAmount(event.refunded)} came back.`,
+          kind: 'completed',
+          text: `${what} is complete: the seller was paid ${formatAmount(event.amount)}.`,
+        })
+        return
+      case 'cancelled':
+        setState(order, 'cancelled', {})
+        wakeRules.run(order.device_id, order.slot, order.slot)
+        advance(order, event, 'cancelled', undefined, {
+          reason: `Cancelled; ${formatAmount(event.amount)} came back.`,
+          kind: 'cancelled',
+          text: `The order of ${what} is cancelled: ${formatAmount(event.amount)} is back in the wallet.`,
+        })
+        return
+      case 'declined':
+      case 'reclaimed':
+        takeBack(order, event, event.type, what)
+    }
+  }
+
+  /** Money back without goods: before shipping the order is tried again, after it the order ends. */
+  function takeBack(
+    order: HeldOrder,
+    event: OrderEvent & { amount: bigint },
+    type: 'declined' | 'reclaimed',
+    what: string,
+  ): void {
+    setState(order, type, {})
+    const shipped = order.state === 'shipped' || order.state === 'delivered'
+    const because =
+      type === 'declined'
+        ? 'The seller declined it'
+        : shipped
+          ? 'Nobody confirmed its arrival in time'
+          : 'The seller did not ship in time'
+    const back = `${formatAmount(event.amount)} is back in the wallet`
+    if (shipped) wakeRules.run(order.device_id, order.slot, order.slot)
+    advance(order, event, shipped ? 'reclaimed' : 'needed', shipped ? undefined : event.atSeconds * 1000, {
+      reason: `${because}; ${back}.`,
+      kind: shipped ? 'refunded' : 'problem',
+      text: `${what}: ${because.toLowerCase()}. ${back}${shipped ? '' : ', and the order is tried again'}.`,
+    })
+  }
+
+  /** Moves the order if that arrow is open to it now; a log that comes twice finds it closed. */
+  function advance(
+    order: HeldOrder,
+    event: OrderEvent,
+    to: OrderState,
+    nextAtMs: number | undefined,
+    told: { reason: string; kind: Parameters<typeof tell>[0]['kind']; text: string },
+  ): void {
+    if (!(ORDER_TRANSITIONS[order.state] as readonly OrderState[]).includes(to)) return
+    const amountMinorUnits = 'amount' in event ? event.amount : undefined
+    const atMs = event.atSeconds * 1000
+    moves.move(orderOf(order), to as NextState<OrderState>, {
+      atMs,
+      reason: told.reason,
+      nextAtMs,
+      attempt: to === 'needed' ? order.attempt + 1 : order.attempt,
+      amountMinorUnits,
+      txHash: event.txHash,
+      blockNumber: event.blockNumber,
+    })
+    tell(
+      {
+        ...about(order),
+        kind: told.kind,
+        text: told.text,
+        txHash: event.txHash,
+        ...(amountMinorUnits !== undefined && { amountMinorUnits }),
+      },
+      atMs,
+    )
+  }
+
+  function setState(
+    order: HeldOrder,
+    state: string,
+    facts: { shipment?: string; heldAtSeconds?: number; shippedAtSeconds?: number },
+  ): void {
+    setAuthorization.run({
+      authorizationId: order.authorization_id,
+      state,
+      shipment: facts.shipment ?? null,
+      heldAtSeconds: facts.heldAtSeconds ?? null,
+      shippedAtSeconds: facts.shippedAtSeconds ?? null,
+    })
+  }
+
+  return apply
+}
+
+function about(row: OrderRow) {
+  return { homeId: row.home_id, orderId: row.order_id, deviceId: row.device_id, slot: row.slot }
+}
