@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { type NextSellerState, type SellerOrderState, Sscc } from '../domain/seller-order.ts'
 import { UNCONFIRMED_MS } from '../domain/timers.ts'
+import { backoffMs } from '../lib/backoff.ts'
 import type { StepResult, Worker } from '../lib/scheduler.ts'
 import type {
   Clock,
@@ -155,7 +156,7 @@ async function underWay<S extends 'shipping' | 'capturing' | 'declining'>(
     return 'moved'
   }
   const receipt = order.transaction?.state
-  if (receipt === 'included' || receipt === 'reverted') {
+  if (receipt === 'included' || receipt === 'reverted' || receipt === 'lost') {
     await move(turn, parts, state, back, `transaction ${order.transaction?.txHash} ${receipt} without effect`, nowMs)
     return fail(
       { ...turn, order: { ...order, state: back } },
@@ -255,7 +256,7 @@ async function fail({ order, nowMs }: Turn, parts: Parts, reason: string): Promi
 }
 
 function restMs(failures: number): number {
-  return Math.min(LONGEST_REST_MS, FIRST_REST_MS * 2 ** Math.min(failures, 20))
+  return backoffMs(failures, FIRST_REST_MS, LONGEST_REST_MS)
 }
 
 function sentenceOf(error: unknown): string {

@@ -5,6 +5,7 @@ import { SELLER_ORDER_TRANSITIONS, type SellerOrderState } from '../../domain/se
 import { jsonText } from '../../lib/json.ts'
 import type { SellerOrder, SellerOrderStep, SellerOrderStore, SignedTransaction } from '../../ports.ts'
 import type { Db } from '../database.ts'
+import { insertTransaction } from '../transactions.ts'
 
 type Row = {
   order_number: number
@@ -41,7 +42,7 @@ const SELECT = `SELECT o.*, (
     SELECT latest.state FROM transactions sent
     JOIN transactions latest ON latest.sender = sent.sender AND latest.nonce = sent.nonce
     WHERE sent.tx_hash = o.tx_hash
-    ORDER BY latest.state IN ('included', 'reverted') DESC, latest.state = 'sent' DESC LIMIT 1
+    ORDER BY latest.state IN ('included', 'reverted') DESC, latest.state = 'sent' DESC, latest.state = 'lost' DESC LIMIT 1
   ) AS tx_state FROM orders o`
 
 /** The seller's orders, their steps, and the transactions that carry them. */
@@ -82,10 +83,6 @@ export function sellerOrderStore(db: Db): SellerOrderStore {
   )
   const setTransaction = db.prepare('UPDATE orders SET tx_hash = ? WHERE authorization_id = ?')
   const clearFailures = db.prepare('UPDATE orders SET failures = 0 WHERE authorization_id = ?')
-  const insertTransaction = db.prepare(
-    `INSERT INTO transactions (tx_hash, sender, nonce, purpose, raw, state, created_at_ms)
-     VALUES (@txHash, @sender, @nonce, @purpose, @raw, 'sent', @atMs)`,
-  )
   const setLater = db.prepare(
     `UPDATE orders SET next_at_ms = @nextAtMs, failures = failures + @failed,
             problem = CASE WHEN @failed = 1 THEN @problem ELSE problem END
@@ -151,7 +148,7 @@ export function sellerOrderStore(db: Db): SellerOrderStore {
         tx: SignedTransaction,
         how: { atMs: number; nextAtMs: number },
       ) => {
-        insertTransaction.run({ ...tx, atMs: how.atMs })
+        insertTransaction(db, tx, how.atMs)
         for (const id of ids) {
           moveRow(id, from, to, { ...how, reason: `transaction ${tx.txHash} is signed` })
           setTransaction.run(tx.txHash, id)
