@@ -1,0 +1,54 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { DeviceId } from '../domain/identifiers.ts'
+import { READ_TOPICS, topicOf, WRITE_TOPICS } from '../wire/topics.ts'
+
+/** CONNACK return codes of MQTT 3.1.1, table 3.1. */
+const IDENTIFIER_REJECTED = 2
+const BAD_USER_NAME_OR_PASSWORD = 4
+const NOT_AUTHORIZED = 5
+
+export type Refusal = { returnCode: 2 | 4 | 5; reason: string }
+export type Will = { topic: string; payload: Uint8Array | string }
+
+/** Checks a device's name, password and will; undefined when it may connect. Nothing is allowed that is not named here. */
+export async function refusalOf(
+  request: { clientId: string; userName: string | undefined; password: Uint8Array | undefined; will: Will | undefined },
+  secretOf: (deviceId: string) => Promise<Uint8Array | undefined>,
+): Promise<Refusal | undefined> {
+  const { clientId, userName, password, will } = request
+  if (!DeviceId.safeParse(clientId).success) {
+    return { returnCode: IDENTIFIER_REJECTED, reason: 'the client id must be the id of a device' }
+  }
+  if (userName !== clientId) {
+    return { returnCode: BAD_USER_NAME_OR_PASSWORD, reason: 'the user name must be the client id' }
+  }
+  const expected = await secretOf(clientId)
+  const given = createHash('sha256')
+    .update(password ?? '')
+    .digest()
+  // An unknown device costs the same comparison as a wrong password.
+  const matches = timingSafeEqual(given, expected ?? Buffer.alloc(given.length))
+  if (expected === undefined || !matches) {
+    return { returnCode: BAD_USER_NAME_OR_PASSWORD, reason: 'unknown device or wrong password' }
+  }
+  if (will !== undefined && (will.topic !== topicOf(clientId, 'status') || String(will.payload) !== 'offline')) {
+    return { returnCode: NOT_AUTHORIZED, reason: `a will must be "offline" on ${topicOf(clientId, 'status')}` }
+  }
+  return undefined
+}
+
+/**
+ * Whether a device may publish here: its own write topics. An unknown name below its own prefix is let through, since the
+ * intake keeps it as a dead letter that says so; the topics that the gateway writes are not.
+ */
+export function mayPublish(deviceId: string, topic: string): boolean {
+  const prefix = topicOf(deviceId, WRITE_TOPICS[0]).slice(0, -WRITE_TOPICS[0].length)
+  if (!topic.startsWith(prefix)) return false
+  const name = topic.slice(prefix.length)
+  return !READ_TOPICS.some((read) => name === read || name.startsWith(`${read}/`)) || name === 'command/result'
+}
+
+/** Whether a device may subscribe to this filter: one of its own read topics, without wildcards. */
+export function maySubscribe(deviceId: string, filter: string): boolean {
+  return READ_TOPICS.some((name) => filter === topicOf(deviceId, name))
+}

@@ -1,0 +1,132 @@
+import type { LevelMark, SlotDescription, Unit } from './level.ts'
+
+/** A reading may exceed the capacity by this share: a heaped scoop, the offset of a scale. */
+const OVERFILL_SHARE = 0.05
+/** A device's clock may be this far ahead of ours. */
+const MAX_AHEAD_MS = 5 * 60_000
+/** An older measurement is history: it says nothing about what the slot holds now. */
+const MAX_AGE_MS = 30 * 24 * 3_600_000
+/** No appliance uses more than half a slot in less than an hour: a fall like that waits for a second reading. */
+const MAX_FALL_SHARE = 0.5
+const MAX_FALL_WITHIN_MS = 3_600_000
+/** The second reading confirms a fall when it differs from the first by at most this share of the capacity. */
+const AGREEMENT_SHARE = 0.1
+/** A rise of this share of the capacity is a refill: more than a scale drifts, less than the smallest pack adds. */
+const REFILL_SHARE = 0.2
+
+/** What is known of a slot before a reading. */
+export type SlotHistory = {
+  /** The latest level, whatever its mark. */
+  latest: { remaining: number; unit: Unit; mark: LevelMark; measuredAtMs: number } | undefined
+  /** The latest verified level under the present unit and capacity; there is none before a level above 0 was seen. */
+  verified: { remaining: number; measuredAtMs: number } | undefined
+  /** The verified level furthest from full since the last refill, so that a refill poured in slowly is seen too. */
+  lowest: number | undefined
+}
+
+export type Assessment = {
+  mark: LevelMark
+  /** Why it is not `verified`, in a sentence; empty otherwise. */
+  reason: string
+  /** Somebody filled the slot. Only a verified level is a refill. */
+  refill: boolean
+  /** This reading is now the slot's level. */
+  latest: boolean
+  /** The device's time, or ours when it gave none or one ahead of ours. */
+  measuredAtMs: number
+  /** `measuredAtMs` is ours. */
+  gatewayTime: boolean
+}
+
+export type MeasuredLevel = { remaining: number; unit: Unit; measuredAtMs: number | undefined }
+
+/**
+ * Judges one level against what the slot is and what it held before (DOMAIN.md, wire). In doubt a level is not `verified`,
+ * and then it buys nothing: the harm of a late order is smaller than that of a wrong one.
+ */
+export function assessLevel(
+  history: SlotHistory,
+  report: MeasuredLevel,
+  description: SlotDescription | undefined,
+  nowMs: number,
+): Assessment {
+  const gatewayTime = report.measuredAtMs === undefined || report.measuredAtMs > nowMs
+  const measuredAtMs = gatewayTime ? nowMs : report.measuredAtMs!
+  const judged = (mark: LevelMark, reason: string, more: { refill?: boolean; latest?: boolean } = {}): Assessment => ({
+    mark,
+    reason,
+    refill: more.refill ?? false,
+    latest: more.latest ?? true,
+    measuredAtMs,
+    gatewayTime,
+  })
+
+  if (description === undefined) {
+    return judged('unknown', 'The device has not described this slot: publish a description that names it.', {
+      latest: false,
+    })
+  }
+  const { capacity, unit } = description
+  if (history.latest !== undefined && measuredAtMs < history.latest.measuredAtMs) {
+    return judged('unverified', 'It was measured before the level that is already known.', { latest: false })
+  }
+  if (report.measuredAtMs !== undefined && report.measuredAtMs > nowMs + MAX_AHEAD_MS) {
+    return judged('unverified', `The device's clock is ${minutes(report.measuredAtMs - nowMs)} ahead: set its clock.`)
+  }
+  if (measuredAtMs < nowMs - MAX_AGE_MS) {
+    return judged('unverified', 'It was measured more than 30 days ago: if it was not, set the device’s clock.')
+  }
+  if (report.unit !== unit) {
+    return judged('unverified', `The slot is described in ${unit}, but the level came in ${report.unit}.`)
+  }
+  if (report.remaining < 0 || report.remaining > capacity * (1 + OVERFILL_SHARE)) {
+    return judged('unverified', `The level ${report.remaining} ${unit} is outside 0 to ${capacity} ${unit}.`)
+  }
+  if (history.verified === undefined) {
+    // Samsung washers report 0 for a compartment that they do not have.
+    return report.remaining === 0
+      ? judged('unknown', 'The slot never held anything: a 0 counts only after a level above 0.')
+      : judged('verified', '')
+  }
+
+  const left = (remaining: number) => (description.degradationDirection === 'up' ? capacity - remaining : remaining)
+  const fall = left(history.verified.remaining) - left(report.remaining)
+  const elapsedMs = measuredAtMs - history.verified.measuredAtMs
+  if (fall > capacity * MAX_FALL_SHARE && elapsedMs < MAX_FALL_WITHIN_MS && !agrees(history.latest, report, capacity)) {
+    return judged(
+      'unverified',
+      `It fell by ${Math.round(fall * 100) / 100} ${unit} in less than an hour: the next reading must confirm it.`,
+    )
+  }
+  const rise = left(report.remaining) - left(history.lowest ?? history.verified.remaining)
+  return judged('verified', '', { refill: rise >= capacity * REFILL_SHARE })
+}
+
+/** What is known of the slot after the reading. */
+export function historyAfter(
+  history: SlotHistory,
+  report: MeasuredLevel,
+  assessment: Assessment,
+  description: SlotDescription | undefined,
+): SlotHistory {
+  if (!assessment.latest) return history
+  const { remaining, unit } = report
+  const { mark, measuredAtMs } = assessment
+  const latest = { remaining, unit, mark, measuredAtMs }
+  if (mark !== 'verified') return { ...history, latest }
+  const furthest = description?.degradationDirection === 'up' ? Math.max : Math.min
+  const lowest = assessment.refill || history.lowest === undefined ? remaining : furthest(history.lowest, remaining)
+  return { latest, verified: { remaining, measuredAtMs }, lowest }
+}
+
+function agrees(latest: SlotHistory['latest'], report: MeasuredLevel, capacity: number): boolean {
+  return (
+    latest !== undefined &&
+    latest.unit === report.unit &&
+    Math.abs(latest.remaining - report.remaining) <= capacity * AGREEMENT_SHARE
+  )
+}
+
+function minutes(ms: number): string {
+  return `${Math.round(ms / 60_000)} minutes`
+}

@@ -1,0 +1,156 @@
+import type { Address } from '../domain/identifiers.ts'
+import type { Level, SlotDescription } from '../domain/level.ts'
+import type { Mode } from '../domain/order.ts'
+import type { DeviceDescription, DeviceStore, DeviceView, SlotView } from '../ports.ts'
+import type { Db } from './database.ts'
+import { READING_KINDS } from './intake.ts'
+
+/** Readings of one device are looked for among the newest of all: about 50 ms at most, and no index that slows intake. */
+const READINGS_SEARCHED = 200_000
+
+type DeviceRow = {
+  device_id: string
+  home_id: string
+  key_address: string
+  added_at_ms: number
+  status: 'online' | 'offline'
+  status_at_ms: number | null
+  description: string | null
+}
+type SlotRow = {
+  slot: string
+  description: string | null
+  mode: Mode
+  confirmed_at_ms: number | null
+  suspended_reason: string
+  remaining: number | null
+  unit: Level['unit'] | null
+  mark: Level['mark']
+  mark_reason: string
+  measured_at_ms: number | null
+}
+type ReadingRow = {
+  reading_id: number
+  session: string
+  seq: number
+  kind: number
+  measured_at_ms: number
+  gateway_time: number
+  received_at_ms: number
+  mark: Level['mark'] | null
+  mark_reason: string | null
+  body: string
+}
+
+export function sqliteDeviceStore(db: Db): DeviceStore {
+  const insert = db.prepare(
+    `INSERT INTO devices (device_id, home_id, secret_sha256, key_address, key_sealed, added_at_ms)
+     VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (device_id) DO NOTHING`,
+  )
+  const secret = db.prepare<[string], { secret_sha256: Buffer }>(
+    'SELECT secret_sha256 FROM devices WHERE device_id = ?',
+  )
+  const sealedKey = db.prepare<[string], { key_sealed: Buffer }>('SELECT key_sealed FROM devices WHERE device_id = ?')
+  const all = db.prepare<[string], DeviceRow>('SELECT * FROM devices WHERE home_id = ? ORDER BY device_id')
+  const one = db.prepare<[string, string], DeviceRow>('SELECT * FROM devices WHERE home_id = ? AND device_id = ?')
+  const slotsOf = db.prepare<[string], SlotRow>('SELECT * FROM slots WHERE device_id = ? ORDER BY slot')
+  const confirmSlots = db.prepare<[Mode, number, string, string, string | null, string | null], { slot: string }>(
+    `UPDATE slots SET mode = ?, confirmed_at_ms = ?, suspended_reason = '', evaluate = 1
+     WHERE device_id = (SELECT device_id FROM devices WHERE home_id = ? AND device_id = ?)
+       AND description IS NOT NULL AND (? IS NULL OR slot = ?)
+     RETURNING slot`,
+  )
+  const readingsOf = db.prepare<[string, string, number, number], ReadingRow>(
+    `SELECT reading_id, session, seq, kind, measured_at_ms, gateway_time, received_at_ms, mark, mark_reason, body
+     FROM readings JOIN sessions USING (session_key)
+     WHERE device_id = (SELECT device_id FROM devices WHERE home_id = ? AND device_id = ?)
+       AND reading_id > (SELECT max(reading_id) FROM readings) - ?
+     ORDER BY reading_id DESC LIMIT ?`,
+  )
+  const newestDeadLetters = db.prepare<
+    [number],
+    { dead_letter_id: number; device_id: string | null; topic: string; reason: string; received_at_ms: number }
+  >(
+    `SELECT dead_letter_id, device_id, topic, reason, received_at_ms FROM dead_letters
+     ORDER BY dead_letter_id DESC LIMIT ?`,
+  )
+
+  const view = (row: DeviceRow): DeviceView => {
+    const description = row.description === null ? undefined : (JSON.parse(row.description) as DeviceDescription)
+    return {
+      deviceId: row.device_id,
+      homeId: row.home_id,
+      status: row.status,
+      statusAtMs: row.status_at_ms ?? undefined,
+      addedAtMs: row.added_at_ms,
+      maker: description?.maker,
+      model: description?.model,
+      keyAddress: row.key_address as Address,
+      slots: slotsOf.all(row.device_id).map(slotView),
+    }
+  }
+
+  return {
+    async add(device, atMs) {
+      const { deviceId, homeId, secretSha256, keyAddress, keySealed } = device
+      const { changes } = insert.run(deviceId, homeId, secretSha256, keyAddress, keySealed, atMs)
+      return changes === 1 ? 'added' : 'exists'
+    },
+    async secretOf(deviceId) {
+      return secret.get(deviceId)?.secret_sha256
+    },
+    async sealedKeyOf(deviceId) {
+      return sealedKey.get(deviceId)?.key_sealed
+    },
+    async list(homeId) {
+      return all.all(homeId).map(view)
+    },
+    async get(homeId, deviceId) {
+      const row = one.get(homeId, deviceId)
+      return row === undefined ? undefined : view(row)
+    },
+    async confirm(homeId, deviceId, slot, mode, atMs) {
+      const rows = confirmSlots.all(mode, atMs, homeId, deviceId, slot ?? null, slot ?? null)
+      return rows.map((row) => row.slot).sort()
+    },
+    async readings(homeId, deviceId, limit) {
+      return readingsOf.all(homeId, deviceId, READINGS_SEARCHED, limit).map((row) => ({
+        readingId: row.reading_id,
+        deviceId,
+        session: row.session,
+        seq: row.seq,
+        kind: READING_KINDS[row.kind]!,
+        measuredAtMs: row.measured_at_ms,
+        gatewayTime: row.gateway_time === 1,
+        receivedAtMs: row.received_at_ms,
+        mark: row.mark ?? undefined,
+        markReason: row.mark_reason ?? undefined,
+        body: JSON.parse(row.body) as unknown,
+      }))
+    },
+    async deadLetters(limit) {
+      return newestDeadLetters.all(limit).map((row) => ({
+        deadLetterId: row.dead_letter_id,
+        deviceId: row.device_id ?? undefined,
+        topic: row.topic,
+        reason: row.reason,
+        receivedAtMs: row.received_at_ms,
+      }))
+    },
+  }
+}
+
+function slotView(row: SlotRow): SlotView {
+  const { remaining, unit, mark, measured_at_ms } = row
+  return {
+    slot: row.slot,
+    description: row.description === null ? undefined : (JSON.parse(row.description) as SlotDescription),
+    mode: row.mode,
+    confirmed: row.confirmed_at_ms !== null,
+    suspendedReason: row.suspended_reason,
+    level:
+      remaining === null || unit === null || measured_at_ms === null
+        ? undefined
+        : { remaining, unit, mark, markReason: row.mark_reason, measuredAtMs: measured_at_ms },
+  }
+}
