@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import { Gtin, gtin14 } from '../domain/identifiers.ts'
@@ -34,6 +35,9 @@ export const Catalogue = z
     }
   })
 export type Catalogue = z.infer<typeof Catalogue>
+
+/** The shop of the demo. */
+export const DEMO_CATALOGUE = join(import.meta.dirname, 'demo-catalogue.yaml')
 
 /** Reads a catalogue file; throws a sentence with the file's name and each field that is wrong. */
 export function readCatalogue(file: string): Catalogue {
