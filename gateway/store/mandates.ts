@@ -14,7 +14,7 @@ type Row = {
 }
 
 /** Mandates as they were signed. The chain watcher moves their state on: signed → granted → revoked. */
-export function mandateStore(db: Db): MandateStore {
+export function sqliteMandateStore(db: Db): MandateStore {
   const insert = db.prepare(
     `INSERT INTO mandates (mandate_hash, home_id, device_id, file, seller_url, payer_signature, state, created_at_ms)
      VALUES (@mandateHash, @homeId, @deviceId, @file, @sellerUrl, @payerSignature, 'signed', @createdAtMs)

@@ -1,0 +1,70 @@
+import { Command, CommanderError } from 'commander'
+import { ConfigError } from '../config.ts'
+import { CliError } from './client.ts'
+import { consentCommand } from './consent.ts'
+import { deadLettersCommand } from './dead-letters.ts'
+import { deviceCommand } from './device.ts'
+import { devicesCommand } from './devices.ts'
+import { feedCommand } from './feed.ts'
+import { initCommand } from './init.ts'
+import { mandateCommand } from './mandate.ts'
+import { orderCommand } from './order.ts'
+import { ordersCommand } from './orders.ts'
+import { readingsCommand } from './readings.ts'
+import { startCommand } from './start.ts'
+import { statusCommand } from './status.ts'
+
+/** Exit codes: 0 done; 1 refused, or the gateway does not answer; 2 the command was not understood. */
+const MISUSE = 2
+
+/** Runs one command; the process's exit code tells how it went. */
+export async function runAdept(args: readonly string[]): Promise<void> {
+  // A reader such as `head` may leave before all is written.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0)
+    throw error
+  })
+  try {
+    await program().parseAsync(args, { from: 'user' })
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      process.exitCode = error.exitCode === 0 ? 0 : MISUSE
+      return
+    }
+    console.error(error instanceof Error ? error.message : String(error))
+    process.exitCode = error instanceof CliError ? error.exitCode : error instanceof ConfigError ? MISUSE : 1
+  }
+}
+
+function program(): Command {
+  const adept = new Command('adept')
+    .description('Appliances that buy their own consumables, within limits that you signed.')
+    .option('--data <folder>', "the gateway's data folder (default: ADEPT_DATA, else ~/.adept)")
+    .option('--json', 'print JSON instead of text')
+    .configureHelp({ showGlobalOptions: true })
+    .showHelpAfterError('(add --help to see what is possible)')
+    .exitOverride()
+  const commands = [
+    initCommand(),
+    startCommand(),
+    statusCommand(),
+    deviceCommand(),
+    devicesCommand(),
+    readingsCommand(),
+    deadLettersCommand(),
+    ordersCommand(),
+    orderCommand(),
+    consentCommand(),
+    feedCommand(),
+    mandateCommand(),
+  ]
+  for (const command of commands) adept.addCommand(inherit(command, adept))
+  return adept
+}
+
+/** Commands that are added do not take over settings by themselves. */
+function inherit(command: Command, parent: Command): Command {
+  command.copyInheritedSettings(parent)
+  for (const inner of command.commands) inherit(inner, command)
+  return command
+}

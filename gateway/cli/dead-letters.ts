@@ -1,0 +1,16 @@
+import { Command } from 'commander'
+import type { DeadLetterView } from '../ports.ts'
+import { contextOf } from './client.ts'
+import { localTime, parseCount, table } from './text.ts'
+
+export function deadLettersCommand(): Command {
+  return new Command('dead-letters')
+    .description('show messages that could not be understood, and why')
+    .option('--limit <count>', 'how many', parseCount, 20)
+    .action(async (options: { limit: number }, command: Command) => {
+      const { client, print } = contextOf(command)
+      const answer = await client.get<{ deadLetters: DeadLetterView[] }>(`/v1/dead-letters?limit=${options.limit}`)
+      const rows = answer.deadLetters.map((letter) => [localTime(letter.receivedAtMs), letter.topic, letter.reason])
+      print(answer, table(['RECEIVED', 'TOPIC', 'REASON'], rows, 'No message was misunderstood.'))
+    })
+}

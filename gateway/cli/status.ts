@@ -1,0 +1,38 @@
+import { Command } from 'commander'
+import type { Address } from '../domain/identifiers.ts'
+import { contextOf } from './client.ts'
+
+/** `GET /v1/status`, as JSON has it. */
+export type StatusAnswer = {
+  version: string
+  nodeVersion: string
+  homeId: string
+  mqttPort: number
+  chain: {
+    kind: string
+    chainId: number
+    escrow: Address
+    token: { address: Address; symbol: string; decimals: number }
+  }
+  payer?: { address: Address; balance: string; allowance: string; balanceText: string }
+}
+
+export function statusCommand(): Command {
+  return new Command('status')
+    .description('tell versions, ports, chain and wallet of the running gateway')
+    .action(async (_options: unknown, command: Command) => {
+      const { client, print } = contextOf(command)
+      const status = await client.get<StatusAnswer>('/v1/status')
+      const { chain, payer } = status
+      const lines = [
+        `Gateway ${status.version} on Node ${status.nodeVersion}, home ${status.homeId}`,
+        `Devices connect by MQTT to port ${status.mqttPort}`,
+        `Chain ${chain.chainId} (${chain.kind}), contract ${chain.escrow}`,
+        payer === undefined
+          ? `Paid in ${chain.token.symbol} ${chain.token.address}; the gateway has no wallet of its own`
+          : `Wallet ${payer.address} has ${payer.balanceText}`,
+        chain.kind === 'embedded' ? 'The embedded chain is for development: its money is play money.' : '',
+      ]
+      print(status, lines.join('\n').trimEnd())
+    })
+}
