@@ -33,7 +33,11 @@ export const Config = z.strictObject({
     .prefault({}),
   chain: z
     .discriminatedUnion('kind', [
-      z.strictObject({ kind: z.literal('embedded') }),
+      z.strictObject({
+        kind: z
+          .literal('embedded')
+          .describe('`embedded`: a development chain with a test dollar, beside the gateway. `rpc`: any other chain.'),
+      }),
       z.strictObject({
         kind: z.literal('rpc'),
         rpcUrl: z.url().describe('JSON-RPC endpoint of the chain.'),
@@ -44,11 +48,13 @@ export const Config = z.strictObject({
         maxFeeGwei: z.number().positive().default(100).describe('Highest fee per gas that the relayer pays.'),
       }),
     ])
-    .default({ kind: 'embedded' })
-    .describe('`embedded`: a development chain with a test dollar, beside the gateway. `rpc`: any other chain.'),
+    .default({ kind: 'embedded' }),
   seller: z
     .strictObject({
-      url: z.url().default('http://127.0.0.1:8788').describe('Merchant agent that `adept mandate sign` asks for prices.'),
+      url: z
+        .url()
+        .default('http://127.0.0.1:8788')
+        .describe('Merchant agent that `adept mandate sign` asks for prices.'),
     })
     .prefault({}),
   rules: z
@@ -58,7 +64,9 @@ export const Config = z.strictObject({
         .gt(0)
         .lt(1)
         .default(0.2)
-        .describe('A slot needs a refill when level, stock on hand and stock in flight together are below this share of its capacity.'),
+        .describe(
+          'A slot needs a refill when level, stock on hand and stock in flight together are below this share of its capacity.',
+        ),
       levelValidHours: z
         .number()
         .positive()
@@ -85,7 +93,10 @@ export const Config = z.strictObject({
     .prefault({}),
   notify: z
     .strictObject({
-      webhookUrl: z.url().optional().describe('Each entry of the feed is sent there as JSON, with its id, until it is answered 2xx.'),
+      webhookUrl: z
+        .url()
+        .optional()
+        .describe('Each entry of the feed is sent there as JSON, with its id, until it is answered 2xx.'),
     })
     .prefault({}),
   log: z
@@ -124,7 +135,8 @@ export function loadConfig(dataFolder: string, env: Record<string, string | unde
     if (value !== undefined) setAt(settings, path, readScalar(value))
   }
   const parsed = Config.safeParse(settings)
-  if (!parsed.success) throw new ConfigError(`${file} or the environment has a mistake:\n${z.prettifyError(parsed.error)}`)
+  if (!parsed.success)
+    throw new ConfigError(`${file} or the environment has a mistake:\n${z.prettifyError(parsed.error)}`)
   return parsed.data
 }
 
@@ -152,7 +164,9 @@ type JsonSchema = {
 
 function collect(path: string[], schema: JsonSchema): Setting[] {
   const here =
-    schema.description === undefined ? [] : [{ path, defaultValue: schema.default, description: schema.description }]
+    schema.description === undefined
+      ? []
+      : [{ path, defaultValue: schema.default ?? schema.const, description: schema.description }]
   const variants = [schema, ...(schema.oneOf ?? []), ...(schema.anyOf ?? [])]
   const below = variants.flatMap((variant) =>
     Object.entries(variant.properties ?? {}).flatMap(([name, property]) => collect([...path, name], property)),
@@ -161,7 +175,7 @@ function collect(path: string[], schema: JsonSchema): Setting[] {
 }
 
 function settingPaths(): string[][] {
-  return [['chain', 'kind'], ...settings().map((setting) => setting.path)].filter((path) => path.length > 1)
+  return settings().map((setting) => setting.path)
 }
 
 function setAt(table: Record<string, unknown>, path: readonly string[], value: unknown): void {
