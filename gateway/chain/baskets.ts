@@ -1,0 +1,75 @@
+import {
+  type Basket as ContractBasket,
+  escrow,
+  type Product,
+  payeesTree,
+  productsTree,
+} from '../../contracts/escrow.ts'
+import type { Hex32, HexBytes } from '../domain/identifiers.ts'
+import type { Mandate, MandateFile, MandateProduct } from '../domain/mandate.ts'
+import type { AuthorizationItem, Basket } from '../ports.ts'
+import { productLeaf } from './digests.ts'
+
+/** EIP-7825: no transaction may ask for more gas. */
+export const MAX_TRANSACTION_GAS = 16_777_216n
+/**
+ * Gas is reckoned, not estimated: an estimate finds the least with which `authorize` succeeds, and that is one with
+ * which its baskets are refused. Twice what was measured; the chain returns the rest.
+ */
+const BASE_GAS = 60_000n
+const GAS_PER_BASKET = 120_000n
+const GAS_PER_ORDER = 200_000n
+
+/** Call data and gas of one `authorize`; throws a sentence when it needs more gas than a transaction may have. */
+export function encodeAuthorize(baskets: readonly Basket[]): { data: HexBytes; gasLimit: bigint } {
+  const orders = baskets.reduce((sum, basket) => sum + basket.length, 0)
+  const gasLimit = BASE_GAS + GAS_PER_BASKET * BigInt(baskets.length) + GAS_PER_ORDER * BigInt(orders)
+  if (gasLimit > MAX_TRANSACTION_GAS) {
+    throw new RangeError(
+      `${orders} orders in ${baskets.length} baskets need more gas than one transaction may have; send fewer at once.`,
+    )
+  }
+  return { data: escrow.encode('authorize', [baskets.map(contractBasket)]) as HexBytes, gasLimit }
+}
+
+/** Roots of the two trees of a mandate. */
+export function mandateRoots(
+  products: MandateFile['products'],
+  payees: MandateFile['payees'],
+): Pick<Mandate, 'productsRoot' | 'payeesRoot'> {
+  return {
+    productsRoot: productsTree(products.map(contractProduct)).root as Hex32,
+    payeesRoot: payeesTree(payees).root as Hex32,
+  }
+}
+
+function contractBasket(items: Basket): ContractBasket {
+  const files = [...new Map(items.map(({ file }) => [file.mandateHash, file])).values()]
+  return {
+    mandates: files.map(({ mandate }) => mandate),
+    orders: items.map((item) => contractOrder(item, files)),
+  }
+}
+
+function contractOrder(
+  { authorization, file, signature }: AuthorizationItem,
+  files: MandateFile[],
+): ContractBasket['orders'][number] {
+  const product = file.products.findIndex((candidate) => productLeaf(candidate) === authorization.productLeaf)
+  const payee = file.payees.findIndex((candidate) => candidate.payee === authorization.seller)
+  if (product < 0) throw new Error(`The mandate ${file.mandateHash} does not name the product of this authorization.`)
+  if (payee < 0) throw new Error(`The mandate ${file.mandateHash} does not name the seller ${authorization.seller}.`)
+  return {
+    authorization,
+    mandateIndex: BigInt(files.findIndex(({ mandateHash }) => mandateHash === file.mandateHash)),
+    product: contractProduct(file.products[product]!),
+    productProof: productsTree(file.products.map(contractProduct)).getProof(product) as Hex32[],
+    payeeSalt: file.payees[payee]!.salt,
+    payeeProof: payeesTree(file.payees).getProof(payee) as Hex32[],
+    deviceSignature: signature,
+  }
+}
+
+function contractProduct({ salt, gtin, packSize, maxUnitPrice }: MandateProduct): Product {
+  return { salt, gtin: BigInt(gtin), packSize, maxUnitPrice }
+}

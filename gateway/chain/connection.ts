@@ -1,0 +1,87 @@
+import { AbiCoder } from 'ethers'
+import { abi as tokenAbi } from '../../contracts/generated/TestDollar.ts'
+import { coder } from '../../contracts/typed.ts'
+import type { Address } from '../domain/identifiers.ts'
+import type { ChainFacts, Head } from '../ports.ts'
+import { ChainRefusal, explainRefusal } from './refusals.ts'
+import { openRpc, type Rpc, RpcBigInt, RpcBlock, RpcError, RpcNumber } from './rpc.ts'
+
+export const erc20 = coder(tokenAbi)
+
+/** A chain that was checked to be the one that is meant. */
+export type Connection = { rpc: Rpc; facts: ChainFacts }
+
+/** Throws a sentence when the chain is another one, or the contracts are not there. */
+export async function connectChain(options: {
+  rpcUrl: string
+  chainId: number
+  escrow: Address
+  token: Address
+}): Promise<Connection> {
+  const { chainId, escrow, token } = options
+  const rpc = openRpc(options.rpcUrl)
+  const host = new URL(options.rpcUrl).host
+  const actual = RpcNumber.parse(await rpc.send('eth_chainId', []))
+  if (actual !== chainId) {
+    throw new Error(
+      `The chain at ${host} has the id ${actual}, but ${chainId} is configured. Correct the endpoint or the chain id.`,
+    )
+  }
+  const [escrowCode, tokenCode, symbol, decimals] = await rpc.batch([
+    ['eth_getCode', [escrow, 'latest']],
+    ['eth_getCode', [token, 'latest']],
+    ['eth_call', [{ to: token, data: erc20.encode('symbol', []) }, 'latest']],
+    ['eth_call', [{ to: token, data: erc20.encode('decimals', []) }, 'latest']],
+  ])
+  if (isEmpty(escrowCode)) {
+    throw new Error(`There is no order escrow at ${escrow} on chain ${chainId}. Deploy it, or correct the address.`)
+  }
+  if (isEmpty(tokenCode)) throw new Error(`There is no token at ${token} on chain ${chainId}. Correct the address.`)
+  try {
+    const facts = {
+      chainId,
+      escrow,
+      token: {
+        address: token,
+        symbol: AbiCoder.defaultAbiCoder().decode(['string'], symbol as string)[0] as string,
+        decimals: erc20.decodeResult('decimals', decimals as string),
+      },
+    }
+    return { rpc, facts }
+  } catch (cause) {
+    throw new Error(`The contract at ${token} is no ERC-20 token with a symbol and decimals.`, { cause })
+  }
+}
+
+/** The latest block. On an idle embedded chain it is as old as the last transaction. */
+export async function readHead(rpc: Rpc): Promise<Head> {
+  const block = RpcBlock.parse(await rpc.send('eth_getBlockByNumber', ['latest', false]))
+  return { blockNumber: block.number, blockHash: block.hash, timestampSeconds: block.timestamp }
+}
+
+/** Reads with the time of the next block: on an idle chain the latest one is old. */
+export async function call(rpc: Rpc, to: Address, data: string): Promise<string> {
+  return (await rpc.send('eth_call', [{ to, data }, 'pending'])) as string
+}
+
+/**
+ * Gas for a call that either works or reverts, with a quarter more for a state that changes meanwhile. Throws
+ * ChainRefusal when it would revert.
+ */
+export async function estimateGas(
+  { rpc, facts }: Connection,
+  tx: { from: Address; to: Address; data: string },
+): Promise<bigint> {
+  try {
+    return (RpcBigInt.parse(await rpc.send('eth_estimateGas', [tx, 'pending'])) * 5n) / 4n
+  } catch (error) {
+    if (error instanceof RpcError && error.data !== undefined) {
+      throw new ChainRefusal(explainRefusal(error.data, facts.token))
+    }
+    throw error
+  }
+}
+
+function isEmpty(code: unknown): boolean {
+  return code instanceof RpcError || code === '0x'
+}

@@ -1,0 +1,112 @@
+import {
+  AbiCoder,
+  concat,
+  getBytes,
+  keccak256,
+  recoverAddress,
+  type SigningKey,
+  TypedDataEncoder,
+  toUtf8Bytes,
+} from 'ethers'
+import { domain, typesOf } from '../../contracts/escrow.ts'
+import type { Address, Hex32, HexBytes } from '../domain/identifiers.ts'
+import type { Authorization, Mandate, MandateProduct } from '../domain/mandate.ts'
+import type { Quote, SignedQuote } from '../domain/quote.ts'
+import type { ChainFacts } from '../ports.ts'
+
+/**
+ * A signed quote is no message of the contract: it binds the seller off chain, so its domain has the chain and no
+ * contract. Numbers are uint256: no value that our schemas let pass overflows. The GTIN is text, as it was quoted.
+ */
+const QUOTE_TYPES = {
+  Quote: [
+    { name: 'orderId', type: 'string' },
+    { name: 'attempt', type: 'uint256' },
+    { name: 'buyer', type: 'address' },
+    { name: 'seller', type: 'address' },
+    { name: 'token', type: 'address' },
+    { name: 'gtin', type: 'string' },
+    { name: 'productName', type: 'string' },
+    { name: 'packSize', type: 'uint256' },
+    { name: 'contentUnit', type: 'string' },
+    { name: 'quantity', type: 'uint256' },
+    { name: 'totalMinorUnits', type: 'uint256' },
+    { name: 'validBeforeSeconds', type: 'uint256' },
+    { name: 'shipWithinSeconds', type: 'uint256' },
+  ],
+}
+
+export type ConfirmationMessage = { authorizationId: Hex32; shipment: Hex32; amount: bigint }
+
+/** EIP-712 digests of everything that is signed around the escrow of one chain. */
+export type Digests = {
+  mandate(mandate: Mandate): Hex32
+  authorization(authorization: Authorization): Hex32
+  confirmation(confirmation: ConfirmationMessage): Hex32
+  cancellation(authorizationId: Hex32): Hex32
+  quote(quote: Quote): Hex32
+}
+
+export function digestsOf({ chainId, escrow }: Pick<ChainFacts, 'chainId' | 'escrow'>): Digests {
+  const escrowDomain = TypedDataEncoder.hashDomain(domain(chainId, escrow))
+  const quoteDomain = TypedDataEncoder.hashDomain({ name: 'ADEPT Quote', version: '1', chainId })
+  const mandate = TypedDataEncoder.from(typesOf('Mandate'))
+  const authorization = TypedDataEncoder.from(typesOf('Authorization'))
+  const confirmation = TypedDataEncoder.from(typesOf('Confirmation'))
+  const cancellation = TypedDataEncoder.from(typesOf('Cancellation'))
+  const quote = TypedDataEncoder.from(QUOTE_TYPES)
+  const digest = (domainHash: string, structHash: string) =>
+    keccak256(concat(['0x1901', domainHash, structHash])) as Hex32
+  return {
+    mandate: (value) => digest(escrowDomain, mandate.hash(value)),
+    authorization: (value) => digest(escrowDomain, authorization.hash(value)),
+    confirmation: (value) => digest(escrowDomain, confirmation.hash(value)),
+    cancellation: (authorizationId) => digest(escrowDomain, cancellation.hash({ authorizationId })),
+    quote: (value) => digest(quoteDomain, quote.hash(value)),
+  }
+}
+
+/** EIP-712 typed data of a mandate as JSON, for `eth_signTypedData_v4` of a wallet. */
+export function mandateTypedData(
+  facts: Pick<ChainFacts, 'chainId' | 'escrow'>,
+  mandate: Mandate,
+): Record<string, unknown> {
+  return TypedDataEncoder.getPayload(domain(facts.chainId, facts.escrow), typesOf('Mandate'), mandate)
+}
+
+export function signDigest(key: SigningKey, digest: Hex32): HexBytes {
+  return key.sign(digest).serialized as HexBytes
+}
+
+/** Whose key signed the digest; undefined when the signature is malformed. */
+export function signerOf(digest: Hex32, signature: HexBytes): Address | undefined {
+  try {
+    return recoverAddress(digest, signature).toLowerCase() as Address
+  } catch {
+    return undefined
+  }
+}
+
+/** Who signed the quote; undefined when the signature, or text in the quote, is malformed. */
+export function quoteSigner(digests: Digests, { quote, signature }: SignedQuote): Address | undefined {
+  try {
+    return signerOf(digests.quote(quote), signature)
+  } catch {
+    return undefined
+  }
+}
+
+/** keccak256 of the UTF-8 bytes of a text; lone surrogates count as U+FFFD. */
+export function textHash(text: string): Hex32 {
+  return keccak256(toUtf8Bytes(text.toWellFormed())) as Hex32
+}
+
+const PRODUCT_KIND = textHash('adept.product')
+const abiCoder = AbiCoder.defaultAbiCoder()
+
+/** The product's leaf as OpenZeppelin's StandardMerkleTree hashes it. */
+export function productLeaf({ salt, gtin, packSize, maxUnitPrice }: MandateProduct): Hex32 {
+  const types = ['bytes32', 'bytes32', 'uint64', 'uint32', 'uint96']
+  const encoded = abiCoder.encode(types, [PRODUCT_KIND, salt, BigInt(gtin), packSize, maxUnitPrice])
+  return keccak256(getBytes(keccak256(encoded))) as Hex32
+}

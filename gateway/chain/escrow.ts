@@ -1,0 +1,80 @@
+import { escrow, MANDATE_STATUSES, ORDER_STATES, termsOf } from '../../contracts/escrow.ts'
+import type { HexBytes } from '../domain/identifiers.ts'
+import type { Terms } from '../domain/mandate.ts'
+import type { Chain, Hold } from '../ports.ts'
+import { encodeAuthorize, mandateRoots } from './baskets.ts'
+import { type Connection, call, erc20, estimateGas, readHead } from './connection.ts'
+import { digestsOf, mandateTypedData, productLeaf, quoteSigner, textHash } from './digests.ts'
+import type { Sender } from './sender.ts'
+
+/**
+ * `Chain` over the escrow, paid by the relayer's key. `authorize` is sent unseen: what the contract refuses it reports in
+ * its logs. The other verbs are tried first and throw ChainRefusal, with nothing saved, when they would revert.
+ */
+export function escrowChain(connection: Connection, relayer: Sender): Chain {
+  const { rpc, facts } = connection
+  const digests = digestsOf(facts)
+  const send = escrowSend(connection, relayer)
+  return {
+    facts,
+    head: () => readHead(rpc),
+    async mandateStatus(mandate) {
+      const [state, spent] = await Promise.all([
+        call(rpc, facts.escrow, escrow.encode('mandateState', [digests.mandate(mandate)])),
+        call(rpc, facts.escrow, escrow.encode('spentNow', [mandate])),
+      ])
+      const { status, openOrders, lastNonce } = escrow.decodeResult('mandateState', state)
+      const word = MANDATE_STATUSES[status] ?? 'none'
+      return {
+        status: word === 'none' ? 'unknown' : word,
+        spent: escrow.decodeResult('spentNow', spent),
+        openOrders,
+        lastNonce,
+      }
+    },
+    async funds(payer) {
+      const [balance, allowance] = await Promise.all([
+        call(rpc, facts.token.address, erc20.encode('balanceOf', [payer])),
+        call(rpc, facts.token.address, erc20.encode('allowance', [payer, facts.escrow])),
+      ])
+      return {
+        balance: erc20.decodeResult('balanceOf', balance),
+        allowance: erc20.decodeResult('allowance', allowance),
+      }
+    },
+    hold: (terms) => readHold(connection, terms),
+    authorizationId: digests.authorization,
+    mandateHash: digests.mandate,
+    termsOf: ({ authorization, file }) => termsOf(file.mandate, authorization, digests.authorization(authorization)),
+    productLeaf,
+    mandateRoots,
+    mandateTypedData: (mandate) => mandateTypedData(facts, mandate),
+    readableHash: textHash,
+    quoteHash: digests.quote,
+    quoteSigner: (signed) => quoteSigner(digests, signed),
+    grant: (mandate, signature, save) => send('grant a mandate', escrow.encode('grant', [mandate, signature]), save),
+    async authorize(baskets, save) {
+      const purpose = `authorize ${baskets.reduce((sum, basket) => sum + basket.length, 0)} orders`
+      return relayer.send({ to: facts.escrow, purpose, ...encodeAuthorize(baskets) }, save)
+    },
+    cancel: (terms, signature, save) => send('cancel an order', escrow.encode('cancel', [terms, signature]), save),
+    reclaim: (terms, save) => send('reclaim an order', escrow.encode('reclaim', [terms]), save),
+  }
+}
+
+/** Sends a call of the escrow that either works or reverts. */
+export function escrowSend(connection: Connection, sender: Sender) {
+  const to = connection.facts.escrow
+  return async (purpose: string, data: string, save: Parameters<Sender['send']>[1]) => {
+    const gasLimit = await estimateGas(connection, { from: sender.address, to, data })
+    return sender.send({ to, data: data as HexBytes, gasLimit, purpose }, save)
+  }
+}
+
+export async function readHold({ rpc, facts }: Connection, terms: Terms): Promise<Hold> {
+  const record = escrow.decodeResult('record', await call(rpc, facts.escrow, escrow.encode('record', [terms])))
+  const state = ORDER_STATES[record.state]
+  if (state === undefined)
+    throw new Error(`The escrow knows an order state ${record.state}, which is newer than this program.`)
+  return { state, remaining: record.remaining, sinceSeconds: record.since }
+}

@@ -1,0 +1,119 @@
+import { decodeRevert, MANDATE_STATUSES, ORDER_STATES } from '../../contracts/escrow.ts'
+import { formatMoney } from '../domain/money.ts'
+import type { ChainFacts } from '../ports.ts'
+
+type Decoded = NonNullable<ReturnType<typeof decodeRevert>>
+type ErrorName = Decoded['name']
+type Sentences = { [Name in ErrorName]: (args: Extract<Decoded, { name: Name }>['args'], show: Show) => string }
+type Show = { money(minorUnits: bigint): string; time(seconds: bigint | number): string }
+
+/** The contract would not do it; the message is a sentence for a person. Trying the same again does not help. */
+export class ChainRefusal extends Error {
+  override readonly name = 'ChainRefusal'
+  readonly errorName: string
+  constructor({ errorName, sentence }: { errorName: string; sentence: string }) {
+    super(sentence)
+    this.errorName = errorName
+  }
+}
+
+/** Why a call reverted or a basket was refused: what is wrong, with the amounts, and what to do. Never throws. */
+export function explainRefusal(data: string, token: ChainFacts['token']): { errorName: string; sentence: string } {
+  const show: Show = {
+    money: (minorUnits) => formatMoney(minorUnits, token),
+    time: (seconds) => (Number(seconds) < 8e12 ? new Date(Number(seconds) * 1000).toISOString() : `second ${seconds}`),
+  }
+  try {
+    const decoded = data === '0x' ? undefined : decodeRevert(data)
+    if (decoded !== undefined) {
+      const sentence = SENTENCES[decoded.name] as (args: Decoded['args'], show: Show) => string
+      return { errorName: decoded.name, sentence: sentence(decoded.args, show) }
+    }
+  } catch {
+    // A token may revert with whatever it likes; what cannot be decoded is unknown.
+  }
+  return data === '0x'
+    ? {
+        errorName: 'none',
+        sentence: 'The contract refused without a reason: too little gas, or a token that gives none.',
+      }
+    : { errorName: data.slice(0, 10), sentence: `The contract refused with the unknown error ${data.slice(0, 10)}.` }
+}
+
+const SIGN_AGAIN = 'Sign a new mandate.'
+
+const SENTENCES: Sentences = {
+  // Mandates
+  MissingField: ({ field }) => `The field "${field}" is empty.`,
+  WrongTerm: ({ start, end, maxSeconds }, show) =>
+    `A mandate from ${show.time(start)} to ${show.time(end)} is not possible: it runs forwards and at most ${maxSeconds} seconds. ${SIGN_AGAIN}`,
+  PeriodTooShort: ({ actual, minimum }) =>
+    `The mandate's period of ${actual} seconds is shorter than ${minimum}. ${SIGN_AGAIN}`,
+  WrongArbiter: ({ arbiter }) => `The arbiter ${arbiter} is a party of the mandate. ${SIGN_AGAIN}`,
+  RegistryNotSupported: () => `Device registries do not exist yet: device id and epoch must be 0. ${SIGN_AGAIN}`,
+  HouseholdNotSupported: () => `Caps shared by a household do not exist yet: the household must be 0. ${SIGN_AGAIN}`,
+  WrongCaller: ({ actual, expected }) => `Only ${expected} may do this, not ${actual}.`,
+  WrongSignature: ({ signer }) => `The signature is not one of ${signer}.`,
+  WrongMandateStatus: ({ actual }) =>
+    MANDATE_STATUSES[actual] === 'revoked'
+      ? `The mandate was revoked, which is for good. ${SIGN_AGAIN}`
+      : 'The mandate is not on chain yet. Grant it first.',
+  TokenAllowanceTooLow: ({ actual, minimum }, show) =>
+    `The escrow may take ${show.money(actual)} from the wallet, and ${show.money(minimum)} is needed. Allow it more.`,
+  MandateNotStarted: ({ start }, show) => `The mandate holds only from ${show.time(start)} on.`,
+  MandateEnded: ({ end }, show) => `The mandate ended at ${show.time(end)}. ${SIGN_AGAIN}`,
+  NonceNotRising: ({ actual, last }) =>
+    `The authorization has the number ${actual}, and ${last} was used already. It must be signed again.`,
+  OverOrderCap: ({ total, maxPerOrder }, show) =>
+    `The order costs ${show.money(total)}, more than the ${show.money(maxPerOrder)} that the mandate allows for one order.`,
+  OverAllowance: ({ spent, allowance }, show) =>
+    `With this order ${show.money(spent)} would be spent in this period, more than the ${show.money(allowance)} that the mandate allows.`,
+  TooManyOpenOrders: ({ open, maxOpenOrders }) =>
+    `${open} orders are open, and the mandate allows ${maxOpenOrders}. Wait until one of them ends.`,
+  // Orders
+  EmptyBasket: () => 'The basket is empty.',
+  MixedBasket: ({ index }) => `Mandate ${index} of the basket has another payer or token than the first.`,
+  AuthorizationExpired: ({ validBefore }, show) =>
+    `The authorization was good until ${show.time(validBefore)} only. It must be signed again.`,
+  ShipByTooSoon: ({ shipBy, coolingOffUntil }, show) =>
+    `The seller must ship by ${show.time(shipBy)}, but cooling off lasts until ${show.time(coolingOffUntil)}. Give it more time.`,
+  WrongMandate: () => 'The authorization was signed for another mandate.',
+  WrongSeller: ({ seller }) => `${seller} pays or decides in this mandate and cannot sell.`,
+  SellerNotInMandate: ({ seller }) => `The mandate does not name the seller ${seller}. ${SIGN_AGAIN}`,
+  WrongProduct: () => 'The authorization was signed for another product.',
+  ProductNotInMandate: () => `The mandate does not name this product. ${SIGN_AGAIN}`,
+  OverPrice: ({ total, maximum }, show) =>
+    `The order costs ${show.money(total)}, more than the ${show.money(maximum)} that the mandate allows for these packs.`,
+  ShortTransfer: ({ actual, expected }, show) =>
+    `Of ${show.money(expected)} only ${show.money(actual)} arrived: the token takes a fee and cannot be used.`,
+  WrongState: ({ actual, expected }) =>
+    `The order is ${ORDER_STATES[actual] ?? `in state ${actual}`} and not ${ORDER_STATES[expected] ?? `in state ${expected}`}.`,
+  CoolingOff: ({ coolingOffUntil }, show) => `The order may ship from ${show.time(coolingOffUntil)} on.`,
+  ShipByPassed: ({ shipBy }, show) => `The order had to ship by ${show.time(shipBy)}.`,
+  OverCapture: ({ amount, remaining }, show) =>
+    `${show.money(amount)} was asked, but only ${show.money(remaining)} is held.`,
+  TooEarlyToReclaim: ({ deadline }, show) => `The funds can be taken back after ${show.time(deadline)}.`,
+  NoCredit: ({ account }) => `Nothing waits for ${account}.`,
+  // The token (ERC-6093, ERC-2612) and the libraries
+  ERC20InsufficientAllowance: ({ allowance, needed }, show) =>
+    `The escrow may take ${show.money(allowance)} from the wallet, and ${show.money(needed)} is needed. Allow it more.`,
+  ERC20InsufficientBalance: ({ balance, needed }, show) =>
+    `The wallet has ${show.money(balance)}, and ${show.money(needed)} is needed. Fund it.`,
+  ERC20InvalidApprover: () => 'The token does not let this account allow anything.',
+  ERC20InvalidReceiver: ({ receiver }) => `The token does not pay to ${receiver}.`,
+  ERC20InvalidSender: ({ sender }) => `The token takes nothing from ${sender}.`,
+  ERC20InvalidSpender: ({ spender }) => `The token lets nobody allow ${spender} anything.`,
+  ERC2612ExpiredSignature: ({ deadline }, show) => `The permit was good until ${show.time(deadline)} only.`,
+  ERC2612InvalidSigner: ({ owner }) => `The permit was not signed by ${owner}.`,
+  InvalidAccountNonce: () => 'The permit was used already.',
+  ECDSAInvalidSignature: () => 'The signature is malformed.',
+  ECDSAInvalidSignatureLength: () => 'The signature is malformed.',
+  ECDSAInvalidSignatureS: () => 'The signature is malformed.',
+  SafeERC20FailedOperation: ({ token }) => `The token ${token} refused the transfer.`,
+  SafeCastOverflowedUintDowncast: ({ value }) => `The number ${value} is too large.`,
+  ReentrancyGuardReentrantCall: () => 'The token called the escrow while it was being paid; it cannot be used.',
+  InvalidShortString: () => 'The contract failed.',
+  StringTooLong: () => 'The contract failed.',
+  Error: ({ message }) => `The token refused: ${message.slice(0, 200)}`,
+  Panic: ({ code }) => `The contract failed with panic ${code}.`,
+}

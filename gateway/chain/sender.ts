@@ -1,0 +1,287 @@
+import { type SigningKey, Transaction } from 'ethers'
+import type { Address, Hex32, HexBytes } from '../domain/identifiers.ts'
+import type { StepResult, Worker } from '../lib/scheduler.ts'
+import type { Clock, OpenTransaction, SaveTransaction, SignedTransaction, TransactionStore } from '../ports.ts'
+import { addressOf } from './keys.ts'
+import { type Rpc, RpcBigInt, RpcBlock, RpcError, RpcNumber, RpcReceipt } from './rpc.ts'
+
+/** Not included after this long: the fees are raised. */
+const BUMP_AFTER_MS = 30_000
+/** Bytes that the network may have dropped are sent again this often. */
+const REBROADCAST_MS = 10_000
+/** With nothing open, the chain is still asked this often whether it forgot something: a reorg, an older state. */
+const RECHECK_MS = 15_000
+/** Transactions looked at in one step; the rest waits for the next. */
+const SETTLED_PER_STEP = 32
+/** Calls that may wait for their turn to send. */
+const MAX_WAITING = 1_000
+/** Nonces filled in one step. */
+const GAPS_PER_STEP = 4
+/** What nodes without eth_maxPriorityFeePerGas are tipped. */
+const DEFAULT_TIP_WEI = 1_000_000_000n
+const TRANSFER_GAS = 21_000n
+const FILL_GAP = 'fill a nonce gap'
+
+export type Call = { to: Address; data: HexBytes; gasLimit: bigint; purpose: string }
+type Fees = { maxFeePerGas: bigint; maxPriorityFeePerGas: bigint }
+
+export type SenderOptions = {
+  rpc: Rpc
+  chainId: number
+  key: SigningKey
+  store: TransactionStore
+  clock: Clock
+  /** Highest fee per gas that is ever offered, tip included. */
+  maxFeePerGasWei: bigint
+  /** The embedded chain makes a block of each transaction: the broadcast then waits for it (EIP-7966). */
+  includesAtOnce?: boolean
+}
+
+/**
+ * Sends the transactions of one key, one after the other: sign, save, broadcast. Once the bytes are saved they are sent
+ * until a receipt of them, or of a replacement with higher fees, is seen; nothing else decides what became of them.
+ */
+export class Sender {
+  readonly address: Address
+  readonly #options: SenderOptions
+  #turn: Promise<unknown> = Promise.resolve()
+  #waiting = 0
+  #nextCheckAtMs = 0
+  readonly #broadcastAtMs = new Map<Hex32, number>()
+
+  constructor(options: SenderOptions) {
+    this.#options = options
+    this.address = addressOf(options.key)
+  }
+
+  /**
+   * Resolves when the bytes are saved and the network has been told once. Throws, with nothing saved, when the chain does
+   * not answer, asks more than the fee cap, or the account cannot pay the gas.
+   */
+  send(call: Call, save: SaveTransaction): Promise<SignedTransaction> {
+    return this.#exclusive(async () => {
+      const { rpc, store } = this.#options
+      const [count, block, tip, balance] = await rpc.batch([
+        ['eth_getTransactionCount', [this.address, 'pending']],
+        ['eth_getBlockByNumber', ['latest', false]],
+        ['eth_maxPriorityFeePerGas', []],
+        ['eth_getBalance', [this.address, 'latest']],
+      ])
+      const nonce = Math.max((await store.nextNonce(this.address)) ?? 0, RpcNumber.parse(resultOf(count)))
+      const fees = this.#feesOf(resultOf(block), tip)
+      this.#checkBalance(RpcBigInt.parse(resultOf(balance)), call.gasLimit * fees.maxFeePerGas)
+      const tx = this.#sign(call, nonce, fees)
+      await save(tx)
+      await this.#broadcast(tx)
+      return tx
+    })
+  }
+
+  /** One look at what is open: receipts are noted, dropped bytes sent again, slow ones replaced with higher fees. */
+  async settle(): Promise<StepResult> {
+    const { rpc, store, clock } = this.#options
+    const nowMs = clock.nowMs()
+    if (nowMs >= this.#nextCheckAtMs || (await store.open(this.address, 1)).length > 0) {
+      this.#nextCheckAtMs = nowMs + RECHECK_MS
+      const [latest, pending] = await rpc.batch([
+        ['eth_getTransactionCount', [this.address, 'latest']],
+        ['eth_getTransactionCount', [this.address, 'pending']],
+      ])
+      const included = RpcNumber.parse(resultOf(latest))
+      const reopened = await store.reopen(this.address, included)
+      const open = await store.open(this.address, SETTLED_PER_STEP)
+      const settled = await this.#settleByReceipts(open)
+      const waiting = open.filter((tx) => !settled.has(tx.txHash))
+      await this.#fillGap(waiting[0], RpcNumber.parse(resultOf(pending)))
+      for (const tx of waiting) await this.#push(tx, included)
+      return { worked: settled.size > 0 || reopened > 0, ...(waiting.length > 0 && { nextDueAtMs: nowMs + 1_000 }) }
+    }
+    return { worked: false }
+  }
+
+  /** Notes what became of transactions whose receipt, or that of earlier bytes with their nonce, is there. */
+  async #settleByReceipts(open: OpenTransaction[]): Promise<Set<Hex32>> {
+    const hashes = open.flatMap((tx) => [tx.txHash, ...tx.replaced].map((hash) => ({ hash, tx })))
+    const settled = new Set<Hex32>()
+    if (hashes.length === 0) return settled
+    const receipts = await this.#options.rpc.batch(hashes.map(({ hash }) => ['eth_getTransactionReceipt', [hash]]))
+    for (const [index, { hash, tx }] of hashes.entries()) {
+      const receipt = RpcReceipt.nullable().parse(resultOf(receipts[index]))
+      if (receipt === null || settled.has(tx.txHash)) continue
+      const { blockNumber, blockHash } = receipt
+      await this.#options.store.settle(hash, {
+        state: receipt.status === 1 ? 'included' : 'reverted',
+        blockNumber,
+        blockHash,
+      })
+      settled.add(tx.txHash)
+      this.#broadcastAtMs.delete(tx.txHash)
+    }
+    return settled
+  }
+
+  /** Gets one transaction without a receipt forward. `included` is how many of this key the chain has. */
+  async #push(tx: OpenTransaction, included: number): Promise<void> {
+    const nowMs = this.#options.clock.nowMs()
+    const old = nowMs - tx.createdAtMs >= BUMP_AFTER_MS
+    if (tx.nonce < included) {
+      // A node that lags behind may still owe us the receipt.
+      if (!old) return
+      await this.#options.store.lose(tx.txHash)
+      if (tx.purpose === FILL_GAP) return
+      throw new Error(
+        `Another program sends with the key of ${this.address}: it took nonce ${tx.nonce}, which was meant to "${tx.purpose}". ` +
+          'Give every program a key of its own.',
+      )
+    }
+    const toldAtMs = this.#broadcastAtMs.get(tx.txHash)
+    if (toldAtMs !== undefined && nowMs - toldAtMs < REBROADCAST_MS) return
+    const replacement = toldAtMs !== undefined && old ? await this.#raised(tx) : undefined
+    if (replacement === undefined) return await this.#broadcast(tx)
+    await this.#options.store.replace(tx.txHash, replacement)
+    this.#broadcastAtMs.delete(tx.txHash)
+    await this.#broadcast(replacement)
+  }
+
+  /** The same call and nonce with fees one eighth higher, or what the chain asks now; undefined beyond the cap. */
+  async #raised(tx: OpenTransaction): Promise<SignedTransaction | undefined> {
+    const [block, tip] = await this.#options.rpc.batch([
+      ['eth_getBlockByNumber', ['latest', false]],
+      ['eth_maxPriorityFeePerGas', []],
+    ])
+    const now = suggestedFees(resultOf(block), tip)
+    const old = Transaction.from(tx.raw)
+    // geth takes a replacement from 10 % more on; rounded up, so that small fees rise too.
+    const oneEighthMore = (fee: bigint) => (fee * 9n + 7n) / 8n
+    const maxFeePerGas = max(oneEighthMore(old.maxFeePerGas!), now.maxFeePerGas)
+    if (maxFeePerGas > this.#options.maxFeePerGasWei) return undefined
+    const maxPriorityFeePerGas = max(oneEighthMore(old.maxPriorityFeePerGas!), now.maxPriorityFeePerGas)
+    const call = { to: old.to as Address, data: old.data as HexBytes, gasLimit: old.gasLimit, purpose: tx.purpose }
+    return this.#sign(call, tx.nonce, { maxFeePerGas, maxPriorityFeePerGas })
+  }
+
+  /** Nonces that neither we nor the chain know hold up all that follow: empty transfers to ourselves fill them. */
+  async #fillGap(lowest: OpenTransaction | undefined, pendingCount: number): Promise<void> {
+    const { rpc, store, clock } = this.#options
+    if (lowest === undefined || pendingCount >= lowest.nonce) return
+    if (clock.nowMs() - lowest.createdAtMs < BUMP_AFTER_MS) return
+    await this.#exclusive(async () => {
+      const [block, tip] = await rpc.batch([
+        ['eth_getBlockByNumber', ['latest', false]],
+        ['eth_maxPriorityFeePerGas', []],
+      ])
+      const fees = this.#feesOf(resultOf(block), tip)
+      const end = Math.min(lowest.nonce, pendingCount + GAPS_PER_STEP)
+      for (let nonce = pendingCount; nonce < end; nonce++) {
+        const empty: Call = { to: this.address, data: '0x', gasLimit: TRANSFER_GAS, purpose: FILL_GAP }
+        const tx = this.#sign(empty, nonce, fees)
+        await store.save(tx)
+        await this.#broadcast(tx)
+      }
+    })
+  }
+
+  /** Tells the network; what it answers decides nothing, `settle` repeats it until there is a receipt. */
+  async #broadcast(tx: SignedTransaction): Promise<void> {
+    this.#broadcastAtMs.set(tx.txHash, this.#options.clock.nowMs())
+    const method = this.#options.includesAtOnce ? 'eth_sendRawTransactionSync' : 'eth_sendRawTransaction'
+    try {
+      await this.#options.rpc.send(method, [tx.raw])
+    } catch {
+      // "already known" and "nonce too low" are also said about our own bytes; an unreachable node gets them again.
+    }
+  }
+
+  #sign(call: Call, nonce: number, fees: Fees): SignedTransaction {
+    const { chainId, key } = this.#options
+    const tx = Transaction.from({
+      type: 2,
+      chainId,
+      nonce,
+      to: call.to,
+      data: call.data,
+      gasLimit: call.gasLimit,
+      ...fees,
+    })
+    tx.signature = key.sign(tx.unsignedHash)
+    return {
+      txHash: tx.hash as Hex32,
+      sender: this.address,
+      nonce,
+      purpose: call.purpose,
+      raw: tx.serialized as HexBytes,
+    }
+  }
+
+  /** What the chain asks, at most the cap; throws when even the base fee is above it. */
+  #feesOf(block: unknown, tip: unknown): Fees {
+    const { maxFeePerGasWei } = this.#options
+    const asked = suggestedFees(block, tip)
+    const baseFee = (asked.maxFeePerGas - asked.maxPriorityFeePerGas) / 2n
+    if (baseFee > maxFeePerGasWei) {
+      throw new Error(
+        `The chain asks ${gwei(baseFee)} gwei per gas, more than the cap of ${gwei(maxFeePerGasWei)}. ` +
+          'Wait, or raise chain.maxFeeGwei in the configuration.',
+      )
+    }
+    return {
+      maxFeePerGas: min(asked.maxFeePerGas, maxFeePerGasWei),
+      maxPriorityFeePerGas: min(asked.maxPriorityFeePerGas, maxFeePerGasWei),
+    }
+  }
+
+  #checkBalance(balance: bigint, needed: bigint): void {
+    if (balance >= needed) return
+    throw new Error(
+      `${this.address} pays the gas and has ${gwei(balance)} gwei, but this transaction may cost ${gwei(needed)}. ` +
+        "Send it some of the chain's own coin.",
+    )
+  }
+
+  #exclusive<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#waiting >= MAX_WAITING) {
+      throw new Error(`${MAX_WAITING} transactions of ${this.address} wait to be sent; try again later.`)
+    }
+    this.#waiting++
+    const result = this.#turn.then(work)
+    this.#turn = result.then(
+      () => void this.#waiting--,
+      () => void this.#waiting--,
+    )
+    return result
+  }
+}
+
+/** Follows up what the senders of this process have sent. */
+export function settleWorker(senders: readonly Sender[]): Worker {
+  return {
+    name: 'transactions',
+    async step() {
+      const results = []
+      for (const sender of senders) results.push(await sender.settle())
+      const dueTimes = results.flatMap((result) => result.nextDueAtMs ?? [])
+      return {
+        worked: results.some((result) => result.worked),
+        ...(dueTimes.length > 0 && { nextDueAtMs: Math.min(...dueTimes) }),
+      }
+    },
+  }
+}
+
+/** Twice the base fee of the latest block, which lasts for about six full blocks, and the tip that the node suggests. */
+function suggestedFees(block: unknown, tip: unknown): Fees {
+  const { baseFeePerGas } = RpcBlock.parse(block)
+  if (baseFeePerGas === undefined) throw new Error('This chain has no base fee (EIP-1559), which is needed here.')
+  const maxPriorityFeePerGas = tip instanceof RpcError ? DEFAULT_TIP_WEI : RpcBigInt.parse(tip)
+  return { maxFeePerGas: 2n * baseFeePerGas + maxPriorityFeePerGas, maxPriorityFeePerGas }
+}
+
+/** A result of a batch; throws the refusal that stands in its place. */
+function resultOf(answer: unknown): unknown {
+  if (answer instanceof RpcError) throw answer
+  return answer
+}
+
+const max = (a: bigint, b: bigint) => (a > b ? a : b)
+const min = (a: bigint, b: bigint) => (a < b ? a : b)
+const gwei = (wei: bigint) => String(Number(wei) / 1e9)

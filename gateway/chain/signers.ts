@@ -1,0 +1,62 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import type { SigningKey } from 'ethers'
+import { escrow } from '../../contracts/escrow.ts'
+import type { HexBytes } from '../domain/identifiers.ts'
+import type { ChainFacts, DeviceSigner, DeviceStore, PayerWallet } from '../ports.ts'
+import { type Connection, call, erc20, estimateGas } from './connection.ts'
+import { digestsOf, signDigest } from './digests.ts'
+import { escrowSend } from './escrow.ts'
+import type { Keyring } from './keys.ts'
+import type { Sender } from './sender.ts'
+
+/** ERC-20's "as much as it likes": what the escrow may take is bounded by the mandates that the payer signs. */
+const UNLIMITED = 2n ** 256n - 1n
+/** Below this the wallet is asked again; more than any order costs. */
+const ENOUGH = 2n ** 96n
+const ALLOWANCE_POLL_MS = 20
+const ALLOWANCE_POLLS = 1_500
+
+/** `DeviceSigner` over the sealed keys of the store; a key is in memory only while it signs. */
+export function deviceSigner(
+  keyring: Keyring,
+  devices: Pick<DeviceStore, 'sealedKeyOf'>,
+  facts: Pick<ChainFacts, 'chainId' | 'escrow'>,
+): DeviceSigner {
+  const digests = digestsOf(facts)
+  async function sign(deviceId: string, digest: `0x${string}`): Promise<HexBytes> {
+    const sealed = await devices.sealedKeyOf(deviceId)
+    if (sealed === undefined) throw new Error(`The device ${deviceId} is not known, so it cannot sign.`)
+    return signDigest(keyring.openDeviceKey(deviceId, sealed), digest)
+  }
+  return {
+    authorization: (deviceId, authorization) => sign(deviceId, digests.authorization(authorization)),
+    confirmation: (deviceId, confirmation) => sign(deviceId, digests.confirmation(confirmation)),
+    cancellation: (deviceId, authorizationId) => sign(deviceId, digests.cancellation(authorizationId)),
+  }
+}
+
+/** `PayerWallet` with a key that the gateway has: for the embedded chain only. `sender` pays its gas with the same key. */
+export function payerWallet(connection: Connection, sender: Sender, key: SigningKey): PayerWallet {
+  const { rpc, facts } = connection
+  const token = facts.token.address
+  const digests = digestsOf(facts)
+  const send = escrowSend(connection, sender)
+  const allowance = async () =>
+    erc20.decodeResult('allowance', await call(rpc, token, erc20.encode('allowance', [sender.address, facts.escrow])))
+  return {
+    address: sender.address,
+    sign: async (mandate) => signDigest(key, digests.mandate(mandate)),
+    async allow(save) {
+      if ((await allowance()) >= ENOUGH) return
+      const data = erc20.encode('approve', [facts.escrow, UNLIMITED]) as HexBytes
+      const gasLimit = await estimateGas(connection, { from: sender.address, to: token, data })
+      await sender.send({ to: token, data, gasLimit, purpose: 'let the escrow take tokens' }, save)
+      for (let poll = 0; poll < ALLOWANCE_POLLS; poll++) {
+        if ((await allowance()) >= ENOUGH) return
+        await wait(ALLOWANCE_POLL_MS)
+      }
+      throw new Error('The allowance was sent but is not on chain after 30 seconds; try again later.')
+    },
+    revoke: (mandate, save) => send('revoke a mandate', escrow.encode('revoke', [mandate]), save),
+  }
+}
