@@ -1,3 +1,5 @@
+import { setImmediate } from 'node:timers/promises'
+
 /** What one step of a worker found: whether it did anything, and when something will be due by itself. */
 export type StepResult = { worked: boolean; nextDueAtMs?: number | undefined }
 
@@ -9,6 +11,10 @@ const MAX_STEPS_PER_RUN = 10_000
 /** After a failed step the worker rests, doubling from 100 ms to 30 s. */
 const FIRST_REST_MS = 100
 const LONGEST_REST_MS = 30_000
+/** A worker that finds nothing although its own row is overdue is asked again after this, not in a spin. */
+const SHORTEST_WAIT_MS = 50
+
+type Options = { clock: { nowMs(): number }; pollMs: number; onFault(worker: string, error: unknown): void }
 
 /**
  * Runs the workers of one process. Each polls its table every `pollMs`, at once when nudged, and when its next row falls
@@ -17,10 +23,7 @@ const LONGEST_REST_MS = 30_000
 export class Scheduler {
   readonly #loops: Map<string, Loop>
 
-  constructor(
-    workers: Worker[],
-    options: { clock: { nowMs(): number }; pollMs: number; onFault(worker: string, error: unknown): void },
-  ) {
+  constructor(workers: Worker[], options: Options) {
     this.#loops = new Map(workers.map((worker) => [worker.name, new Loop(worker, options)]))
   }
 
@@ -33,17 +36,20 @@ export class Scheduler {
     for (const loop of name === undefined ? this.#loops.values() : [this.#loops.get(name)]) loop?.nudge()
   }
 
-  /** Runs every worker until none finds work; used by virtual time and tests. Faults are thrown. */
+  /**
+   * Runs every worker until none finds work; used by virtual time and tests. Faults are thrown. `worked` counts what was
+   * done since the last drain, by a nudged loop too: else that work, and what it caused elsewhere, would go unseen.
+   */
   async drain(): Promise<StepResult> {
-    let workedAtAll = false
     for (let round = 0; round < MAX_STEPS_PER_RUN; round++) {
       const results = []
       for (const loop of this.#loops.values()) results.push(await loop.runOnce())
       if (!results.some((result) => result.worked)) {
+        const worked = [...this.#loops.values()].map((loop) => loop.takeWorked()).includes(true)
         const dueTimes = results.flatMap((result) => result.nextDueAtMs ?? [])
-        return { worked: workedAtAll, nextDueAtMs: dueTimes.length > 0 ? Math.min(...dueTimes) : undefined }
+        return { worked, nextDueAtMs: dueTimes.length > 0 ? Math.min(...dueTimes) : undefined }
       }
-      workedAtAll = true
+      await setImmediate() // steps may be synchronous inside: sockets get their turn
     }
     throw new Error(`The workers ${[...this.#loops.keys()].join(', ')} found no rest in ${MAX_STEPS_PER_RUN} rounds.`)
   }
@@ -56,7 +62,7 @@ export class Scheduler {
 
 class Loop {
   readonly #worker: Worker
-  readonly #options: { clock: { nowMs(): number }; pollMs: number; onFault(worker: string, error: unknown): void }
+  readonly #options: Options
   #timer: NodeJS.Timeout | undefined
   #started = false
   #stopped = false
@@ -64,11 +70,9 @@ class Loop {
   #restMs = 0
   #running: Promise<unknown> = Promise.resolve()
   #busy = false
+  #worked = false
 
-  constructor(
-    worker: Worker,
-    options: { clock: { nowMs(): number }; pollMs: number; onFault(worker: string, error: unknown): void },
-  ) {
+  constructor(worker: Worker, options: Options) {
     this.#worker = worker
     this.#options = options
   }
@@ -86,11 +90,23 @@ class Loop {
     void this.#run()
   }
 
-  /** One step, after any that is under way. */
+  /** One step, after any that is under way; nothing once stopped, when the store may be closed. */
   runOnce(): Promise<StepResult> {
-    const step = this.#running.then(() => this.#worker.step())
+    if (this.#stopped) return Promise.resolve({ worked: false })
+    const step = this.#running.then(async () => {
+      const result = await this.#worker.step()
+      this.#worked ||= result.worked
+      return result
+    })
     this.#running = step.catch(() => undefined)
     return step
+  }
+
+  /** Whether any step found work since this was last asked. */
+  takeWorked(): boolean {
+    const worked = this.#worked
+    this.#worked = false
+    return worked
   }
 
   async stop(): Promise<void> {
@@ -106,9 +122,11 @@ class Loop {
       do {
         this.#nudged = false
         result = await this.runOnce()
+        if (result.worked || this.#nudged) await setImmediate() // steps may be synchronous inside: sockets get their turn
       } while ((result.worked || this.#nudged) && !this.#stopped)
       if (result.nextDueAtMs !== undefined) {
-        waitMs = Math.max(0, Math.min(waitMs, result.nextDueAtMs - this.#options.clock.nowMs()))
+        const untilDueMs = result.nextDueAtMs - this.#options.clock.nowMs()
+        waitMs = Math.min(waitMs, untilDueMs > 0 ? untilDueMs : SHORTEST_WAIT_MS)
       }
       this.#restMs = 0
     } catch (error) {
@@ -118,7 +136,6 @@ class Loop {
     }
     this.#busy = false
     if (this.#stopped) return
-    if (this.#nudged && this.#restMs === 0) return this.nudge()
     this.#timer = setTimeout(() => {
       this.#busy = true
       void this.#run()
