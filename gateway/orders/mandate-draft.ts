@@ -1,0 +1,175 @@
+import { randomBytes } from 'node:crypto'
+import { type Address, type Gtin, gtin14, type Hex32 } from '../domain/identifiers.ts'
+import type { Mandate, MandateProduct } from '../domain/mandate.ts'
+import { formatMoney } from '../domain/money.ts'
+import type { Product, SellerProfile } from '../domain/quote.ts'
+import type {
+  Chain,
+  Clock,
+  DeviceStore,
+  DeviceView,
+  MandateDraft,
+  MandateRequest,
+  PayerWallet,
+  Seller,
+} from '../ports.ts'
+import { readableMandate } from './readable-mandate.ts'
+
+const DAY_SECONDS = 86_400
+/** The contract allows 3,653 days; this leaves room for a chain whose latest block is old. */
+const LONGEST_DAYS = 3_600
+const MAX_UINT96 = 2n ** 96n - 1n
+const ZERO_ADDRESS: Address = `0x${'0'.repeat(40)}`
+const ZERO_HASH: Hex32 = `0x${'0'.repeat(64)}`
+/** Makes two mandates different, and fits the schema's amounts of 29 digits. */
+const SALT_BYTES = 12
+/** Leaves of one mandate, as its schema has it. */
+const MAX_PRODUCTS = 64
+
+export type Refusal = { ok: false; sentence: string }
+export const refuse = (sentence: string): Refusal => ({ ok: false, sentence })
+
+/**
+ * Works out what the homeowner may sign: the products of the device which the seller has, each with its highest price, and
+ * the caps asked for. Mistakes are sentences that say what to do.
+ */
+export async function draftMandate(
+  ports: {
+    devices: Pick<DeviceStore, 'get'>
+    seller: Pick<Seller, 'profile'>
+    chain: Chain
+    wallet: PayerWallet | undefined
+    clock: Clock
+  },
+  request: MandateRequest,
+): Promise<{ ok: true; draft: MandateDraft } | Refusal> {
+  const { chain } = ports
+  const payer = request.payer ?? ports.wallet?.address
+  if (payer === undefined) {
+    return refuse('This gateway has no wallet of its own: give the address of the wallet that pays, with --payer.')
+  }
+  const device = await ports.devices.get(request.homeId, request.deviceId)
+  if (device === undefined) return refuse(unknownDevice(request.deviceId))
+  const limitMistake = mistakeInLimits(request)
+  if (limitMistake !== undefined) return refuse(limitMistake)
+
+  const answer = await ports.seller.profile(request.sellerUrl)
+  if (answer.kind === 'unreachable') {
+    return refuse(`The seller at ${request.sellerUrl} did not answer: ${answer.reason}. Start it, or name another.`)
+  }
+  const { profile } = answer
+  if (profile.chainId !== chain.facts.chainId || profile.token !== chain.facts.token.address) {
+    return refuse(
+      `${profile.name} is paid in token ${profile.token} on chain ${profile.chainId}, but this gateway pays in ` +
+        `${chain.facts.token.address} on chain ${chain.facts.chainId}. Take a seller of the same chain and token.`,
+    )
+  }
+  const chosen = chooseProducts(request, device, profile)
+  if (!chosen.ok) return chosen
+  const products = chosen.products.map((product) => leafOf(product, request, chain.facts.token.decimals))
+  const tooDear = products.find((product) => product.maxUnitPrice > request.maxPerOrder)
+  if (tooDear !== undefined) {
+    return refuse(
+      `One pack of ${tooDear.gtin} may cost ${formatMoney(tooDear.maxUnitPrice, chain.facts.token)}, more than ` +
+        `${formatMoney(request.maxPerOrder, chain.facts.token)} for a whole order. Raise --max-per-order or lower --max-unit-price.`,
+    )
+  }
+
+  const payees = [{ salt: randomHex32(), payee: profile.address }]
+  const start = (await chain.head()).timestampSeconds
+  // An idle chain's latest block may be old; the term is counted from today.
+  const today = Math.max(start, Math.floor(ports.clock.nowMs() / 1000))
+  const unreadable: Mandate = {
+    payer,
+    deviceKey: device.keyAddress,
+    deviceId: 0n,
+    deviceEpoch: 0n,
+    arbiter: ZERO_ADDRESS,
+    token: chain.facts.token.address,
+    allowance: request.allowance,
+    period: request.periodSeconds,
+    start,
+    end: today + request.days * DAY_SECONDS,
+    maxPerOrder: request.maxPerOrder,
+    maxOpenOrders: request.maxOpenOrders ?? Math.max(1, device.slots.length),
+    coolingOffSeconds: request.coolingOffSeconds,
+    ...chain.mandateRoots(products, payees),
+    household: ZERO_HASH,
+    salt: BigInt(`0x${randomBytes(SALT_BYTES).toString('hex')}`),
+    extraData: ZERO_HASH,
+  }
+  const readable = readableMandate({
+    mandate: unreadable,
+    device,
+    products: products.map((leaf, index) => ({ ...leaf, ...nameOf(chosen.products[index]!) })),
+    seller: { name: profile.name, address: profile.address, url: request.sellerUrl },
+    facts: chain.facts,
+  })
+  const mandate = { ...unreadable, extraData: chain.readableHash(readable) }
+  const file = { mandateHash: chain.mandateHash(mandate), mandate, products, payees, readable }
+  return { ok: true, draft: { deviceId: device.deviceId, sellerUrl: request.sellerUrl, file } }
+}
+
+export function unknownDevice(deviceId: string): string {
+  return `There is no device ${deviceId}. Add it with \`adept device add ${deviceId}\`.`
+}
+
+/** The first limit that the contract would refuse, or that could never be used. */
+function mistakeInLimits(request: MandateRequest): string | undefined {
+  if (request.allowance <= 0n || request.allowance > MAX_UINT96) return 'The allowance per period must be above 0.'
+  if (request.maxPerOrder <= 0n) return 'The most per order must be above 0.'
+  if (request.maxPerOrder > request.allowance) {
+    return 'One order may cost more than the whole allowance per period: raise --allowance or lower --max-per-order.'
+  }
+  if (request.days > LONGEST_DAYS) return `A mandate runs for at most ${LONGEST_DAYS} days.`
+  return undefined
+}
+
+/** The products named in the request, else all of the device's slots, as the seller has them. */
+function chooseProducts(
+  request: MandateRequest,
+  device: DeviceView,
+  profile: SellerProfile,
+): { ok: true; products: Product[] } | Refusal {
+  const described = device.slots.flatMap((slot) =>
+    (slot.description?.replacementProducts ?? []).flatMap((product) => (product.type === 'oem' ? [] : product.value)),
+  )
+  const wanted = [...new Set((request.gtins ?? described).map(gtin14))]
+  if (wanted.length === 0) {
+    return refuse(
+      `The device ${device.deviceId} has not told which products it takes. Switch it on so that it describes itself, or name them with --gtin.`,
+    )
+  }
+  if (wanted.length > MAX_PRODUCTS) return refuse(`A mandate names at most ${MAX_PRODUCTS} products.`)
+  const sold = new Map<Gtin, Product>(profile.products.map((product) => [gtin14(product.gtin), product]))
+  const missing = wanted.filter((gtin) => !sold.has(gtin))
+  if (missing.length === wanted.length || (request.gtins !== undefined && missing.length > 0)) {
+    return refuse(
+      `${profile.name} does not sell ${missing.join(', ')}. Name another product with --gtin, or another seller with --seller.`,
+    )
+  }
+  return { ok: true, products: wanted.flatMap((gtin) => sold.get(gtin) ?? []) }
+}
+
+function leafOf(product: Product, request: MandateRequest, decimals: number): MandateProduct {
+  return {
+    salt: randomHex32(),
+    gtin: gtin14(product.gtin),
+    packSize: product.packSize,
+    maxUnitPrice: request.maxUnitPrice ?? listPriceAndTenth(product.priceMinorUnits, decimals),
+  }
+}
+
+/** 110 % of the list price, rounded up to a hundredth of the token so that a person can read it. */
+function listPriceAndTenth(priceMinorUnits: bigint, decimals: number): bigint {
+  const cent = 10n ** BigInt(Math.max(0, decimals - 2))
+  return ((priceMinorUnits * 110n + 100n * cent - 1n) / (100n * cent)) * cent
+}
+
+function nameOf(product: Product): { name: string; contentUnit: string } {
+  return { name: product.name, contentUnit: product.contentUnit }
+}
+
+function randomHex32(): Hex32 {
+  return `0x${randomBytes(32).toString('hex')}`
+}
