@@ -1,41 +1,21 @@
 import { z } from 'zod'
 import { type NextSellerState, type SellerOrderState, Sscc } from '../domain/seller-order.ts'
 import { UNCONFIRMED_MS } from '../domain/timers.ts'
-import { backoffMs } from '../lib/backoff.ts'
 import type { StepResult, Worker } from '../lib/scheduler.ts'
-import type {
-  Clock,
-  Fulfilment,
-  Hold,
-  SaveTransaction,
-  SellerChain,
-  SellerOrder,
-  SellerOrderStore,
-  SignedTransaction,
-} from '../ports.ts'
+import type { Fulfilment, Hold, SellerOrder } from '../ports.ts'
 import { shippingNotice } from './notice.ts'
+import { batches, restMs, type SellerParts, send, sendCapture, sendShip, sentenceOf } from './sending.ts'
 import { chainNowSeconds } from './time.ts'
 
 /** Orders of one transaction: beyond 50 the cost per order hardly falls, and a revert wastes more (CONTRACTS.md). */
 const BATCH = 50
 /** How often a transaction that is under way is asked for. */
-const UNDER_WAY_POLL_MS = 2_000
-/** After a failure an order rests, doubling from 1 s to 1 h. */
-const FIRST_REST_MS = 1_000
-const LONGEST_REST_MS = 3_600_000
+const UNDER_WAY_POLL_MS = 500
 /** After 14 days anyone may reclaim what nobody confirmed; from then on the hold is looked at daily. */
 const RECLAIM_POLL_MS = 24 * 3_600_000
 
 const Packed = z.object({ kind: z.literal('packed'), carrier: z.string().min(1).max(80), sscc: Sscc })
 
-type Parts = {
-  clock: Clock
-  chain: SellerChain
-  orders: SellerOrderStore
-  fulfilment: Fulfilment
-  /** Hears, as a sentence, of what failed and is tried again. */
-  warn(sentence: string): void
-}
 /** `nowMs` is the later of our clock and the chain's head. */
 type Turn = { order: SellerOrder; hold: Hold; nowMs: number }
 
@@ -45,22 +25,27 @@ type Turn = { order: SellerOrder; hold: Hold; nowMs: number }
  * bytes before they are broadcast, and the goods leave only when the chain says shipped. Each step begins by asking the
  * chain for the hold, so a step that was killed is simply done again.
  */
-export function sellerWorker(parts: Parts): Worker {
+export function sellerWorker(parts: SellerParts): Worker {
   return { name: 'seller-orders', step: () => step(parts) }
 }
 
-async function step(parts: Parts): Promise<StepResult> {
+async function step(parts: SellerParts): Promise<StepResult> {
   const { chain, clock, orders } = parts
   if ((await orders.nextDueAtMs()) === undefined) return { worked: false }
   const nowMs = Math.max(clock.nowMs(), (await chainNowSeconds(chain, clock)) * 1000)
   const due = await orders.due(nowMs, BATCH)
-  const holds = await Promise.all(due.map((order) => chain.hold(order.terms)))
+  const holds = await Promise.all(due.map((order) => (isUnderWay(order) ? undefined : chain.hold(order.terms))))
 
   let worked = false
   const toShip: SellerOrder[] = []
   const toCapture: SellerOrder[] = []
   for (const [index, order] of due.entries()) {
-    const turn = { order, hold: holds[index]!, nowMs }
+    const hold = holds[index]
+    if (hold === undefined) {
+      await orders.postpone(order.terms.authorizationId, order.state, nowMs + UNDER_WAY_POLL_MS)
+      continue
+    }
+    const turn = { order, hold, nowMs }
     const ready = await advance(turn, parts).catch((error: unknown) => fail(turn, parts, sentenceOf(error)))
     if (ready === 'ship') toShip.push(order)
     else if (ready === 'capture') toCapture.push(order)
@@ -71,10 +56,15 @@ async function step(parts: Parts): Promise<StepResult> {
   return { worked, nextDueAtMs: await orders.nextDueAtMs() }
 }
 
+/** While its transaction has no receipt, what the chain says of an order may be a promise only: it waits. */
+function isUnderWay({ state, transaction }: SellerOrder): boolean {
+  return (state === 'shipping' || state === 'capturing' || state === 'declining') && transaction?.state === 'sent'
+}
+
 type Advance = 'moved' | 'waits' | 'ship' | 'capture'
 
 /** One order's turn: what its own state and the chain's say about it. */
-async function advance(turn: Turn, parts: Parts): Promise<Advance> {
+async function advance(turn: Turn, parts: SellerParts): Promise<Advance> {
   const { order, hold } = turn
   if (hold.state === 'cancelled' || hold.state === 'reclaimed') {
     if (order.packed !== undefined && hold.state === 'cancelled') await parts.fulfilment.putBack(order)
@@ -88,25 +78,25 @@ async function advance(turn: Turn, parts: Parts): Promise<Advance> {
     case 'packed':
       return waitsForShipping(turn, parts) ?? 'ship'
     case 'shipping':
-      return underWay(turn, parts, 'shipped', 'shipping', 'packed')
+      return settled(turn, parts, 'shipped', 'shipping', 'packed')
     case 'shipped':
       await parts.orders.postpone(order.terms.authorizationId, 'shipped', turn.nowMs + RECLAIM_POLL_MS)
       return 'waits'
     case 'confirmed':
       return hold.state === 'shipped' ? 'capture' : unexpected(turn, parts)
     case 'capturing':
-      return underWay(turn, parts, 'captured', 'capturing', 'confirmed')
+      return settled(turn, parts, 'captured', 'capturing', 'confirmed')
     case 'refusing':
       return refuse(turn, parts)
     case 'declining':
-      return underWay(turn, parts, 'declined', 'declining', 'refusing')
+      return settled(turn, parts, 'declined', 'declining', 'refusing')
     default:
       throw new Error(`The order ${order.terms.authorizationId} is ${order.state} and cannot be due.`)
   }
 }
 
 /** undefined when the order may ship now. The hold's time counts, not the row's: after a rewind it can be later. */
-function waitsForShipping(turn: Turn, parts: Parts): Promise<Advance> | undefined {
+function waitsForShipping(turn: Turn, parts: SellerParts): Promise<Advance> | undefined {
   const { order, hold, nowMs } = turn
   if (hold.state !== 'authorized') return unexpected(turn, parts)
   if (nowMs > order.terms.shipBy * 1000) return giveUp(turn, parts, `ship-by ${order.terms.shipBy} has passed`)
@@ -115,7 +105,7 @@ function waitsForShipping(turn: Turn, parts: Parts): Promise<Advance> | undefine
   return parts.orders.postpone(order.terms.authorizationId, order.state, coolingOffUntilMs).then((): Advance => 'waits')
 }
 
-async function pack(turn: Turn, parts: Parts): Promise<Advance> {
+async function pack(turn: Turn, parts: SellerParts): Promise<Advance> {
   const { order } = turn
   let answer: Awaited<ReturnType<Fulfilment['dispatch']>>
   try {
@@ -134,10 +124,10 @@ async function pack(turn: Turn, parts: Parts): Promise<Advance> {
   return 'moved'
 }
 
-/** A transaction was signed for this order: the hold tells whether it did what it should, the receipt whether to sign anew. */
-async function underWay<S extends 'shipping' | 'capturing' | 'declining'>(
+/** Its transaction has a receipt, or can never have one: the hold tells whether it did what it should, or is signed anew. */
+async function settled<S extends 'shipping' | 'capturing' | 'declining'>(
   turn: Turn,
-  parts: Parts,
+  parts: SellerParts,
   wanted: 'shipped' | 'captured' | 'declined',
   state: S,
   back: NextSellerState<S>,
@@ -155,26 +145,18 @@ async function underWay<S extends 'shipping' | 'capturing' | 'declining'>(
     }
     return 'moved'
   }
-  const receipt = order.transaction?.state
-  if (receipt === 'included' || receipt === 'reverted' || receipt === 'lost') {
-    await move(turn, parts, state, back, `transaction ${order.transaction?.txHash} ${receipt} without effect`, nowMs)
-    return fail(
-      { ...turn, order: { ...order, state: back } },
-      parts,
-      `transaction ${order.transaction?.txHash} had no effect`,
-    )
-  }
-  await parts.orders.postpone(order.terms.authorizationId, state, nowMs + UNDER_WAY_POLL_MS)
-  return 'waits'
+  const what = `transaction ${order.transaction?.txHash} is ${order.transaction?.state} and had no effect`
+  await move(turn, parts, state, back, what, nowMs)
+  return fail({ ...turn, order: { ...order, state: back } }, parts, what)
 }
 
-async function giveUp(turn: Turn, parts: Parts, reason: string): Promise<Advance> {
+async function giveUp(turn: Turn, parts: SellerParts, reason: string): Promise<Advance> {
   if (turn.order.packed !== undefined) await parts.fulfilment.putBack(turn.order)
   await move(turn, parts, turn.order.state as 'accepted', 'refusing', reason, turn.nowMs)
   return 'moved'
 }
 
-async function refuse(turn: Turn, parts: Parts): Promise<Advance> {
+async function refuse(turn: Turn, parts: SellerParts): Promise<Advance> {
   const { order, hold, nowMs } = turn
   if (hold.state === 'declined') {
     await move(turn, parts, 'refusing', 'declined', 'the funds went back to the buyer')
@@ -187,56 +169,9 @@ async function refuse(turn: Turn, parts: Parts): Promise<Advance> {
   return sent ? 'moved' : 'waits'
 }
 
-/** Orders without trouble travel together; one that failed before travels alone, so that it harms no other. */
-function batches(orders: SellerOrder[]): SellerOrder[][] {
-  const together = orders.filter((order) => order.failures === 0)
-  const alone = orders.filter((order) => order.failures > 0).map((order) => [order])
-  return together.length > 0 ? [together, ...alone] : alone
-}
-
-function sendShip(batch: SellerOrder[], nowMs: number, parts: Parts): Promise<boolean> {
-  const shipments = batch.map(({ terms, packed }) => ({ terms, shipment: packed!.shipment }))
-  return send(batch, 'packed', 'shipping', nowMs, parts, (save) => parts.chain.ship(shipments, save))
-}
-
-function sendCapture(batch: SellerOrder[], nowMs: number, parts: Parts): Promise<boolean> {
-  const captures = batch.map(({ terms, packed, confirmation }) => ({
-    terms,
-    shipment: packed!.shipment,
-    ...confirmation!,
-  }))
-  return send(batch, 'confirmed', 'capturing', nowMs, parts, (save) => parts.chain.capture(captures, save))
-}
-
-/** Signs, saves with the arrows of all its orders, and sends. False when nothing was saved: then each rests and later goes alone. */
-async function send<S extends 'packed' | 'confirmed' | 'refusing'>(
-  batch: SellerOrder[],
-  from: S,
-  to: NextSellerState<S>,
-  nowMs: number,
-  parts: Parts,
-  verb: (save: SaveTransaction) => Promise<SignedTransaction>,
-): Promise<boolean> {
-  const ids = batch.map(({ terms }) => terms.authorizationId)
-  let saved = false
-  try {
-    await verb(async (tx) => {
-      await parts.orders.send(ids, from, to, tx, { atMs: parts.clock.nowMs(), nextAtMs: nowMs })
-      saved = true
-    })
-  } catch (error) {
-    parts.warn(`Sending ${to} for ${ids.length} orders failed: ${sentenceOf(error)}`)
-    if (saved) return true
-    for (const { terms, failures } of batch) {
-      await parts.orders.postpone(terms.authorizationId, from, nowMs + restMs(failures), sentenceOf(error))
-    }
-  }
-  return saved
-}
-
 async function move<S extends SellerOrderState>(
   { order }: Turn,
-  parts: Parts,
+  parts: SellerParts,
   from: S,
   to: NextSellerState<S>,
   reason: string,
@@ -245,20 +180,12 @@ async function move<S extends SellerOrderState>(
   await parts.orders.move(order.terms.authorizationId, from, to, { atMs: parts.clock.nowMs(), nextAtMs, reason })
 }
 
-function unexpected(turn: Turn, parts: Parts): Promise<Advance> {
+function unexpected(turn: Turn, parts: SellerParts): Promise<Advance> {
   return fail(turn, parts, `the chain says ${turn.hold.state}, which this shop did not do`)
 }
 
-async function fail({ order, nowMs }: Turn, parts: Parts, reason: string): Promise<Advance> {
+async function fail({ order, nowMs }: Turn, parts: SellerParts, reason: string): Promise<Advance> {
   parts.warn(`The order ${order.terms.authorizationId} (${order.state}) waits: ${reason}`)
   await parts.orders.postpone(order.terms.authorizationId, order.state, nowMs + restMs(order.failures), reason)
   return 'waits'
-}
-
-function restMs(failures: number): number {
-  return backoffMs(failures, FIRST_REST_MS, LONGEST_REST_MS)
-}
-
-function sentenceOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

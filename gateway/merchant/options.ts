@@ -1,0 +1,76 @@
+import { Command, InvalidArgumentError } from 'commander'
+import { Address } from '../domain/identifiers.ts'
+
+/** Where the contracts are. `gateway-data`: on the embedded chain of a gateway on this machine. */
+export type ChainPlace =
+  | { kind: 'gateway-data'; folder: string }
+  | { kind: 'rpc'; rpcUrl: string; chainId: number; escrow: Address; token: Address }
+
+/** The command line, parsed; numbers and addresses are checked. */
+export type Flags = {
+  data: string
+  port: number
+  catalogue?: string
+  shipAfter: number
+  gatewayData?: string
+  rpcUrl?: string
+  chainId?: number
+  escrow?: Address
+  token?: Address
+  maxFeeGwei: number
+  time?: string
+  json?: boolean
+}
+
+export function command(): Command {
+  return new Command('merchant')
+    .description('A seller: signs quotes, ships orders whose money is held on chain, and is paid when they arrive.')
+    .requiredOption('--data <folder>', 'folder for its database and its sealed key; made when missing')
+    .option('--port <number>', 'port of its HTTP API on 127.0.0.1; 0 takes a free one', whole(0, 65_535), 8788)
+    .option('--catalogue <yaml>', 'what it sells (default: the demo shop, gateway/merchant/demo-catalogue.yaml)')
+    .option('--ship-after <seconds>', 'time from the end of cooling off until it packs', whole(0, 30 * 86_400), 0)
+    .option('--gateway-data <folder>', 'use the embedded chain of the gateway with this data folder')
+    .option('--rpc-url <url>', 'use this chain; needs --chain-id, --escrow and --token too')
+    .option('--chain-id <number>', 'id that the chain must answer with', whole(1, Number.MAX_SAFE_INTEGER))
+    .option('--escrow <address>', 'the order escrow', account)
+    .option('--token <address>', 'the ERC-20 token that it is paid in', account)
+    .option('--max-fee-gwei <number>', 'highest fee per gas that it pays', positive, 100)
+    .option('--time <socket>', "follow the simulator's virtual time over this Unix socket")
+    .option('--json', 'log and report as JSON lines')
+}
+
+function whole(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text)
+    if (/^\d+$/.test(text) && value >= least && value <= most) return value
+    throw new InvalidArgumentError(`It must be a whole number from ${least} to ${most}.`)
+  }
+}
+
+function positive(text: string): number {
+  const value = Number(text)
+  if (Number.isFinite(value) && value > 0) return value
+  throw new InvalidArgumentError('It must be a number above 0.')
+}
+
+function account(text: string): Address {
+  const parsed = Address.safeParse(text)
+  if (parsed.success) return parsed.data
+  throw new InvalidArgumentError('It must be 0x and 40 hex digits.')
+}
+
+/** Throws a sentence when the flags do not name one chain. */
+export function chainPlace(flags: Flags): ChainPlace {
+  const { gatewayData, rpcUrl, chainId, escrow, token } = flags
+  if (gatewayData !== undefined && rpcUrl === undefined) return { kind: 'gateway-data', folder: gatewayData }
+  if (
+    gatewayData === undefined &&
+    rpcUrl !== undefined &&
+    chainId !== undefined &&
+    escrow !== undefined &&
+    token !== undefined
+  ) {
+    return { kind: 'rpc', rpcUrl, chainId, escrow, token }
+  }
+  throw new Error('Say which chain: either --gateway-data, or --rpc-url with --chain-id, --escrow and --token.')
+}

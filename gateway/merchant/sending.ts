@@ -1,0 +1,81 @@
+import type { NextSellerState } from '../domain/seller-order.ts'
+import { backoffMs } from '../lib/backoff.ts'
+import type {
+  Clock,
+  Fulfilment,
+  SaveTransaction,
+  SellerChain,
+  SellerOrder,
+  SellerOrderStore,
+  SignedTransaction,
+} from '../ports.ts'
+
+/** After a failure an order rests, doubling from 1 s to 1 h. */
+const FIRST_REST_MS = 1_000
+const LONGEST_REST_MS = 3_600_000
+
+export type SellerParts = {
+  clock: Clock
+  chain: SellerChain
+  orders: SellerOrderStore
+  fulfilment: Fulfilment
+  /** Hears, as a sentence, of what failed and is tried again. */
+  warn(sentence: string): void
+  /** A transaction was sent: its receipt may be asked for. Speed only. */
+  onSent(): void
+}
+/** Orders without trouble travel together; one that failed before travels alone, so that it harms no other. */
+export function batches(orders: SellerOrder[]): SellerOrder[][] {
+  const together = orders.filter((order) => order.failures === 0)
+  const alone = orders.filter((order) => order.failures > 0).map((order) => [order])
+  return together.length > 0 ? [together, ...alone] : alone
+}
+
+export function sendShip(batch: SellerOrder[], nowMs: number, parts: SellerParts): Promise<boolean> {
+  const shipments = batch.map(({ terms, packed }) => ({ terms, shipment: packed!.shipment }))
+  return send(batch, 'packed', 'shipping', nowMs, parts, (save) => parts.chain.ship(shipments, save))
+}
+
+export function sendCapture(batch: SellerOrder[], nowMs: number, parts: SellerParts): Promise<boolean> {
+  const captures = batch.map(({ terms, packed, confirmation }) => ({
+    terms,
+    shipment: packed!.shipment,
+    ...confirmation!,
+  }))
+  return send(batch, 'confirmed', 'capturing', nowMs, parts, (save) => parts.chain.capture(captures, save))
+}
+
+/** Signs, saves with the arrows of all its orders, and sends. False when nothing was saved: then each rests and later goes alone. */
+export async function send<S extends 'packed' | 'confirmed' | 'refusing'>(
+  batch: SellerOrder[],
+  from: S,
+  to: NextSellerState<S>,
+  nowMs: number,
+  parts: SellerParts,
+  verb: (save: SaveTransaction) => Promise<SignedTransaction>,
+): Promise<boolean> {
+  const ids = batch.map(({ terms }) => terms.authorizationId)
+  let saved = false
+  try {
+    await verb(async (tx) => {
+      await parts.orders.send(ids, from, to, tx, { atMs: parts.clock.nowMs(), nextAtMs: nowMs })
+      saved = true
+    })
+    parts.onSent()
+  } catch (error) {
+    parts.warn(`Sending ${to} for ${ids.length} orders failed: ${sentenceOf(error)}`)
+    if (saved) return true
+    for (const { terms, failures } of batch) {
+      await parts.orders.postpone(terms.authorizationId, from, nowMs + restMs(failures), sentenceOf(error))
+    }
+  }
+  return saved
+}
+
+export function restMs(failures: number): number {
+  return backoffMs(failures, FIRST_REST_MS, LONGEST_REST_MS)
+}
+
+export function sentenceOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
