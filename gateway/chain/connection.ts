@@ -8,6 +8,9 @@ import { openRpc, type Rpc, RpcBigInt, RpcBlock, RpcError, RpcNumber } from './r
 
 export const erc20 = coder(tokenAbi)
 
+/** Ours alone, so that no wallet or program takes the embedded chain for another one. */
+export const EMBEDDED_CHAIN_ID = 427_015
+
 /** A chain that was checked to be the one that is meant. */
 export type Connection = { rpc: Rpc; facts: ChainFacts }
 
@@ -53,15 +56,26 @@ export async function connectChain(options: {
   }
 }
 
-/** The latest block. On an idle embedded chain it is as old as the last transaction. */
-export async function readHead(rpc: Rpc): Promise<Head> {
-  const block = RpcBlock.parse(await rpc.send('eth_getBlockByNumber', ['latest', false]))
-  return { blockNumber: block.number, blockHash: block.hash, timestampSeconds: block.timestamp }
+/** The embedded chain makes blocks for transactions only: its time is that of the next block, not of the latest. */
+const timeTag = ({ chainId }: ChainFacts) => (chainId === EMBEDDED_CHAIN_ID ? 'pending' : 'latest')
+
+/** The latest block, with the chain's time. */
+export async function readHead({ rpc, facts }: Connection): Promise<Head> {
+  const [latest, timed] = await rpc.batch([
+    ['eth_getBlockByNumber', ['latest', false]],
+    ['eth_getBlockByNumber', [timeTag(facts), false]],
+  ])
+  const { number, hash } = RpcBlock.parse(latest)
+  return {
+    blockNumber: number,
+    blockHash: hash,
+    timestampSeconds: RpcBlock.shape.timestamp.parse(Object(timed).timestamp),
+  }
 }
 
-/** Reads with the time of the next block: on an idle chain the latest one is old. */
-export async function call(rpc: Rpc, to: Address, data: string): Promise<string> {
-  return (await rpc.send('eth_call', [{ to, data }, 'pending'])) as string
+/** What a function returns now. */
+export async function call({ rpc, facts }: Connection, to: Address, data: string): Promise<string> {
+  return (await rpc.send('eth_call', [{ to, data }, timeTag(facts)])) as string
 }
 
 /**
@@ -73,7 +87,7 @@ export async function estimateGas(
   tx: { from: Address; to: Address; data: string },
 ): Promise<bigint> {
   try {
-    return (RpcBigInt.parse(await rpc.send('eth_estimateGas', [tx, 'pending'])) * 5n) / 4n
+    return (RpcBigInt.parse(await rpc.send('eth_estimateGas', [tx, timeTag(facts)])) * 5n) / 4n
   } catch (error) {
     if (error instanceof RpcError && error.data !== undefined) {
       throw new ChainRefusal(explainRefusal(error.data, facts.token))

@@ -11,11 +11,9 @@ import { gunzip } from 'node:zlib'
 import { HDNodeWallet, Mnemonic } from 'ethers'
 import { z } from 'zod'
 import { Address } from '../domain/identifiers.ts'
+import { EMBEDDED_CHAIN_ID } from './connection.ts'
 import { replaceFile } from './files.ts'
 import { openRpc, type Rpc, RpcBlock, RpcNumber } from './rpc.ts'
-
-/** Ours alone, so that no wallet or program takes the embedded chain for another one. */
-export const EMBEDDED_CHAIN_ID = 427_015
 
 const START_TIMEOUT_MS = 10_000
 const START_POLL_MS = 10

@@ -12,16 +12,16 @@ import type { Sender } from './sender.ts'
  * its logs. The other verbs are tried first and throw ChainRefusal, with nothing saved, when they would revert.
  */
 export function escrowChain(connection: Connection, relayer: Sender): Chain {
-  const { rpc, facts } = connection
+  const { facts } = connection
   const digests = digestsOf(facts)
   const send = escrowSend(connection, relayer)
   return {
     facts,
-    head: () => readHead(rpc),
+    head: () => readHead(connection),
     async mandateStatus(mandate) {
       const [state, spent] = await Promise.all([
-        call(rpc, facts.escrow, escrow.encode('mandateState', [digests.mandate(mandate)])),
-        call(rpc, facts.escrow, escrow.encode('spentNow', [mandate])),
+        call(connection, facts.escrow, escrow.encode('mandateState', [digests.mandate(mandate)])),
+        call(connection, facts.escrow, escrow.encode('spentNow', [mandate])),
       ])
       const { status, openOrders, lastNonce } = escrow.decodeResult('mandateState', state)
       const word = MANDATE_STATUSES[status] ?? 'none'
@@ -34,8 +34,8 @@ export function escrowChain(connection: Connection, relayer: Sender): Chain {
     },
     async funds(payer) {
       const [balance, allowance] = await Promise.all([
-        call(rpc, facts.token.address, erc20.encode('balanceOf', [payer])),
-        call(rpc, facts.token.address, erc20.encode('allowance', [payer, facts.escrow])),
+        call(connection, facts.token.address, erc20.encode('balanceOf', [payer])),
+        call(connection, facts.token.address, erc20.encode('allowance', [payer, facts.escrow])),
       ])
       return {
         balance: erc20.decodeResult('balanceOf', balance),
@@ -71,8 +71,11 @@ export function escrowSend(connection: Connection, sender: Sender) {
   }
 }
 
-export async function readHold({ rpc, facts }: Connection, terms: Terms): Promise<Hold> {
-  const record = escrow.decodeResult('record', await call(rpc, facts.escrow, escrow.encode('record', [terms])))
+export async function readHold(connection: Connection, terms: Terms): Promise<Hold> {
+  const record = escrow.decodeResult(
+    'record',
+    await call(connection, connection.facts.escrow, escrow.encode('record', [terms])),
+  )
   const state = ORDER_STATES[record.state]
   if (state === undefined)
     throw new Error(`The escrow knows an order state ${record.state}, which is newer than this program.`)

@@ -20,7 +20,7 @@ export function sellerChain(connection: Connection, sender: Sender, key: Signing
   return {
     facts,
     address: sender.address,
-    head: () => readHead(rpc),
+    head: () => readHead(connection),
     hold: (terms) => readHold(connection, terms),
     async authorizedQuote(authorizationId) {
       const topics = [null, authorizationId]

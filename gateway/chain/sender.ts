@@ -2,6 +2,7 @@ import { type SigningKey, Transaction } from 'ethers'
 import type { Address, Hex32, HexBytes } from '../domain/identifiers.ts'
 import type { StepResult, Worker } from '../lib/scheduler.ts'
 import type { Clock, OpenTransaction, SaveTransaction, SignedTransaction, TransactionStore } from '../ports.ts'
+import { EMBEDDED_CHAIN_ID } from './connection.ts'
 import { addressOf } from './keys.ts'
 import { type Rpc, RpcBigInt, RpcBlock, RpcError, RpcNumber, RpcReceipt } from './rpc.ts'
 
@@ -33,8 +34,6 @@ export type SenderOptions = {
   clock: Clock
   /** Highest fee per gas that is ever offered, tip included. */
   maxFeePerGasWei: bigint
-  /** The embedded chain makes a block of each transaction: the broadcast then waits for it (EIP-7966). */
-  includesAtOnce?: boolean
 }
 
 /**
@@ -184,7 +183,9 @@ export class Sender {
   /** Tells the network; what it answers decides nothing, `settle` repeats it until there is a receipt. */
   async #broadcast(tx: SignedTransaction): Promise<void> {
     this.#broadcastAtMs.set(tx.txHash, this.#options.clock.nowMs())
-    const method = this.#options.includesAtOnce ? 'eth_sendRawTransactionSync' : 'eth_sendRawTransaction'
+    // The embedded chain makes a block of each transaction, and its answer waits for that (EIP-7966).
+    const isEmbedded = this.#options.chainId === EMBEDDED_CHAIN_ID
+    const method = isEmbedded ? 'eth_sendRawTransactionSync' : 'eth_sendRawTransaction'
     try {
       await this.#options.rpc.send(method, [tx.raw])
     } catch {

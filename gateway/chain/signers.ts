@@ -37,12 +37,15 @@ export function deviceSigner(
 
 /** `PayerWallet` with a key that the gateway has: for the embedded chain only. `sender` pays its gas with the same key. */
 export function payerWallet(connection: Connection, sender: Sender, key: SigningKey): PayerWallet {
-  const { rpc, facts } = connection
+  const { facts } = connection
   const token = facts.token.address
   const digests = digestsOf(facts)
   const send = escrowSend(connection, sender)
   const allowance = async () =>
-    erc20.decodeResult('allowance', await call(rpc, token, erc20.encode('allowance', [sender.address, facts.escrow])))
+    erc20.decodeResult(
+      'allowance',
+      await call(connection, token, erc20.encode('allowance', [sender.address, facts.escrow])),
+    )
   return {
     address: sender.address,
     sign: async (mandate) => signDigest(key, digests.mandate(mandate)),
