@@ -1,0 +1,207 @@
+import { join } from 'node:path'
+import type pino from 'pino'
+import { createBroker } from './broker/broker.ts'
+import { openKeyring } from './chain/keys.ts'
+import { openChain } from './chain/open-chain.ts'
+import { settleWorker } from './chain/sender.ts'
+import { deviceSigner } from './chain/signers.ts'
+import type { Config } from './config.ts'
+import { formatMoney } from './domain/money.ts'
+import { createIntake } from './ingest/intake.ts'
+import { systemClock } from './lib/clock.ts'
+import { Scheduler } from './lib/scheduler.ts'
+import type { VirtualTime } from './lib/virtual-time.ts'
+import { webhookNotifier } from './notify/webhook.ts'
+import { notifyWorker } from './notify/worker.ts'
+import { orderActions } from './orders/actions.ts'
+import { mandateVerbs } from './orders/mandates.ts'
+import { sellerClient } from './orders/seller-client.ts'
+import { sellerMessageWorker } from './orders/seller-messages.ts'
+import { watchWorker } from './orders/watch.ts'
+import { orderWorker } from './orders/worker.ts'
+import { rulesWorker } from './rules/worker.ts'
+import { openDatabase } from './store/database.ts'
+import { sqliteDeviceStore } from './store/devices.ts'
+import { sqliteDeliveryStore, sqliteFeedStore } from './store/feed.ts'
+import { ensureHome } from './store/homes.ts'
+import { sqliteIntakeStore } from './store/intake.ts'
+import { sqliteMandateStore } from './store/mandates.ts'
+import { sqliteOrderActionStore } from './store/order-actions.ts'
+import { sqliteOrderStore } from './store/orders.ts'
+import { sqliteRulesStore } from './store/rules.ts'
+import { sqliteSellerMessageStore } from './store/seller-messages.ts'
+import { sqliteTransactionStore } from './store/transactions.ts'
+import { sqliteWatchStore } from './store/watch.ts'
+import { createWebServer } from './web/server.ts'
+import { openToken } from './web/token.ts'
+
+const HOUR_MS = 3_600_000
+/** Polling is what makes the line right; nudges make it fast. */
+const POLL_MS = 1_000
+
+export type Gateway = {
+  httpUrl: string
+  mqttPort: number
+  /** Ends what came in last first; resolves when all that was acknowledged is on disk. */
+  stop(): Promise<void>
+}
+
+/** Joins the parts in the order of the line and starts them; `stop` goes the other way. */
+export async function startGateway(options: {
+  dataFolder: string
+  config: Config
+  version: string
+  log: pino.Logger
+  /** Follows the simulator's time instead of the machine's. */
+  virtualTime?: VirtualTime | undefined
+}): Promise<Gateway> {
+  const { dataFolder, config, log, virtualTime } = options
+  const clock = virtualTime?.clock ?? systemClock
+  const started: (() => unknown)[] = []
+  const stop = async () => {
+    for (const end of started.splice(0).reverse()) await end()
+  }
+  const onFault = (error: unknown) => log.error({ err: error }, 'a fault')
+
+  try {
+    // store
+    const db = openDatabase(join(dataFolder, 'gateway.db'), 'gateway')
+    started.push(() => void db.close())
+    ensureHome(db, config.home)
+    const devices = sqliteDeviceStore(db)
+    const transactions = sqliteTransactionStore(db, clock)
+    const mandates = sqliteMandateStore(db)
+    const feed = sqliteFeedStore(db)
+    const channels = config.notify.webhookUrl === undefined ? [] : (['webhook'] as const)
+    const orders = sqliteOrderStore(db, channels)
+
+    // chain
+    const keyring = openKeyring(dataFolder)
+    const virtualTimeSeconds = virtualTime && Math.floor(clock.nowMs() / 1000)
+    const opened = await openChain(config.chain, {
+      dataFolder,
+      keyring,
+      transactions,
+      clock,
+      virtualTimeSeconds,
+      onFault,
+    })
+    started.push(opened.stop)
+    const { chain, wallet } = opened
+    const formatAmount = (minorUnits: bigint) => formatMoney(minorUnits, chain.facts.token)
+    const signer = deviceSigner(keyring, devices, chain.facts)
+    const seller = sellerClient()
+
+    // broker and ingest
+    const intake = createIntake({
+      store: sqliteIntakeStore(db),
+      clock,
+      log,
+      onCommitted(receipts) {
+        broker.sendReceipts(receipts)
+        scheduler.nudge('rules')
+        scheduler.nudge('orders')
+      },
+    })
+    const broker = createBroker({ devices, intake, log, ...config.mqtt })
+
+    // rules, orders, watch, notify
+    const nudge =
+      (...names: string[]) =>
+      () => {
+        for (const name of names) scheduler.nudge(name)
+        web.nudge()
+      }
+    const scheduler = new Scheduler(
+      [
+        rulesWorker({
+          store: sqliteRulesStore(db, channels),
+          clock,
+          rule: config.rules,
+          onDecided: nudge('orders', 'notify'),
+        }),
+        orderWorker({
+          store: orders,
+          chain,
+          seller,
+          signer,
+          clock,
+          inspectionMs: config.orders.inspectionHours * HOUR_MS,
+          onMoved: nudge('watch', 'seller-messages', 'notify'),
+        }),
+        sellerMessageWorker({ store: sqliteSellerMessageStore(db, channels), seller, clock }),
+        watchWorker({
+          store: sqliteWatchStore(db, channels, formatAmount),
+          chain: opened.watch,
+          clock,
+          onMoved: nudge('rules', 'orders', 'seller-messages', 'notify'),
+        }),
+        settleWorker(opened.senders),
+        notifyWorker({
+          store: sqliteDeliveryStore(db),
+          notifier: config.notify.webhookUrl === undefined ? undefined : webhookNotifier(config.notify.webhookUrl),
+          async tellDevice({ deviceId, slot, orderId, state, stateChangedAtMs }) {
+            broker.publish(deviceId, 'order', { slot, orderId, state, sinceMs: stateChangedAtMs }, { retain: true })
+          },
+          clock,
+        }),
+      ],
+      {
+        clock,
+        pollMs: POLL_MS,
+        onFault: (worker, error) => log.error({ worker, err: error }, 'a stage failed and tries again'),
+      },
+    )
+
+    // the homeowner's side
+    const verbs = mandateVerbs({ devices, mandates, seller, chain, wallet, save: transactions.save, clock, onFault })
+    const actions = orderActions({
+      store: sqliteOrderActionStore(db),
+      orders,
+      chain,
+      signer,
+      clock,
+      onActed: nudge('orders', 'watch', 'notify'),
+    })
+    let mqttPort = 0
+    const web = createWebServer(
+      {
+        devices,
+        deviceKeys: keyring,
+        feed,
+        mandates,
+        mandateVerbs: verbs,
+        orders: actions,
+        chain,
+        clock,
+        async status() {
+          const payer = wallet && { address: wallet.address, ...(await chain.funds(wallet.address)) }
+          return { version: options.version, mqttPort, chain: { ...chain.facts, kind: config.chain.kind }, payer }
+        },
+        onChanged: () => scheduler.nudge(),
+        onFault,
+      },
+      { homeId: config.home.id, token: openToken(dataFolder), port: config.http.port, sellerUrl: config.seller.url },
+    )
+
+    // start forwards
+    mqttPort = (await broker.start()).port
+    started.push(() => broker.stop())
+    const { url: httpUrl } = await web.start()
+    started.push(() => web.stop())
+    scheduler.start()
+    started.push(() => scheduler.stop())
+    started.push(opened.onHead(() => scheduler.nudge('watch')))
+    virtualTime?.follow({
+      scheduler,
+      ...(opened.setTime && { onTime: (nowMs: number) => opened.setTime!(Math.floor(nowMs / 1000)) }),
+      onLost: (reason) => log.warn(reason),
+    })
+    if (virtualTime !== undefined) started.push(() => virtualTime.close())
+    await verbs.resume()
+    return { httpUrl, mqttPort, stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}

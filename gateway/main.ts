@@ -1,0 +1,94 @@
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import pino from 'pino'
+import { z } from 'zod'
+import { dataFolderFrom, loadConfig } from './config.ts'
+import { startGateway } from './gateway.ts'
+import { joinVirtualTime } from './lib/virtual-time.ts'
+import { openToken } from './web/token.ts'
+
+const HELP = `Runs the gateway until it is stopped with Ctrl-C or SIGTERM.
+
+Usage: npm start -- [options]
+
+  --data <folder>   where all its state is (default: ADEPT_DATA, else ~/.adept)
+  --time <socket>   follow a simulator's virtual time (needs a data folder of its own)
+  --help            this text
+`
+
+/** After this a stop that hangs is ended; systemd's default would wait 90 s. */
+const STOP_TIMEOUT_MS = 10_000
+
+/** What the running gateway tells other programs of this machine. */
+const RunningGateway = z.object({ pid: z.int(), httpUrl: z.url(), mqttPort: z.int() })
+
+/** Runs the gateway of this data folder until a signal ends it; throws a sentence when it cannot start. */
+export async function run(dataFolder: string, timeSocket?: string): Promise<void> {
+  mkdirSync(dataFolder, { recursive: true, mode: 0o700 })
+  const config = loadConfig(dataFolder)
+  const runningFile = join(dataFolder, 'gateway.json')
+  await refuseSecond(runningFile)
+
+  const log = pino({ level: config.log.level, base: null }, pino.destination({ fd: 2, sync: true }))
+  const virtualTime = timeSocket === undefined ? undefined : await joinVirtualTime(timeSocket, 'gateway')
+  const gateway = await startGateway({ dataFolder, config, version: ownVersion(), log, virtualTime })
+  const { httpUrl, mqttPort } = gateway
+  writeFileSync(runningFile, JSON.stringify({ pid: process.pid, httpUrl, mqttPort }), { mode: 0o600 })
+  console.log(
+    `The gateway is ready: devices on mqtt://${config.mqtt.host}:${mqttPort}, you on ${httpUrl}/#token=${openToken(dataFolder)}`,
+  )
+  if (config.chain.kind === 'embedded') {
+    console.log('It uses an embedded development chain with a test dollar: no real money moves.')
+  }
+
+  const stop = (signal: NodeJS.Signals) => {
+    log.info({ signal }, 'stopping')
+    setTimeout(() => process.exit(1), STOP_TIMEOUT_MS).unref()
+    void gateway.stop().then(
+      () => {
+        rmSync(runningFile, { force: true })
+        process.exit(0)
+      },
+      (error: unknown) => {
+        log.fatal({ err: error }, 'the stop failed')
+        process.exit(1)
+      },
+    )
+  }
+  process.once('SIGTERM', stop)
+  process.once('SIGINT', stop)
+}
+
+/** Two gateways on one data folder would each send the same nonces. */
+async function refuseSecond(runningFile: string): Promise<void> {
+  if (!existsSync(runningFile)) return
+  const running = RunningGateway.safeParse(JSON.parse(readFileSync(runningFile, 'utf8')))
+  if (!running.success) return
+  const answers = await fetch(`${running.data.httpUrl}/healthz`, { signal: AbortSignal.timeout(2_000) }).then(
+    (response) => response.ok,
+    () => false,
+  )
+  if (answers)
+    throw new Error(`A gateway already runs on this data folder (process ${running.data.pid}): stop it first.`)
+}
+
+function ownVersion(): string {
+  const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '..', 'package.json'), 'utf8')) as {
+    version: string
+  }
+  return version
+}
+
+if (import.meta.main) {
+  try {
+    const { values } = parseArgs({
+      options: { data: { type: 'string' }, time: { type: 'string' }, help: { type: 'boolean' } },
+    })
+    if (values.help) console.log(HELP)
+    else await run(dataFolderFrom(values.data), values.time)
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : String(error))
+    process.exit(1)
+  }
+}
