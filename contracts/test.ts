@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { compile } from './build.ts'
 import { foundryBinary } from './foundry.ts'
 
 const HELP = `Runs the Solidity tests; every argument goes to "forge test".
@@ -7,7 +8,7 @@ const HELP = `Runs the Solidity tests; every argument goes to "forge test".
 Usage: node contracts/test.ts [arguments of forge test]
 
   --match-path 'contracts/test/OrderEscrow/*'   some of them only
-  --gas-report                                  with gas per function
+  -vvvv                                         with traces
 
 FOUNDRY_PROFILE=medium or deep runs 10 or 100 times as many fuzz cases.
 `
@@ -16,10 +17,12 @@ const args = process.argv.slice(2)
 if (args.includes('--help')) {
   process.stdout.write(HELP)
 } else {
+  console.log('Compiling what the tests are about …')
+  const bytecode = `0x${compile().OrderEscrow.evm.bytecode.object}`
   // Not a terminal for forge, so that it prints lines and no spinner.
   const forge = spawn(foundryBinary('forge'), ['test', ...args], {
     cwd: fileURLToPath(new URL('..', import.meta.url)),
-    env: { ...process.env, FOUNDRY_CONFIG: 'contracts/foundry.toml' },
+    env: { ...process.env, FOUNDRY_CONFIG: 'contracts/foundry.toml', ORDER_ESCROW_BYTECODE: bytecode },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   forge.stdout.pipe(process.stdout)

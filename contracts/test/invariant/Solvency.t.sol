@@ -31,6 +31,11 @@ contract Handler is EscrowTest {
         dollar.mint(PAYER, 1e18);
     }
 
+    /// @dev Once: forge would call it as it calls the other functions.
+    function setUp() public override {
+        if (address(escrow) == address(0)) super.setUp();
+    }
+
     function authorize(uint96 total) external {
         total = total % PRICE + 1;
         if (openOrders == _current.maxOpenOrders || block.timestamp >= _current.end) return;
