@@ -11,6 +11,6 @@ export function deadLettersCommand(): Command {
       const { client, print } = contextOf(command)
       const answer = await client.get<{ deadLetters: DeadLetterView[] }>(`/v1/dead-letters?limit=${options.limit}`)
       const rows = answer.deadLetters.map((letter) => [localTime(letter.receivedAtMs), letter.topic, letter.reason])
-      print(answer, table(['RECEIVED', 'TOPIC', 'REASON'], rows, 'No message was misunderstood.'))
+      print(answer.deadLetters, table(['RECEIVED', 'TOPIC', 'REASON'], rows, 'No message was misunderstood.'))
     })
 }

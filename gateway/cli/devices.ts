@@ -15,7 +15,7 @@ export function devicesCommand(): Command {
           : device.slots.map((slot) => [device.deviceId, device.status, ...slotCells(slot)]),
       )
       print(
-        answer,
+        answer.devices,
         table(
           ['DEVICE', 'STATUS', 'SLOT', 'LEVEL', 'MODE', 'NOTE'],
           rows,

@@ -15,7 +15,7 @@ export function feedCommand(): Command {
       const { client, json, print } = contextOf(command)
       const answer = await client.get<{ feed: Notification[] }>(`/v1/feed?limit=${options.limit}`)
       if (options.follow === undefined)
-        return print(answer, answer.feed.map(line).join('\n') || 'Nothing was told yet.')
+        return print(answer.feed, answer.feed.map(line).join('\n') || 'Nothing was told yet.')
       for await (const entry of follow(client, answer.feed)) console.log(json ? JSON.stringify(entry) : line(entry))
     })
 }

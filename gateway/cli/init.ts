@@ -40,21 +40,17 @@ export function initCommand(): Command {
     })
 }
 
-/** `adept.yaml` with every setting at its default; settings without a default, and of other variants, as comments. */
+/** `adept.yaml` with every setting as a comment at its default: what is not written there keeps following the defaults. */
 function configText(all: readonly Setting[]): string {
-  const lines = ['# Settings of this gateway. ADEPT_<SECTION>_<SETTING> in the environment goes before them.']
-  const sections = [...new Set(all.map((setting) => setting.path[0]!))]
-  for (const section of sections) {
-    const own = all.find((setting) => setting.path.length === 1 && setting.path[0] === section)
-    const inner = all.filter((setting) => setting.path.length === 2 && setting.path[0] === section)
-    // A section with a value of its own (`chain`) has settings that belong to its other variants.
-    const hasValues = own === undefined && inner.some((setting) => setting.defaultValue !== undefined)
-    lines.push('', ...(own === undefined ? [] : [`# ${own.description}`]), `${hasValues ? '' : '# '}${section}:`)
-    if (own !== undefined) lines.push('#   kind: rpc')
-    for (const { path, defaultValue, description } of inner) {
+  const lines = [
+    '# Settings of this gateway, each at its default: take away the # of a setting and of its section to change it.',
+    '# ADEPT_<SECTION>_<SETTING> in the environment goes before this file.',
+  ]
+  for (const section of new Set(all.map((setting) => setting.path[0]))) {
+    lines.push('', `# ${section}:`)
+    for (const { path, defaultValue, description } of all.filter((setting) => setting.path[0] === section)) {
       const value = defaultValue === undefined ? '…' : stringify(defaultValue).trim()
-      const active = hasValues && defaultValue !== undefined
-      lines.push(`${hasValues ? '' : '# '}  # ${description}`, `${active ? '' : '# '}  ${path[1]}: ${value}`)
+      lines.push(`#   # ${description}`, `#   ${path[1]}: ${value}`)
     }
   }
   return `${lines.join('\n')}\n`

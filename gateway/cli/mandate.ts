@@ -31,7 +31,7 @@ function showCommand(): Command {
     .action(async (_options: unknown, command: Command) => {
       const { client, json, print } = contextOf(command)
       const { mandates } = await client.get<{ mandates: MandateAnswer[] }>('/v1/mandates')
-      if (json) return print({ mandates: await withRevokeCalls(client, mandates) }, '')
+      if (json) return print(await withRevokeCalls(client, mandates), '')
       print(
         undefined,
         mandates.map(mandateText).join('\n\n\n') || 'No mandate yet. Sign one with `adept mandate sign <device>`.',

@@ -27,7 +27,7 @@ function showCommand(): Command {
     .action(async (orderId: string, _options: unknown, command: Command) => {
       const { client, print } = contextOf(command)
       const answer = await client.get<{ order: OrderAnswer }>(`/v1/orders/${encodeURIComponent(orderId)}`)
-      print(answer, orderText(answer.order))
+      print(answer.order, orderText(answer.order))
     })
 }
 

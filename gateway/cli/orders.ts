@@ -18,6 +18,6 @@ export function ordersCommand(): Command {
         `${order.quantity} × ${order.quote?.productName ?? order.gtin}`,
         order.quote?.total ?? '',
       ])
-      print(answer, table(['ORDER', 'MADE', 'FOR', 'STATE', 'WHAT', 'TOTAL'], rows, 'No order yet.'))
+      print(answer.orders, table(['ORDER', 'MADE', 'FOR', 'STATE', 'WHAT', 'TOTAL'], rows, 'No order yet.'))
     })
 }

@@ -21,7 +21,7 @@ export function readingsCommand(): Command {
         [reading.mark, reading.markReason].filter(Boolean).join(': '),
       ])
       print(
-        answer,
+        answer.readings,
         table(['MEASURED', 'SESSION/SEQ', 'KIND', 'REPORT', 'MARK'], rows, `${deviceId} has reported nothing yet.`),
       )
     })
