@@ -2,25 +2,30 @@ import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import { Address, DeviceId, Gtin, Hex32, HexBytes } from '../domain/identifiers.ts'
 import { MandateFile } from '../domain/mandate.ts'
-import { formatMoney, MinorUnits } from '../domain/money.ts'
+import { formatMoney } from '../domain/money.ts'
 import { HttpError, parseInput } from '../lib/http.ts'
 import type { Chain, MandateRow, MandateStore, MandateVerbs } from '../ports.ts'
 
 const MAX_UINT16 = 65_535
 const MAX_UINT32 = 4_294_967_295
 
+/** Token minor units; JSON has no exact large numbers. */
+const Amount = z
+  .string()
+  .regex(/^\d{1,29}$/, 'an amount is a whole number of minor units, as a decimal string')
+  .transform(BigInt)
 const DraftBody = z.strictObject({
   deviceId: DeviceId,
   sellerUrl: z.url({ protocol: /^https?$/ }).optional(),
   gtins: z.array(Gtin).min(1).max(64).optional(),
   payer: Address.optional(),
-  allowance: MinorUnits,
+  allowance: Amount,
   periodSeconds: z.int().min(3600).max(MAX_UINT32),
-  maxPerOrder: MinorUnits,
+  maxPerOrder: Amount,
   maxOpenOrders: z.int().min(1).max(MAX_UINT16).optional(),
   coolingOffSeconds: z.int().min(0).max(MAX_UINT32),
   days: z.int().min(1),
-  maxUnitPrice: MinorUnits.optional(),
+  maxUnitPrice: Amount.optional(),
 })
 const Draft = z.strictObject({ deviceId: DeviceId, sellerUrl: z.url({ protocol: /^https?$/ }), file: MandateFile })
 const SignBody = z.union(

@@ -81,7 +81,7 @@ async function makeHome(): Promise<Home> {
   const senderOf = async () => {
     const key = newSigningKey()
     const options = { rpc: connection.rpc, chainId: CHAIN_ID, store, clock: systemClock, maxFeePerGasWei: 10n ** 12n }
-    const sender = new Sender({ ...options, key, includesAtOnce: true })
+    const sender = new Sender({ ...options, key })
     await provider.send('anvil_setBalance', [sender.address, '0xde0b6b3a7640000'])
     return { sender, key }
   }
@@ -150,6 +150,11 @@ async function refusal(changes: Partial<MandateRequest>): Promise<string> {
   return result.ok ? 'drafted' : result.sentence
 }
 
+/** anvil makes the block just after it has taken the transaction. */
+function becomes({ file }: MandateDraft, status: string): Promise<void> {
+  return expect.poll(async () => (await home.chain.mandateStatus(file.mandate)).status, { interval: 5 }).toBe(status)
+}
+
 function states(): unknown[] {
   return home.db.prepare('SELECT state FROM mandates').pluck().all()
 }
@@ -181,7 +186,7 @@ test('the gateway wallet signs: granted on chain, the escrow may take tokens, an
   const draft = await drafted()
   const signed = await home.verbs.sign(HOME, draft, 'gateway-wallet')
   expect(signed).toMatchObject({ ok: true, txHash: expect.stringMatching(/^0x/) })
-  expect((await home.chain.mandateStatus(draft.file.mandate)).status).toBe('granted')
+  await becomes(draft, 'granted')
   expect((await home.chain.funds(home.wallet.address)).allowance).toBeGreaterThan(draft.file.mandate.allowance)
   expect(await home.verbs.sign(HOME, draft, 'gateway-wallet')).toMatchObject({ ok: true, txHash: undefined })
   expect(states()).toEqual(['signed'])
@@ -214,7 +219,7 @@ test("a wallet of the homeowner's own signs the typed data", async () => {
     ok: true,
     sentence: expect.stringMatching(/approve the contract/),
   })
-  expect((await home.chain.mandateStatus(draft.file.mandate)).status).toBe('granted')
+  await becomes(draft, 'granted')
   expect(await home.verbs.revoke(HOME, draft.file.mandateHash)).toMatchObject({
     ok: false,
     sentence: expect.stringMatching(/call data/),
@@ -240,11 +245,12 @@ test('a revoked mandate stays revoked', async () => {
   describeSlot('4006381333931')
   const draft = await drafted()
   await home.verbs.sign(HOME, draft, 'gateway-wallet')
+  await becomes(draft, 'granted')
   expect(await home.verbs.revoke(HOME, draft.file.mandateHash)).toMatchObject({
     ok: true,
     sentence: expect.stringMatching(/was sent/),
   })
-  expect((await home.chain.mandateStatus(draft.file.mandate)).status).toBe('revoked')
+  await becomes(draft, 'revoked')
   expect(await home.verbs.revoke(HOME, draft.file.mandateHash)).toMatchObject({
     ok: true,
     sentence: expect.stringMatching(/is revoked/),
@@ -265,7 +271,7 @@ test('a grant that a stop kept from the chain is sent at the next start', async 
   const signature = await home.wallet.sign(draft.file.mandate)
   await sqliteMandateStore(home.db).add({ ...draft, homeId: HOME, createdAtMs: 1 }, signature)
   await home.verbs.resume()
-  expect((await home.chain.mandateStatus(draft.file.mandate)).status).toBe('granted')
+  await becomes(draft, 'granted')
   expect((await home.chain.funds(home.wallet.address)).allowance).toBeGreaterThan(0n)
   const sent = () => home.db.prepare('SELECT count(*) FROM transactions').pluck().get()
   const before = sent()
