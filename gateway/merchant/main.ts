@@ -73,7 +73,7 @@ export async function startMerchant(options: MerchantOptions): Promise<Merchant>
   const warn = (sentence: string) => log.warn(sentence)
   const onSent = () => scheduler.nudge('transactions')
   const scheduler: Scheduler = new Scheduler(
-    [sellerWorker({ clock, chain, orders, fulfilment, warn, onSent }), settleWorker([sender])],
+    [settleWorker([sender]), sellerWorker({ clock, chain, orders, fulfilment, warn, onSent })],
     { clock, pollMs: POLL_MS, onFault: (worker, error) => log.error({ err: error, worker }, `${worker} failed`) },
   )
   const server = merchantServer({
