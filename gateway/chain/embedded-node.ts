@@ -250,8 +250,8 @@ function argumentsFor(options: EmbeddedNodeOptions, port: number, mnemonic: stri
     ['--host', '127.0.0.1', '--port', String(port), '--no-cors', '--quiet'],
     ['--chain-id', String(EMBEDDED_CHAIN_ID), '--enable-tx-gas-limit'],
     ['--accounts', '1', '--balance', '0', '--mnemonic', mnemonic],
-    // Historic states would fill its cache folder with gigabytes.
-    ['--prune-history'],
+    // Historic states would fill its cache folder with gigabytes; the latest few allow a reorg in tests.
+    ['--prune-history', '16'],
     existsSync(state) ? ['--load-state', state] : [],
     virtualTimeSeconds === undefined || existsSync(state) ? [] : ['--timestamp', String(virtualTimeSeconds)],
   ].flat()

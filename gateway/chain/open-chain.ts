@@ -77,7 +77,6 @@ export async function openChain(
       store: parts.transactions,
       clock: parts.clock,
       maxFeePerGasWei: choice.kind === 'rpc' ? BigInt(Math.round(choice.maxFeeGwei * GWEI_WEI)) : EMBEDDED_MAX_FEE_WEI,
-      includesAtOnce: choice.kind === 'embedded',
     }
     const relayer = new Sender({ ...common, key: relayerKey })
     const payer = payerKey && new Sender({ ...common, key: payerKey })
