@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { env } from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { compile } from './build.ts'
 import { foundryBinary } from './foundry.ts'
@@ -19,10 +20,10 @@ if (args.includes('--help')) {
 } else {
   console.log('Compiling what the tests are about …')
   const bytecode = `0x${compile().OrderEscrow.evm.bytecode.object}`
-  // Not a terminal for forge, so that it prints lines and no spinner.
+  // forge learns from its environment only where the configuration is. Not a terminal, so that it prints no spinner.
   const forge = spawn(foundryBinary('forge'), ['test', ...args], {
     cwd: fileURLToPath(new URL('..', import.meta.url)),
-    env: { ...process.env, FOUNDRY_CONFIG: 'contracts/foundry.toml', ORDER_ESCROW_BYTECODE: bytecode },
+    env: { ...env, FOUNDRY_CONFIG: 'contracts/foundry.toml', ORDER_ESCROW_BYTECODE: bytecode },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   forge.stdout.pipe(process.stdout)

@@ -1,0 +1,43 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { JsonRpcProvider } from 'ethers'
+import { foundryBinary } from '../../contracts/foundry.ts'
+
+/** A chain of its own that includes each transaction at once; disposing ends the process. */
+export class Anvil implements AsyncDisposable {
+  readonly provider: JsonRpcProvider
+  readonly #child: ChildProcess
+
+  private constructor(child: ChildProcess, rpcUrl: string) {
+    this.#child = child
+    this.provider = new JsonRpcProvider(rpcUrl, undefined, { cacheTimeout: -1, staticNetwork: true })
+  }
+
+  static async start(): Promise<Anvil> {
+    const child = spawn(foundryBinary('anvil'), ['--port', '0', '--no-cors'], { stdio: ['ignore', 'pipe', 'inherit'] })
+    for await (const line of createInterface(child.stdout)) {
+      const listening = /^Listening on (\S+)/.exec(line)
+      if (listening === null) continue
+      child.stdout.resume()
+      return new Anvil(child, `http://${listening[1]}`)
+    }
+    throw new Error('anvil ended before it listened.')
+  }
+
+  /** The time of the next blocks is at least so much later. */
+  async wait(seconds: number): Promise<void> {
+    await this.provider.send('evm_increaseTime', [seconds])
+    await this.provider.send('evm_mine', [])
+  }
+
+  async now(): Promise<number> {
+    return (await this.provider.getBlock('latest'))!.timestamp
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.provider.destroy()
+    this.#child.kill('SIGKILL')
+    if (this.#child.exitCode === null && this.#child.signalCode === null) await once(this.#child, 'exit')
+  }
+}

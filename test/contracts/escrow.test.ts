@@ -1,0 +1,234 @@
+import {
+  hexlify,
+  id,
+  type JsonRpcSigner,
+  randomBytes,
+  type TransactionReceipt,
+  Wallet,
+  ZeroAddress,
+  ZeroHash,
+} from 'ethers'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { deployEscrow, deployTestDollar, ESCROW_ADDRESS, TEST_DOLLAR_ADDRESS } from '../../contracts/deploy.ts'
+import {
+  type Authorization,
+  type Basket,
+  decodeRevert,
+  domain,
+  escrow,
+  type Mandate,
+  ORDER_STATES,
+  payeesTree,
+  productsTree,
+  type Terms,
+  termsOf,
+  typesOf,
+} from '../../contracts/escrow.ts'
+import { abi as dollarAbi } from '../../contracts/generated/TestDollar.ts'
+import { coder } from '../../contracts/typed.ts'
+import { Anvil } from './anvil.ts'
+
+type Hex = `0x${string}`
+
+const DAY = 86_400
+const DOLLAR = 1_000_000n
+const dollar = coder(dollarAbi)
+const salt = () => hexlify(randomBytes(32)) as Hex
+
+/** A payer with one device, a mandate and enough dollars. */
+type Home = { payer: JsonRpcSigner; device: Wallet; mandate: Mandate; mandateHash: Hex }
+
+let anvil: Anvil
+let relayer: JsonRpcSigner
+let seller: JsonRpcSigner
+let escrowDomain: ReturnType<typeof domain>
+
+const product = { salt: salt(), gtin: 4006381333931n, packSize: 40, maxUnitPrice: 13n * DOLLAR }
+const otherProduct = { ...product, salt: salt(), gtin: 96385074n }
+let payees: { salt: Hex; payee: Hex }[]
+
+beforeAll(async () => {
+  anvil = await Anvil.start()
+  relayer = await anvil.provider.getSigner(0)
+  seller = await anvil.provider.getSigner(1)
+  escrowDomain = domain((await anvil.provider.getNetwork()).chainId, ESCROW_ADDRESS)
+  payees = [
+    { salt: salt(), payee: relayer.address as Hex },
+    { salt: salt(), payee: seller.address as Hex },
+  ]
+  await deployEscrow(relayer)
+  await deployTestDollar(relayer)
+})
+afterAll(async () => await anvil[Symbol.asyncDispose]())
+
+describe('deployment', () => {
+  it('finds what is there and changes nothing', async () => {
+    const nonce = await relayer.getNonce()
+    expect(await deployEscrow(relayer)).toBe(ESCROW_ADDRESS)
+    expect(await deployTestDollar(relayer)).toBe(TEST_DOLLAR_ADDRESS)
+    expect(await relayer.getNonce()).toBe(nonce)
+  })
+})
+
+describe('an order', () => {
+  it('goes from mandate to payment', async () => {
+    const home = await openHome(2)
+    const { order, terms } = await signOrder(home, 1)
+    expect(await logs(await send(relayer, escrow.encode('authorize', [[basketOf(home, order)]])))).toEqual([
+      {
+        name: 'Authorized',
+        args: {
+          authorizationId: terms.authorizationId,
+          mandateHash: home.mandateHash,
+          seller: seller.address.toLowerCase(),
+          amount: terms.amount,
+          quoteHash: order.authorization.quoteHash,
+        },
+      },
+    ])
+    expect(await stateOf(terms)).toBe('authorized')
+    expect(await balanceOf(ESCROW_ADDRESS)).toBe(terms.amount)
+
+    await anvil.wait(DAY)
+    const shipment = id('shipping message') as Hex
+    await send(seller, escrow.encode('ship', [[{ terms, shipment }]]))
+    expect(await stateOf(terms)).toBe('shipped')
+
+    const amount = terms.amount - DOLLAR
+    const confirmation = { authorizationId: terms.authorizationId, shipment, amount }
+    const signature = (await home.device.signTypedData(escrowDomain, typesOf('Confirmation'), confirmation)) as Hex
+    const receipt = await send(seller, escrow.encode('capture', [[{ terms, shipment, amount, signature }]]))
+    expect(await logs(receipt)).toEqual([{ name: 'Captured', args: { ...confirmation, returned: DOLLAR } }])
+    expect(await stateOf(terms)).toBe('captured')
+    expect(await balanceOf(seller.address)).toBe(amount)
+    expect(await balanceOf(ESCROW_ADDRESS)).toBe(0n)
+  })
+
+  it('is cancelled by a signature of the device and can be placed again', async () => {
+    const home = await openHome(3)
+    const { order, terms } = await signOrder(home, 1)
+    await send(relayer, escrow.encode('authorize', [[basketOf(home, order)]]))
+    const message = { authorizationId: terms.authorizationId }
+    const signature = (await home.device.signTypedData(escrowDomain, typesOf('Cancellation'), message)) as Hex
+    await send(relayer, escrow.encode('cancel', [terms, signature]))
+    expect(await stateOf(terms)).toBe('cancelled')
+    const next = await signOrder(home, 2)
+    await send(relayer, escrow.encode('authorize', [[basketOf(home, next.order)]]))
+    expect(await stateOf(next.terms)).toBe('authorized')
+  })
+})
+
+describe('a batch', () => {
+  it('refuses one basket, with the reason, while another goes on', async () => {
+    const [poor, rich] = [await openHome(4), await openHome(5)]
+    await sendTo(TEST_DOLLAR_ADDRESS, poor.payer, dollar.encode('approve', [ESCROW_ADDRESS, DOLLAR]))
+    const [refused, placed] = [await signOrder(poor, 1), await signOrder(rich, 1)]
+    const baskets = [basketOf(poor, refused.order), basketOf(rich, placed.order)]
+    const [first, second] = await logs(await send(relayer, escrow.encode('authorize', [baskets])))
+    expect(second?.name).toBe('Authorized')
+    if (first?.name !== 'Refused') throw new Error(`expected a refusal, not ${first?.name}`)
+    expect(first.args.basket).toBe(0n)
+    expect(decodeRevert(first.args.reason)).toEqual({
+      name: 'ERC20InsufficientAllowance',
+      args: { spender: ESCROW_ADDRESS.toLowerCase(), allowance: DOLLAR, needed: refused.terms.amount },
+    })
+    expect(await stateOf(refused.terms)).toBe('none')
+    expect(await stateOf(placed.terms)).toBe('authorized')
+  })
+})
+
+/** A home whose mandate is granted by a signature that the relayer sends. */
+async function openHome(account: number): Promise<Home> {
+  const payer = await anvil.provider.getSigner(account)
+  const device = new Wallet(hexlify(randomBytes(32)))
+  const start = await anvil.now()
+  const mandate: Mandate = {
+    payer: payer.address as Hex,
+    deviceKey: device.address as Hex,
+    deviceId: 0n,
+    deviceEpoch: 0n,
+    arbiter: ZeroAddress as Hex,
+    token: TEST_DOLLAR_ADDRESS as Hex,
+    allowance: 100n * DOLLAR,
+    period: 30 * DAY,
+    start,
+    end: start + 365 * DAY,
+    maxPerOrder: 50n * DOLLAR,
+    maxOpenOrders: 3,
+    coolingOffSeconds: DAY,
+    payeesRoot: payeesTree(payees).root as Hex,
+    productsRoot: productsTree([otherProduct, product]).root as Hex,
+    household: ZeroHash as Hex,
+    salt: 1n,
+    extraData: id('the readable mandate') as Hex,
+  }
+  await sendTo(TEST_DOLLAR_ADDRESS, relayer, dollar.encode('mint', [mandate.payer, 1000n * DOLLAR]))
+  await sendTo(TEST_DOLLAR_ADDRESS, payer, dollar.encode('approve', [ESCROW_ADDRESS, 1000n * DOLLAR]))
+  const signature = (await payer.signTypedData(escrowDomain, typesOf('Mandate'), mandate)) as Hex
+  const [granted] = await logs(await send(relayer, escrow.encode('grant', [mandate, signature])))
+  if (granted?.name !== 'MandateGranted') throw new Error(`expected a grant, not ${granted?.name}`)
+  const mandateHash = escrow.decodeResult('mandateHash', await read(escrow.encode('mandateHash', [mandate])))
+  expect(granted.args.mandateHash).toBe(mandateHash)
+  return { payer, device, mandate, mandateHash }
+}
+
+async function signOrder(home: Home, nonce: number): Promise<{ order: Basket['orders'][number]; terms: Terms }> {
+  const now = await anvil.now()
+  const products = productsTree([otherProduct, product])
+  const authorization: Authorization = {
+    mandateHash: home.mandateHash,
+    seller: seller.address as Hex,
+    productLeaf: products.leafHash(products.at(1)!) as Hex,
+    quantity: 2,
+    total: 25n * DOLLAR,
+    quoteHash: salt(),
+    shipBy: now + 7 * DAY,
+    validBefore: now + 900,
+    nonce,
+  }
+  const data = await read(escrow.encode('authorizationId', [authorization]))
+  const authorizationId = escrow.decodeResult('authorizationId', data)
+  const order = {
+    authorization,
+    mandateIndex: 0n,
+    product,
+    productProof: products.getProof(1) as Hex[],
+    payeeSalt: payees[1]!.salt,
+    payeeProof: payeesTree(payees).getProof(1) as Hex[],
+    deviceSignature: (await home.device.signTypedData(escrowDomain, typesOf('Authorization'), authorization)) as Hex,
+  }
+  return { order, terms: termsOf(home.mandate, authorization, authorizationId) }
+}
+
+function basketOf({ mandate }: Home, ...orders: Basket['orders'][number][]): Basket {
+  return { mandates: [mandate], orders }
+}
+
+async function send(from: JsonRpcSigner, data: string): Promise<TransactionReceipt> {
+  return await sendTo(ESCROW_ADDRESS, from, data)
+}
+
+/** anvil includes it before it answers; estimating gas first reports a revert. */
+async function sendTo(to: string, from: JsonRpcSigner, data: string): Promise<TransactionReceipt> {
+  const hash = await from.sendUncheckedTransaction({ to, data })
+  const receipt = await anvil.provider.getTransactionReceipt(hash)
+  expect(receipt?.status).toBe(1)
+  return receipt!
+}
+
+async function read(data: string): Promise<string> {
+  return await anvil.provider.call({ to: ESCROW_ADDRESS, data })
+}
+
+async function logs(receipt: TransactionReceipt) {
+  return receipt.logs.filter((log) => log.address === ESCROW_ADDRESS).map((log) => escrow.decodeLog(log)!)
+}
+
+async function stateOf(terms: Terms) {
+  return ORDER_STATES[escrow.decodeResult('record', await read(escrow.encode('record', [terms]))).state]
+}
+
+async function balanceOf(account: string): Promise<bigint> {
+  const data = dollar.encode('balanceOf', [account as Hex])
+  return dollar.decodeResult('balanceOf', await anvil.provider.call({ to: TEST_DOLLAR_ADDRESS, data }))
+}
