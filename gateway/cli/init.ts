@@ -2,7 +2,6 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'no
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { stringify } from 'yaml'
-import { openKeyring } from '../chain/keys.ts'
 import { type Setting, settings } from '../config.ts'
 import { openToken } from '../web/token.ts'
 import { CliError, contextOf } from './client.ts'
@@ -10,7 +9,9 @@ import { CliError, contextOf } from './client.ts'
 export function initCommand(): Command {
   return new Command('init')
     .description('make the data folder with its settings and keys; what is there already stays')
-    .action((_options: unknown, command: Command) => {
+    .action(async (_options: unknown, command: Command) => {
+      // Loads the cryptography, which other commands need not wait for.
+      const { openKeyring } = await import('../chain/keys.ts')
       const { dataFolder, print } = contextOf(command)
       const configFile = join(dataFolder, 'adept.yaml')
       const made = !existsSync(configFile)
