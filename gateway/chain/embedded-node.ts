@@ -112,6 +112,7 @@ export class EmbeddedNode {
       await wait(START_POLL_MS)
     }
     child.kill('SIGKILL')
+    rmSync(nodeFileOf(options.folder), { force: true })
     return undefined
   }
 
