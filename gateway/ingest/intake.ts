@@ -4,7 +4,7 @@ import type { CommandResult } from '../wire/messages.ts'
 import { parseMessage } from './parse.ts'
 
 /** A group is committed at this size without waiting for the loop to be idle. */
-const GROUP_SIZE = 500
+const GROUP_SIZE = 1_000
 /** With more than this waiting for a slow store, what comes is refused without an ack: the device sends it again. */
 const MAX_WAITING = 10_000
 

@@ -1,0 +1,75 @@
+/** What `ingest.ts` measures, a process of its own: `aedes` (bare) or `gateway`. Prints its port and password, then serves. */
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Aedes } from 'aedes'
+import pino from 'pino'
+import { createBroker } from '../../gateway/broker/broker.ts'
+import { createIntake } from '../../gateway/ingest/intake.ts'
+import { systemClock } from '../../gateway/lib/clock.ts'
+import { newDeviceSecret } from '../../gateway/store/credentials.ts'
+import { openDatabase } from '../../gateway/store/database.ts'
+import { sqliteDeviceStore } from '../../gateway/store/devices.ts'
+import { sqliteIntakeStore } from '../../gateway/store/intake.ts'
+
+const DEVICES = 50
+
+const target = process.argv[2] === 'aedes' ? await bareAedes() : await gateway()
+process.stdout.write(`${JSON.stringify(target)}\n`)
+
+async function bareAedes(): Promise<{ port: number; password: string }> {
+  const aedes = await Aedes.createBroker()
+  const server = createServer((socket) => {
+    socket.setNoDelay(true)
+    aedes.handle(socket)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  process.once('SIGTERM', () => process.exit(0))
+  return { port: (server.address() as { port: number }).port, password: 'none' }
+}
+
+async function gateway(): Promise<{ port: number; password: string }> {
+  const folder = mkdtempSync(join(tmpdir(), 'bench-ingest-'))
+  const db = openDatabase(join(folder, 'gateway.db'), 'gateway')
+  db.prepare("INSERT INTO homes (home_id, time_zone) VALUES ('bench', 'UTC')").run()
+  const devices = sqliteDeviceStore(db)
+  const store = sqliteIntakeStore(db)
+  const { secret, secretSha256 } = newDeviceSecret()
+  const description = {
+    maker: 'Bench',
+    model: 'B1',
+    slots: [
+      {
+        slot: 'detergent',
+        unit: 'ml' as const,
+        capacity: 1400,
+        degradationDirection: 'down' as const,
+        replacementProducts: [],
+      },
+    ],
+  }
+  for (let index = 0; index < DEVICES; index++) {
+    const deviceId = `bench-${index}`
+    const keyAddress = `0x${'0'.repeat(40)}` as const
+    await devices.add({ deviceId, homeId: 'bench', secretSha256, keyAddress, keySealed: new Uint8Array(0) }, Date.now())
+    await store.commit([{ kind: 'description', deviceId, description, body: '' }], Date.now())
+  }
+  const log = pino({ level: 'silent' })
+  let nudges = 0
+  const intake = createIntake({ store, clock: systemClock, log, onCommitted: () => void nudges++ })
+  const broker = createBroker({ devices, intake, log, host: '127.0.0.1', port: 0 })
+  const { port } = await broker.start()
+  process.once('SIGTERM', () => {
+    const { stored, verified } = db
+      .prepare(`SELECT count(*) AS stored, total(mark = 'verified') AS verified FROM readings`)
+      .get() as { stored: number; verified: number }
+    process.stdout.write(`${JSON.stringify({ stored, verified, commits: nudges })}\n`)
+    db.close()
+    rmSync(folder, { recursive: true })
+    process.exit(0)
+  })
+  return { port, password: secret }
+}
