@@ -1,0 +1,63 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
+
+const LEASH = join(import.meta.dirname, 'leash.ts')
+const KEPT_LINES = 200
+const END_WITHIN_MS = 10_000
+
+/** A Node program of ours as a child process that never outlives us (leash.ts), with the last lines that it said. */
+export class Child {
+  readonly name: string
+  /** The last lines of both its outputs. */
+  readonly lines: string[] = []
+  readonly #process: ChildProcess
+  readonly #exited: Promise<unknown[]>
+  readonly #firstLine = Promise.withResolvers<string>()
+  #ending = false
+
+  constructor(name: string, script: string, args: string[]) {
+    this.name = name
+    // Its own process group: Ctrl-C reaches us alone, and we end the children in order.
+    this.#process = spawn(process.execPath, ['--import', LEASH, script, ...args], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      detached: true,
+    })
+    this.#exited = once(this.#process, 'exit')
+    this.#process.stdin?.on('error', () => undefined) // it may be gone before we close the pipe
+    this.#keep(this.#process.stdout, (line) => this.#firstLine.resolve(line))
+    this.#keep(this.#process.stderr)
+  }
+
+  /** The first line of its standard output, which says that it is ready; throws when it ends before. */
+  async ready(): Promise<string> {
+    return await Promise.race([this.#firstLine.promise, this.died()])
+  }
+
+  /** Rejects with a sentence when it ends without being told to. */
+  async died(): Promise<never> {
+    const [code, signal] = await this.#exited
+    if (this.#ending) return new Promise(() => undefined)
+    throw new Error(`The ${this.name} ended unexpectedly (${signal ?? `exit code ${code}`}).`)
+  }
+
+  /** Ends it in good order, or after 10 s by force. */
+  async stop(): Promise<void> {
+    this.#ending = true
+    this.#process.stdin?.end()
+    const force = setTimeout(() => this.#process.kill('SIGKILL'), END_WITHIN_MS)
+    await this.#exited
+    clearTimeout(force)
+  }
+
+  #keep(output: Readable | null, onLine?: (line: string) => void): void {
+    if (output === null) throw new Error(`The ${this.name} has no output to read.`)
+    createInterface({ input: output }).on('line', (line) => {
+      onLine?.(line)
+      this.lines.push(line)
+      if (this.lines.length > KEPT_LINES) this.lines.shift()
+    })
+  }
+}
