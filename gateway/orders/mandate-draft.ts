@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { type Address, type Gtin, gtin14, type Hex32 } from '../domain/identifiers.ts'
-import type { Mandate, MandateProduct } from '../domain/mandate.ts'
+import type { Mandate, MandateFile, MandateProduct } from '../domain/mandate.ts'
 import { formatMoney } from '../domain/money.ts'
 import type { Product, SellerProfile } from '../domain/quote.ts'
 import type {
@@ -43,43 +43,65 @@ export async function draftMandate(
   },
   request: MandateRequest,
 ): Promise<{ ok: true; draft: MandateDraft } | Refusal> {
-  const { chain } = ports
+  const { facts } = ports.chain
   const payer = request.payer ?? ports.wallet?.address
   if (payer === undefined) {
     return refuse('This gateway has no wallet of its own: give the address of the wallet that pays, with --payer.')
   }
   const device = await ports.devices.get(request.homeId, request.deviceId)
   if (device === undefined) return refuse(unknownDevice(request.deviceId))
-  const limitMistake = mistakeInLimits(request)
-  if (limitMistake !== undefined) return refuse(limitMistake)
+  const gtins = wantedGtins(request, device)
+  const mistake = mistakeInLimits(request) ?? mistakeInProducts(gtins, device)
+  if (mistake !== undefined) return refuse(mistake)
 
   const answer = await ports.seller.profile(request.sellerUrl)
-  if (answer.kind === 'unreachable') {
-    return refuse(`The seller at ${request.sellerUrl} did not answer: ${answer.reason}. Start it, or name another.`)
-  }
+  if (answer.kind === 'unreachable') return refuse(`${answer.reason} Start the seller, or name another with --seller.`)
   const { profile } = answer
-  if (profile.chainId !== chain.facts.chainId || profile.token !== chain.facts.token.address) {
+  if (profile.chainId !== facts.chainId || profile.token !== facts.token.address) {
     return refuse(
       `${profile.name} is paid in token ${profile.token} on chain ${profile.chainId}, but this gateway pays in ` +
-        `${chain.facts.token.address} on chain ${chain.facts.chainId}. Take a seller of the same chain and token.`,
+        `${facts.token.address} on chain ${facts.chainId}. Take a seller of the same chain and token.`,
     )
   }
-  const chosen = chooseProducts(request, device, profile)
-  if (!chosen.ok) return chosen
-  const products = chosen.products.map((product) => leafOf(product, request, chain.facts.token.decimals))
+  const sold = new Map<Gtin, Product>(profile.products.map((product) => [gtin14(product.gtin), product]))
+  const missing = gtins.filter((gtin) => !sold.has(gtin))
+  if (missing.length === gtins.length || (request.gtins !== undefined && missing.length > 0)) {
+    return refuse(
+      `${profile.name} does not sell ${missing.join(', ')}. Name another product with --gtin, or another seller with --seller.`,
+    )
+  }
+  const products = gtins
+    .flatMap((gtin) => sold.get(gtin) ?? [])
+    .map((product) => ({ ...product, ...leafOf(product, request, facts.token.decimals) }))
   const tooDear = products.find((product) => product.maxUnitPrice > request.maxPerOrder)
   if (tooDear !== undefined) {
     return refuse(
-      `One pack of ${tooDear.gtin} may cost ${formatMoney(tooDear.maxUnitPrice, chain.facts.token)}, more than ` +
-        `${formatMoney(request.maxPerOrder, chain.facts.token)} for a whole order. Raise --max-per-order or lower --max-unit-price.`,
+      `One pack of ${tooDear.name} may cost ${formatMoney(tooDear.maxUnitPrice, facts.token)}, more than ` +
+        `${formatMoney(request.maxPerOrder, facts.token)} for a whole order. Raise --max-per-order or lower --max-unit-price.`,
     )
   }
+  const file = await fileOf(ports, request, { payer, device, profile, products })
+  return { ok: true, draft: { deviceId: device.deviceId, sellerUrl: request.sellerUrl, file } }
+}
 
+/** The mandate with its leaves, and the text whose hash it carries. */
+async function fileOf(
+  { chain, clock }: { chain: Chain; clock: Clock },
+  request: MandateRequest,
+  parties: { payer: Address; device: DeviceView; profile: SellerProfile; products: (Product & MandateProduct)[] },
+): Promise<MandateFile> {
+  const { payer, device, profile } = parties
+  const products = parties.products.map(({ salt, gtin, packSize, maxUnitPrice }) => ({
+    salt,
+    gtin,
+    packSize,
+    maxUnitPrice,
+  }))
   const payees = [{ salt: randomHex32(), payee: profile.address }]
   const start = (await chain.head()).timestampSeconds
   // An idle chain's latest block may be old; the term is counted from today.
-  const today = Math.max(start, Math.floor(ports.clock.nowMs() / 1000))
-  const unreadable: Mandate = {
+  const today = Math.max(start, Math.floor(clock.nowMs() / 1000))
+  const withoutText: Mandate = {
     payer,
     deviceKey: device.keyAddress,
     deviceId: 0n,
@@ -98,16 +120,16 @@ export async function draftMandate(
     salt: BigInt(`0x${randomBytes(SALT_BYTES).toString('hex')}`),
     extraData: ZERO_HASH,
   }
+  const seller = { name: profile.name, address: profile.address, url: request.sellerUrl }
   const readable = readableMandate({
-    mandate: unreadable,
+    mandate: withoutText,
     device,
-    products: products.map((leaf, index) => ({ ...leaf, ...nameOf(chosen.products[index]!) })),
-    seller: { name: profile.name, address: profile.address, url: request.sellerUrl },
+    products: parties.products,
+    seller,
     facts: chain.facts,
   })
-  const mandate = { ...unreadable, extraData: chain.readableHash(readable) }
-  const file = { mandateHash: chain.mandateHash(mandate), mandate, products, payees, readable }
-  return { ok: true, draft: { deviceId: device.deviceId, sellerUrl: request.sellerUrl, file } }
+  const mandate = { ...withoutText, extraData: chain.readableHash(readable) }
+  return { mandateHash: chain.mandateHash(mandate), mandate, products, payees, readable }
 }
 
 export function unknownDevice(deviceId: string): string {
@@ -121,34 +143,28 @@ function mistakeInLimits(request: MandateRequest): string | undefined {
   if (request.maxPerOrder > request.allowance) {
     return 'One order may cost more than the whole allowance per period: raise --allowance or lower --max-per-order.'
   }
+  if (request.maxUnitPrice === 0n) return 'The most for one pack must be above 0.'
   if (request.days > LONGEST_DAYS) return `A mandate runs for at most ${LONGEST_DAYS} days.`
   return undefined
 }
 
-/** The products named in the request, else all of the device's slots, as the seller has them. */
-function chooseProducts(
-  request: MandateRequest,
-  device: DeviceView,
-  profile: SellerProfile,
-): { ok: true; products: Product[] } | Refusal {
+/** The products named in the request, else those of all slots of the device; as GTIN-14. */
+function wantedGtins(request: MandateRequest, device: DeviceView): Gtin[] {
   const described = device.slots.flatMap((slot) =>
     (slot.description?.replacementProducts ?? []).flatMap((product) => (product.type === 'oem' ? [] : product.value)),
   )
-  const wanted = [...new Set((request.gtins ?? described).map(gtin14))]
-  if (wanted.length === 0) {
-    return refuse(
-      `The device ${device.deviceId} has not told which products it takes. Switch it on so that it describes itself, or name them with --gtin.`,
+  return [...new Set((request.gtins ?? described).map(gtin14))]
+}
+
+function mistakeInProducts(gtins: Gtin[], device: DeviceView): string | undefined {
+  if (gtins.length === 0) {
+    return (
+      `The device ${device.deviceId} has not told which products it takes. Switch it on so that it describes itself, ` +
+      'or name them with --gtin.'
     )
   }
-  if (wanted.length > MAX_PRODUCTS) return refuse(`A mandate names at most ${MAX_PRODUCTS} products.`)
-  const sold = new Map<Gtin, Product>(profile.products.map((product) => [gtin14(product.gtin), product]))
-  const missing = wanted.filter((gtin) => !sold.has(gtin))
-  if (missing.length === wanted.length || (request.gtins !== undefined && missing.length > 0)) {
-    return refuse(
-      `${profile.name} does not sell ${missing.join(', ')}. Name another product with --gtin, or another seller with --seller.`,
-    )
-  }
-  return { ok: true, products: wanted.flatMap((gtin) => sold.get(gtin) ?? []) }
+  if (gtins.length > MAX_PRODUCTS) return `A mandate names at most ${MAX_PRODUCTS} products; name fewer with --gtin.`
+  return undefined
 }
 
 function leafOf(product: Product, request: MandateRequest, decimals: number): MandateProduct {
@@ -164,10 +180,6 @@ function leafOf(product: Product, request: MandateRequest, decimals: number): Ma
 function listPriceAndTenth(priceMinorUnits: bigint, decimals: number): bigint {
   const cent = 10n ** BigInt(Math.max(0, decimals - 2))
   return ((priceMinorUnits * 110n + 100n * cent - 1n) / (100n * cent)) * cent
-}
-
-function nameOf(product: Product): { name: string; contentUnit: string } {
-  return { name: product.name, contentUnit: product.contentUnit }
 }
 
 function randomHex32(): Hex32 {
