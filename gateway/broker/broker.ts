@@ -29,6 +29,9 @@ export const DEFAULT_LIMITS: BrokerLimits = {
   maxTopicLevels: 8,
 }
 
+/** Topics whose last message the broker keeps. */
+const KEPT = /\/(description|status)$/
+
 /** A vanished device without a keepalive of its own is noticed by TCP. */
 const TCP_KEEPALIVE_MS = 60_000
 
@@ -219,9 +222,7 @@ class MqttBroker implements Broker {
       done(error)
     })
     // Only what describes a device is kept for those who come later, and only when it could be read.
-    const keep =
-      outcome === 'accepted' && (topic === topicOf(deviceId, 'description') || topic === topicOf(deviceId, 'status'))
-    if (!keep) packet.retain = false
+    if (packet.retain && !(outcome === 'accepted' && KEPT.test(topic))) packet.retain = false
   }
 
   #forgetReader(client: Client): void {

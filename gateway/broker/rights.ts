@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { DeviceId } from '../domain/identifiers.ts'
-import { READ_TOPICS, topicOf, WRITE_TOPICS } from '../wire/topics.ts'
+import { READ_TOPICS, topicOf } from '../wire/topics.ts'
 
 /** CONNACK return codes of MQTT 3.1.1, table 3.1. */
 const IDENTIFIER_REJECTED = 2
@@ -37,15 +37,19 @@ export async function refusalOf(
   return undefined
 }
 
+const PREFIX = topicOf('', 'status').slice(0, -'/status'.length)
+const GATEWAY_WRITES = /^(receipt|order|command)(\/|$)/
+
 /**
- * Whether a device may publish here: its own write topics. An unknown name below its own prefix is let through, since the
- * intake keeps it as a dead letter that says so; the topics that the gateway writes are not.
+ * Whether a device may publish here: below its own prefix. A name that does not exist is let through, since the intake
+ * keeps it as a dead letter that says so; the topics that the gateway writes are not.
  */
 export function mayPublish(deviceId: string, topic: string): boolean {
-  const prefix = topicOf(deviceId, WRITE_TOPICS[0]).slice(0, -WRITE_TOPICS[0].length)
-  if (!topic.startsWith(prefix)) return false
-  const name = topic.slice(prefix.length)
-  return !READ_TOPICS.some((read) => name === read || name.startsWith(`${read}/`)) || name === 'command/result'
+  const end = PREFIX.length + deviceId.length
+  const own = topic.startsWith(PREFIX) && topic.startsWith(deviceId, PREFIX.length) && topic[end] === '/'
+  if (!own) return false
+  const name = topic.slice(end + 1)
+  return name === 'command/result' || !GATEWAY_WRITES.test(name)
 }
 
 /** Whether a device may subscribe to this filter: one of its own read topics, without wildcards. */

@@ -33,7 +33,8 @@ export function parseMessage(topic: string, payload: Uint8Array): Parsed {
     return dead(`${payload.byteLength} bytes are too many: a message has at most ${MAX_PAYLOAD_BYTES}.`)
   }
   if (!isUtf8(payload)) return dead('The message is not UTF-8 text.')
-  const body = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('utf8')
+  const bytes = Buffer.isBuffer(payload) ? payload : Buffer.from(payload)
+  const body = bytes.toString('utf8')
 
   if (parts.name === 'status') {
     const status = Status.safeParse(body)
