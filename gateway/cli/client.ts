@@ -101,7 +101,10 @@ function gatewayUrl(dataFolder: string): string {
     const running = RunningGateway.safeParse(readJson(file))
     if (running.success) return running.data.httpUrl
   }
-  return `http://127.0.0.1:${loadConfig(dataFolder).http.port}`
+  const { port } = loadConfig(dataFolder).http
+  if (port === 0)
+    throw new CliError(`No gateway runs on ${dataFolder}. Start it with \`adept start${dataHint(dataFolder)}\`.`)
+  return `http://127.0.0.1:${port}`
 }
 
 function readJson(file: string): unknown {

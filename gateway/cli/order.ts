@@ -9,6 +9,8 @@ export type OrderAnswer = Omit<OrderView, 'quote' | 'steps'> & {
   steps: (Omit<OrderView['steps'][number], 'amountMinorUnits'> & { amount?: string })[]
 }
 
+/** Of `awaiting-consent still`, the longest; a time and two spaces stand on its left. */
+const STATE_WIDTH = 22
 const ORDER_ID = 'its id, or the first 4 or more characters of it'
 
 export function orderCommand(): Command {
@@ -70,7 +72,7 @@ function stepText({ atMs, fromState, toState, reason, amount, txHash }: OrderAns
   const arrow = fromState === toState ? `${toState} still` : toState
   const facts = [amount, txHash && `transaction ${txHash}`].filter(Boolean)
   return [
-    `${localTime(atMs)}  ${arrow.padEnd(18)}  ${reason}`,
-    ...facts.map((fact) => `${' '.repeat(41)}${fact}`),
+    `${localTime(atMs)}  ${arrow.padEnd(STATE_WIDTH)}  ${reason}`,
+    ...facts.map((fact) => `${' '.repeat(23 + STATE_WIDTH)}${fact}`),
   ].join('\n')
 }

@@ -17,7 +17,7 @@ export function readingsCommand(): Command {
         localTime(reading.measuredAtMs),
         `${reading.session}/${reading.seq}`,
         reading.kind,
-        JSON.stringify(reading.body),
+        measured(reading.body),
         [reading.mark, reading.markReason].filter(Boolean).join(': '),
       ])
       print(
@@ -25,4 +25,10 @@ export function readingsCommand(): Command {
         table(['MEASURED', 'SESSION/SEQ', 'KIND', 'REPORT', 'MARK'], rows, `${deviceId} has reported nothing yet.`),
       )
     })
+}
+
+/** The report without what has columns of its own. */
+function measured(body: unknown): string {
+  const { session: _, seq: __, measuredAtMs: ___, ...rest } = body as Record<string, unknown>
+  return JSON.stringify(rest)
 }

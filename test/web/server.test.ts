@@ -45,7 +45,10 @@ test('every route of the API wants the token; the page and the health check do n
     expect(status).toBe(401)
     expect(body).toEqual(sentence(/file `token`/))
   }
-  expect(await gateway.call('/v1/nothing', undefined, { authorization: '' })).toMatchObject({ status: 401 })
+  // Other spellings of the same address.
+  for (const path of ['/%761/devices', '/v1/%64evices', '/v1/devices?token=x']) {
+    expect(await gateway.call(path, undefined, { authorization: '' })).toMatchObject({ status: 401 })
+  }
   expect(await gateway.call('/v1/devices')).toEqual({ status: 200, body: { devices: [] } })
   expect(await gateway.call('/healthz', undefined, { authorization: '' })).toEqual({ status: 200, body: { ok: true } })
 })

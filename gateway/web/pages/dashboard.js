@@ -8,7 +8,9 @@ const RECONNECT_MS = 3_000
 const byId = (id) => document.getElementById(id)
 const token = takeToken()
 let lastFeedId = 0
-let refreshing = false
+let refreshing
+let refreshAgain = false
+const shown = new Map()
 
 /** The token comes once in the fragment (`/#token=…`), which no server sees, and stays with this tab. */
 function takeToken() {
@@ -82,6 +84,7 @@ function deviceElement(device) {
     ),
     device.maker ? element('p', { class: 'quiet' }, `${device.maker} ${device.model}`) : undefined,
     ...device.slots.map(slotElement),
+    device.slots.length === 0 ? element('p', { class: 'quiet' }, 'It has not described itself yet.') : undefined,
   )
 }
 
@@ -147,28 +150,36 @@ function show(sentence) {
   byId('status').textContent = sentence
 }
 
-function replace(id, nodes, emptySentence) {
-  byId(id).replaceChildren(...(nodes.length > 0 ? nodes : [element('p', { class: 'quiet' }, emptySentence)]))
+/** Shows a list; one that did not change stays as it is, so that nobody loses the place of the keyboard. */
+function replace(id, items, toElement, emptySentence) {
+  const json = JSON.stringify(items)
+  if (shown.get(id) === json) return
+  shown.set(id, json)
+  const nodes = items.length > 0 ? items.map(toElement) : [element('p', { class: 'quiet' }, emptySentence)]
+  byId(id).replaceChildren(...nodes)
 }
 
-async function refresh() {
-  if (refreshing) return
-  refreshing = true
-  try {
-    const [{ devices }, { orders }] = await Promise.all([call('/v1/devices'), call(`/v1/orders?limit=${ORDERS_SHOWN}`)])
-    const whole = await Promise.all(orders.map(({ orderId }) => call(`/v1/orders/${orderId}`)))
-    const open = new Set(
-      [...document.querySelectorAll('details[open]')].map((it) => it.closest('article').dataset.order),
-    )
-    replace('devices', devices.map(deviceElement), 'No device yet: `adept device add <id>`.')
-    replace(
-      'orders',
-      whole.map(({ order }) => orderElement(order, open.has(order.orderId))),
-      'No order yet.',
-    )
-  } finally {
-    refreshing = false
-  }
+async function refreshOnce() {
+  const [{ devices }, { orders }] = await Promise.all([call('/v1/devices'), call(`/v1/orders?limit=${ORDERS_SHOWN}`)])
+  const open = new Set([...document.querySelectorAll('details[open]')].map((it) => it.closest('article').dataset.order))
+  replace('devices', devices, deviceElement, 'No device yet: `adept device add <id>`.')
+  replace('orders', orders, (order) => orderElement(order, open.has(order.orderId)), 'No order yet.')
+}
+
+/** One refresh at a time; what changes during it is seen by one more. */
+function refresh() {
+  refreshAgain = true
+  refreshing ??= (async () => {
+    try {
+      while (refreshAgain) {
+        refreshAgain = false
+        await refreshOnce()
+      }
+    } finally {
+      refreshing = undefined
+    }
+  })()
+  return refreshing
 }
 
 function addToFeed(entry) {
