@@ -273,7 +273,7 @@ export type ActionResult = { ok: true; sentence: string } | { ok: false; sentenc
 
 /** What a person may do to an order. Each verb may be repeated harmlessly; `who` is kept with the answer. */
 export type OrderActions = {
-  /** Newest first; steps, evidence and quote may be left out. */
+  /** Newest first. */
   list(homeId: string, limit: number): Promise<OrderView[]>
   get(homeId: string, orderId: string): Promise<OrderView | undefined>
   received(homeId: string, orderId: string, who: string): Promise<ActionResult>
