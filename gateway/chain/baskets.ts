@@ -11,7 +11,7 @@ import type { AuthorizationItem, Basket } from '../ports.ts'
 import { productLeaf } from './digests.ts'
 
 /** EIP-7825: no transaction may ask for more gas. */
-export const MAX_TRANSACTION_GAS = 16_777_216n
+const MAX_TRANSACTION_GAS = 16_777_216n
 /**
  * Gas is reckoned, not estimated: an estimate finds the least with which `authorize` succeeds, and that is one with
  * which its baskets are refused. Twice what was measured; the chain returns the rest.

@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import { id, JsonRpcProvider, Wallet, ZeroAddress, zeroPadValue } from 'ethers'
 import { deployEscrow, deployTestDollar, ESCROW_ADDRESS, TEST_DOLLAR_ADDRESS } from '../../contracts/deploy.ts'
 import type { Address } from '../domain/identifiers.ts'
@@ -22,8 +21,7 @@ const CONTRACTS = {
   token: TEST_DOLLAR_ADDRESS.toLowerCase() as Address,
 }
 
-export type EmbeddedChainOptions = Omit<EmbeddedNodeOptions, 'folder' | 'contracts'> & {
-  dataFolder: string
+export type EmbeddedChainOptions = Omit<EmbeddedNodeOptions, 'contracts'> & {
   /** Accounts that send transactions. */
   gasFor: Address[]
   /** Gets test dollars, once. */
@@ -44,7 +42,7 @@ export type EmbeddedChain = {
 
 /** Starts (or finds) the development chain beside the gateway, with its contracts, gas and test money in place. */
 export async function startEmbeddedChain(options: EmbeddedChainOptions): Promise<EmbeddedChain> {
-  const node = await EmbeddedNode.start({ ...options, folder: join(options.dataFolder, 'chain'), contracts: CONTRACTS })
+  const node = await EmbeddedNode.start({ ...options, contracts: CONTRACTS })
   let keptAtBlock: number
   const keepState = async () => {
     const block = await headOf(node.rpc)

@@ -3,8 +3,9 @@ import type { Address, Hex32, HexBytes } from '../domain/identifiers.ts'
 import type { StepResult, Worker } from '../lib/scheduler.ts'
 import type { Clock, OpenTransaction, SaveTransaction, SignedTransaction, TransactionStore } from '../ports.ts'
 import { EMBEDDED_CHAIN_ID } from './connection.ts'
+import { cappedFees, FEE_CALLS, type Fees, gwei, raisedFees } from './fees.ts'
 import { addressOf } from './keys.ts'
-import { type Rpc, RpcBigInt, RpcBlock, RpcError, RpcNumber, RpcReceipt } from './rpc.ts'
+import { type Rpc, RpcBigInt, RpcError, RpcNumber, RpcReceipt } from './rpc.ts'
 
 /** Not included after this long: the fees are raised. */
 const BUMP_AFTER_MS = 30_000
@@ -18,13 +19,10 @@ const SETTLED_PER_STEP = 32
 const MAX_WAITING = 1_000
 /** Nonces filled in one step. */
 const GAPS_PER_STEP = 4
-/** What nodes without eth_maxPriorityFeePerGas are tipped. */
-const DEFAULT_TIP_WEI = 1_000_000_000n
 const TRANSFER_GAS = 21_000n
 const FILL_GAP = 'fill a nonce gap'
 
 export type Call = { to: Address; data: HexBytes; gasLimit: bigint; purpose: string }
-type Fees = { maxFeePerGas: bigint; maxPriorityFeePerGas: bigint }
 
 export type SenderOptions = {
   rpc: Rpc
@@ -59,15 +57,14 @@ export class Sender {
    */
   send(call: Call, save: SaveTransaction): Promise<SignedTransaction> {
     return this.#exclusive(async () => {
-      const { rpc, store } = this.#options
-      const [count, block, tip, balance] = await rpc.batch([
+      const { rpc, store, maxFeePerGasWei } = this.#options
+      const [count, balance, ...feeAnswers] = await rpc.batch([
         ['eth_getTransactionCount', [this.address, 'pending']],
-        ['eth_getBlockByNumber', ['latest', false]],
-        ['eth_maxPriorityFeePerGas', []],
         ['eth_getBalance', [this.address, 'latest']],
+        ...FEE_CALLS,
       ])
       const nonce = Math.max((await store.nextNonce(this.address)) ?? 0, RpcNumber.parse(resultOf(count)))
-      const fees = this.#feesOf(resultOf(block), tip)
+      const fees = cappedFees(feeAnswers, maxFeePerGasWei)
       this.#checkBalance(RpcBigInt.parse(resultOf(balance)), call.gasLimit * fees.maxFeePerGas)
       const tx = this.#sign(call, nonce, fees)
       await save(tx)
@@ -144,32 +141,23 @@ export class Sender {
 
   /** The same call and nonce with fees one eighth higher, or what the chain asks now; undefined beyond the cap. */
   async #raised(tx: OpenTransaction): Promise<SignedTransaction | undefined> {
-    const [block, tip] = await this.#options.rpc.batch([
-      ['eth_getBlockByNumber', ['latest', false]],
-      ['eth_maxPriorityFeePerGas', []],
-    ])
-    const now = suggestedFees(resultOf(block), tip)
     const old = Transaction.from(tx.raw)
-    // geth takes a replacement from 10 % more on; rounded up, so that small fees rise too.
-    const oneEighthMore = (fee: bigint) => (fee * 9n + 7n) / 8n
-    const maxFeePerGas = max(oneEighthMore(old.maxFeePerGas!), now.maxFeePerGas)
-    if (maxFeePerGas > this.#options.maxFeePerGasWei) return undefined
-    const maxPriorityFeePerGas = max(oneEighthMore(old.maxPriorityFeePerGas!), now.maxPriorityFeePerGas)
-    const call = { to: old.to as Address, data: old.data as HexBytes, gasLimit: old.gasLimit, purpose: tx.purpose }
-    return this.#sign(call, tx.nonce, { maxFeePerGas, maxPriorityFeePerGas })
+    const { maxFeePerGas, maxPriorityFeePerGas, to, data, gasLimit } = old
+    const oldFees = { maxFeePerGas: maxFeePerGas!, maxPriorityFeePerGas: maxPriorityFeePerGas! }
+    const { rpc, maxFeePerGasWei } = this.#options
+    const fees = raisedFees(oldFees, await rpc.batch(FEE_CALLS), maxFeePerGasWei)
+    if (fees === undefined) return undefined
+    const call = { to: to as Address, data: data as HexBytes, gasLimit, purpose: tx.purpose }
+    return this.#sign(call, tx.nonce, fees)
   }
 
   /** Nonces that neither we nor the chain know hold up all that follow: empty transfers to ourselves fill them. */
   async #fillGap(lowest: OpenTransaction | undefined, pendingCount: number): Promise<void> {
-    const { rpc, store, clock } = this.#options
+    const { rpc, store, clock, maxFeePerGasWei } = this.#options
     if (lowest === undefined || pendingCount >= lowest.nonce) return
     if (clock.nowMs() - lowest.createdAtMs < BUMP_AFTER_MS) return
     await this.#exclusive(async () => {
-      const [block, tip] = await rpc.batch([
-        ['eth_getBlockByNumber', ['latest', false]],
-        ['eth_maxPriorityFeePerGas', []],
-      ])
-      const fees = this.#feesOf(resultOf(block), tip)
+      const fees = cappedFees(await rpc.batch(FEE_CALLS), maxFeePerGasWei)
       const end = Math.min(lowest.nonce, pendingCount + GAPS_PER_STEP)
       for (let nonce = pendingCount; nonce < end; nonce++) {
         const empty: Call = { to: this.address, data: '0x', gasLimit: TRANSFER_GAS, purpose: FILL_GAP }
@@ -214,23 +202,6 @@ export class Sender {
     }
   }
 
-  /** What the chain asks, at most the cap; throws when even the base fee is above it. */
-  #feesOf(block: unknown, tip: unknown): Fees {
-    const { maxFeePerGasWei } = this.#options
-    const asked = suggestedFees(block, tip)
-    const baseFee = (asked.maxFeePerGas - asked.maxPriorityFeePerGas) / 2n
-    if (baseFee > maxFeePerGasWei) {
-      throw new Error(
-        `The chain asks ${gwei(baseFee)} gwei per gas, more than the cap of ${gwei(maxFeePerGasWei)}. ` +
-          'Wait, or raise chain.maxFeeGwei in the configuration.',
-      )
-    }
-    return {
-      maxFeePerGas: min(asked.maxFeePerGas, maxFeePerGasWei),
-      maxPriorityFeePerGas: min(asked.maxPriorityFeePerGas, maxFeePerGasWei),
-    }
-  }
-
   #checkBalance(balance: bigint, needed: bigint): void {
     if (balance >= needed) return
     throw new Error(
@@ -269,20 +240,8 @@ export function settleWorker(senders: readonly Sender[]): Worker {
   }
 }
 
-/** Twice the base fee of the latest block, which lasts for about six full blocks, and the tip that the node suggests. */
-function suggestedFees(block: unknown, tip: unknown): Fees {
-  const { baseFeePerGas } = RpcBlock.parse(block)
-  if (baseFeePerGas === undefined) throw new Error('This chain has no base fee (EIP-1559), which is needed here.')
-  const maxPriorityFeePerGas = tip instanceof RpcError ? DEFAULT_TIP_WEI : RpcBigInt.parse(tip)
-  return { maxFeePerGas: 2n * baseFeePerGas + maxPriorityFeePerGas, maxPriorityFeePerGas }
-}
-
 /** A result of a batch; throws the refusal that stands in its place. */
 function resultOf(answer: unknown): unknown {
   if (answer instanceof RpcError) throw answer
   return answer
 }
-
-const max = (a: bigint, b: bigint) => (a > b ? a : b)
-const min = (a: bigint, b: bigint) => (a < b ? a : b)
-const gwei = (wei: bigint) => String(Number(wei) / 1e9)

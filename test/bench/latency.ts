@@ -136,7 +136,7 @@ async function idle(home: HomeProcesses): Promise<boolean> {
 
 /** Hears of each `Authorized` log over WebSocket, as soon as its block is there. */
 async function watchAuthorizations(home: HomeProcesses) {
-  const { rpcUrl, escrow: address } = readNodeFile(join(home.folder, 'chain'))!
+  const { rpcUrl, escrow: address } = readNodeFile(home.folder)!
   const socket = new WebSocket(rpcUrl.replace(/^http/, 'ws'))
   let heard: ((atMs: number) => void) | undefined
   const subscribed = new Promise<void>((resolve) => {
@@ -167,7 +167,7 @@ async function watchAuthorizations(home: HomeProcesses) {
 
 /** Mints test dollars for the gateway's wallet; only the embedded chain's token lets anybody. */
 async function fillPurse(home: HomeProcesses): Promise<void> {
-  const node = readNodeFile(join(home.folder, 'chain'))!
+  const node = readNodeFile(home.folder)!
   const { payer } = await home.api<{ payer: { address: `0x${string}` } }>('/v1/status')
   const { facts } = await connectChain(node)
   const rpc = openRpc(node.rpcUrl)

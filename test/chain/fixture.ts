@@ -23,10 +23,10 @@ import { sqliteTransactionStore } from '../../gateway/store/transactions.ts'
 
 export const hex32 = (): Hex32 => hexlify(randomBytes(32)) as Hex32
 export const ZERO_ADDRESS = `0x${'0'.repeat(40)}` as const
-export const ZERO_HASH = `0x${'0'.repeat(64)}` as const
+const ZERO_HASH = `0x${'0'.repeat(64)}` as const
 export const GTIN = '04006381333931'
 export const DOLLAR = 1_000_000n
-export const PLENTY_WEI = 10n ** 12n
+const PLENTY_WEI = 10n ** 12n
 
 export function temporaryFolder(): string {
   return mkdtempSync(join(tmpdir(), 'adept-chain-'))

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connectChain } from '../../gateway/chain/connection.ts'
 import { fundGas } from '../../gateway/chain/embedded-chain.ts'
-import { readNodeFile } from '../../gateway/chain/node-file.ts'
 import { openKeyring } from '../../gateway/chain/keys.ts'
+import { readNodeFile } from '../../gateway/chain/node-file.ts'
 import { openChain } from '../../gateway/chain/open-chain.ts'
 import { sellerChain } from '../../gateway/chain/seller.ts'
 import { Sender, settleWorker } from '../../gateway/chain/sender.ts'
@@ -59,7 +59,7 @@ export async function openHome() {
     { dataFolder: folder, keyring, transactions, clock, virtualTimeSeconds: START_MS / 1000, onFault },
   )
   const { chain, wallet } = opened
-  const rpcUrl = readNodeFile(join(folder, 'chain'))!.rpcUrl
+  const rpcUrl = readNodeFile(folder)!.rpcUrl
   const connection = await connectChain({
     rpcUrl,
     chainId: chain.facts.chainId,
