@@ -14,10 +14,9 @@ Usage: node contracts/test.ts [arguments of forge test]
 FOUNDRY_PROFILE=medium or deep runs 10 or 100 times as many fuzz cases.
 `
 
-const args = process.argv.slice(2)
-if (args.includes('--help')) {
-  process.stdout.write(HELP)
-} else {
+function main(args: string[]): void {
+  if (args.includes('--help')) return void process.stdout.write(HELP)
+
   console.log('Compiling what the tests are about …')
   const bytecode = `0x${compile().OrderEscrow.evm.bytecode.object}`
   // forge learns from its environment only where the configuration is. Not a terminal, so that it prints no spinner.
@@ -31,4 +30,11 @@ if (args.includes('--help')) {
   forge.on('exit', (code) => {
     process.exitCode = code ?? 1
   })
+}
+
+try {
+  main(process.argv.slice(2))
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error)
+  process.exitCode = 1
 }

@@ -99,7 +99,8 @@ abstract contract MandateManager is EIP712 {
     error RegistryNotSupported(uint256 deviceId, uint64 deviceEpoch);
     error HouseholdNotSupported(bytes32 household);
     error WrongCaller(address actual, address expected);
-    /// @notice `signature` is not one of `signer` over `digest`.
+    /// @notice No valid signature of `signer` over `digest` was given. Where the device key may sign as well, the payer
+    ///         is named.
     error WrongSignature(address signer, bytes32 digest);
     error WrongMandateStatus(bytes32 mandateHash, MandateStatus actual, MandateStatus expected);
     /// @notice The ERC-20 allowance of the payer for this contract is too low.

@@ -136,7 +136,8 @@ contract OrderEscrow is MandateManager, ReentrancyGuardTransient {
     event Refused(uint256 indexed basket, bytes reason);
     event Shipped(bytes32 indexed authorizationId, bytes32 shipment);
     event Captured(bytes32 indexed authorizationId, bytes32 shipment, uint96 amount, uint96 returned);
-    /// @notice An order of a batch was left as it is, because it is in this state.
+    /// @notice An order of a batch was left as it is, because it is in this state. Only its sender should heed this:
+    ///         anyone can send terms that do not exist, with the id of an order that does.
     event Skipped(bytes32 indexed authorizationId, State state);
     event Cancelled(bytes32 indexed authorizationId, uint96 amount);
     event Declined(bytes32 indexed authorizationId, uint96 amount);
