@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
 import { call, connectChain, erc20 } from '../gateway/chain/connection.ts'
-import { readNodeFile } from '../gateway/chain/embedded-node.ts'
+import { readNodeFile } from '../gateway/chain/node-file.ts'
 import { Address } from '../gateway/domain/identifiers.ts'
 import { jsonText } from '../gateway/lib/json.ts'
 import { OrderStory } from './order-story.ts'
@@ -125,21 +125,20 @@ async function buyOnce(
 
 /** What the home does, as lines of the story. */
 function tellingHooks(story: Story): StageHooks {
-  let lastCycle = 'switched on'
+  let cause = 'switched on'
   return {
     onMandate(readable, txHash) {
-      for (const sentence of readable.split('\n')) story.line(START_MS, 'you sign', sentence)
-      if (txHash !== undefined) story.line(undefined, '', `transaction ${txHash}`)
+      for (const sentence of readable.split('\n')) if (sentence !== '') story.line(START_MS, 'you sign', sentence)
+      if (txHash !== undefined) story.line(START_MS, 'you sign', `transaction ${txHash}`)
     },
     onReport(report) {
       if (report.topic === 'event' && report.type === 'cycle-finished') {
-        lastCycle = `${report.detail?.['program']}, ${report.detail?.['doseMl']} ml`
+        cause = `${report.detail?.['program']} took ${report.detail?.['doseMl']} ml`
       }
-      if (report.topic !== 'consumable') return
-      story.level(report.measuredAtMs, 'drawer', lastCycle, report.remaining, DRAWER_CAPACITY_ML)
+      if (report.topic === 'consumable') story.level(report.measuredAtMs, cause, report.remaining, DRAWER_CAPACITY_ML)
     },
-    onPoured(ml, leftMl) {
-      lastCycle = `${ml} ml poured in, ${leftMl} ml left in the bottle`
+    onParcel(contentMl) {
+      cause = `filled from the parcel of ${contentMl} ml`
     },
   }
 }

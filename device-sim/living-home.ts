@@ -26,7 +26,7 @@ export type HomeParts = {
     received(orderId: string): Promise<void>
   }
   onReport(report: WasherReport): void
-  onPoured(ml: number, leftMl: number): void
+  onParcel(contentMl: number): void
 }
 
 /** A household in motion: the pure steps of household.ts joined with time, the washer's connection and its people. */
@@ -64,7 +64,8 @@ export class LivingHome {
     const { state, actions } = this.#step(input)
     this.#state = state
     for (const action of actions) await this.#act(action)
-    if (actions.length === 0) return
+    // Telemetry leads to nothing that could not wait for the next moment, and it is most of what a washer says.
+    if (actions.every((action) => action.type === 'report' && action.report.topic === 'telemetry')) return
     await time.settle()
     await device.flush()
   }
@@ -74,18 +75,16 @@ export class LivingHome {
   }
 
   async #act(action: HouseholdAction): Promise<void> {
-    const { time, device, homeowner, onReport, onPoured } = this.#parts
+    const { time, device, homeowner, onReport, onParcel } = this.#parts
     if (action.type === 'report') {
       await device.report(action.report)
       onReport(action.report)
       return
     }
     const contentMl = await homeowner.open(action.orderId)
-    const beforeMl = this.#state.washer.remainingMl
+    onParcel(contentMl)
     await this.#live({ type: 'pour', ml: contentMl })
-    const pouredMl = this.#state.washer.remainingMl - beforeMl
-    onPoured(pouredMl, contentMl - pouredMl)
-    await time.settle()
     await homeowner.received(action.orderId)
+    await time.settle()
   }
 }

@@ -7,13 +7,10 @@ export const OrdersAnswer = z.object({
   orders: z.array(
     z.object({
       orderId: z.string(),
-      gtin: z.string(),
-      quantity: z.number(),
       state: z.string(),
       reasons: z.array(z.string()),
       quote: z
         .object({
-          productName: z.string(),
           packSize: z.number(),
           quantity: z.number(),
           totalMinorUnits: MinorUnits,
@@ -21,20 +18,27 @@ export const OrdersAnswer = z.object({
         })
         .optional(),
       steps: z.array(
-        z.object({ toState: z.string(), atMs: z.number(), reason: z.string(), txHash: z.string().optional() }),
+        z.object({
+          fromState: z.string().optional(),
+          toState: z.string(),
+          atMs: z.number(),
+          reason: z.string(),
+          txHash: z.string().optional(),
+        }),
       ),
     }),
   ),
 })
 export type OrderAnswer = z.infer<typeof OrdersAnswer>['orders'][number]
+type OrderStep = OrderAnswer['steps'][number]
 
 /** What a person would call each arrow of an order. */
 const WORDS: Record<string, string> = {
   needed: 'decision',
   quoted: 'quote',
-  'awaiting-consent': 'asks you',
-  authorized: 'funds held',
-  due: 'cooling off over',
+  'awaiting-consent': 'consent',
+  authorized: 'held',
+  due: 'due',
   shipped: 'shipped',
   delivered: 'delivered',
   completed: 'paid',
@@ -57,23 +61,19 @@ export class OrderStory {
   tell(orders: OrderAnswer[]): void {
     for (const order of orders.toReversed()) {
       const told = this.#told.get(order.orderId) ?? 0
-      const steps = order.steps.slice(told)
-      for (const [index, step] of steps.entries()) this.#tellStep(order, step, told + index > 0)
+      for (const step of order.steps.slice(told)) this.#tellStep(order, step)
       this.#told.set(order.orderId, order.steps.length)
     }
   }
 
-  #tellStep(order: OrderAnswer, step: OrderAnswer['steps'][number], again: boolean): void {
-    const { toState, atMs, reason, txHash } = step
-    const what = WORDS[toState] ?? toState
-    if (toState === 'needed' && !again) {
-      for (const because of order.reasons) this.#story.line(atMs, what, because)
+  #tellStep({ reasons, quote }: OrderAnswer, { fromState, toState, atMs, reason, txHash }: OrderStep): void {
+    const what = fromState === toState ? 'note' : (WORDS[toState] ?? toState)
+    if (fromState === undefined) {
+      for (const because of reasons) this.#story.line(atMs, what, because)
       return
     }
-    const { quote } = order
-    const price =
-      toState === 'quoted' && quote !== undefined ? `${quote.quantity} × ${quote.productName}: ${quote.total}. ` : ''
-    this.#story.line(atMs, what, `${price}${reason}`)
-    if (txHash !== undefined) this.#story.line(undefined, '', `transaction ${txHash}`)
+    const price = toState === 'quoted' && fromState !== toState && quote !== undefined ? `${quote.total}: ` : ''
+    this.#story.line(atMs, what, price + reason)
+    if (txHash !== undefined) this.#story.line(atMs, what, `transaction ${txHash}`)
   }
 }

@@ -40,7 +40,7 @@ const DevicesAnswer = z.object({
 const Accepted = z.object({})
 
 export type Seller = z.infer<typeof SellerReady>
-export type StageHooks = Pick<HomeParts, 'onReport' | 'onPoured'> & {
+export type StageHooks = Pick<HomeParts, 'onReport' | 'onParcel'> & {
   onMandate(readable: string, txHash: string | undefined): void
 }
 

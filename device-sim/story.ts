@@ -3,6 +3,7 @@ import { formatMoney } from '../gateway/domain/money.ts'
 import type { Balances } from './verdict.ts'
 
 const BAR_CELLS = 28
+const MONEY_COLUMN = 16
 const WEEKDAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'] as const
 /** Below this share the bar warns; the gateway's rule decides by itself. */
 const LOW_SHARE = 0.2
@@ -13,6 +14,7 @@ type Style = Parameters<typeof styleText>[0]
 export class Story {
   readonly #write: (text: string) => void
   readonly #colours: boolean
+  #lastHeading = ''
 
   constructor(write: (text: string) => void, colours: boolean) {
     this.#write = write
@@ -23,27 +25,29 @@ export class Story {
     this.#write(`\n${this.#paint('bold', text)}\n`)
   }
 
-  line(atMs: number | undefined, what: string, text: string): void {
-    const date = this.#paint('dim', (atMs === undefined ? '' : dateText(atMs)).padEnd(17))
-    this.#write(`${date} ${this.#paint('cyan', what.padEnd(16))} ${text}\n`)
+  /** One thing that happened; more lines of the same moment and kind leave out both. */
+  line(atMs: number, what: string, text: string): void {
+    const heading = `${dateText(atMs)} ${what}`
+    const [date, kind] = heading === this.#lastHeading ? ['', ''] : [dateText(atMs), what]
+    this.#lastHeading = heading
+    this.#write(`${this.#paint('dim', date.padEnd(16))} ${this.#paint('cyan', kind.padEnd(11))} ${text}\n`)
   }
 
-  /** A washed load: its dose, and what the drawer's sensor sees. */
-  level(atMs: number, what: string, text: string, remainingMl: number, capacityMl: number): void {
+  /** What the drawer's sensor sees, and why it changed. */
+  level(atMs: number, cause: string, remainingMl: number, capacityMl: number): void {
     const share = remainingMl / capacityMl
     const bar = this.#paint(share < LOW_SHARE ? 'red' : 'green', barText(share))
-    this.line(atMs, what, `${bar} ${String(remainingMl).padStart(4)} ml  ${this.#paint('dim', text)}`)
+    this.line(atMs, 'drawer', `${bar} ${String(remainingMl).padStart(4)} ml  ${this.#paint('dim', cause)}`)
   }
 
   money(before: Balances, after: Balances, token: { decimals: number; symbol: string }): void {
-    this.#write(
-      `\n${this.#paint('bold', `${''.padEnd(17)} ${'before'.padStart(16)} ${'after'.padStart(16)} ${'change'.padStart(16)}`)}\n`,
-    )
+    const row = (who: string, cells: string[]) =>
+      who.padEnd(MONEY_COLUMN) + cells.map((cell) => cell.padStart(MONEY_COLUMN)).join('')
+    this.#write(`\n${this.#paint('bold', row('', ['before', 'after', 'change']))}\n`)
     for (const who of ['payer', 'escrow', 'seller'] as const) {
-      const amounts = [before[who], after[who], after[who] - before[who]].map((amount) =>
-        formatMoney(amount, token).padStart(16),
-      )
-      this.#write(`${who.padEnd(17)} ${amounts.join(' ')}\n`)
+      const change = after[who] - before[who]
+      const amounts = [before[who], after[who], change].map((amount) => formatMoney(amount, token))
+      this.#write(`${row(who, amounts.with(2, `${change > 0n ? '+' : ''}${amounts[2]}`))}\n`)
     }
     this.#write('\n')
   }

@@ -42,6 +42,8 @@ export class TimeLeader {
   readonly #arrivals = new Set<() => void>()
   #nowMs: number
   #moving = false
+  /** As the last quiet round told; undefined before the first, and when somebody joined since. */
+  #nextDueAtMs: number | undefined
 
   constructor(socketPath: string, startMs: number) {
     this.#socketPath = socketPath
@@ -75,19 +77,23 @@ export class TimeLeader {
     })
   }
 
-  /** Lets the followers do all that is due now. Throws when one is lost, keeps failing, or they find no rest. */
+  /**
+   * Lets the followers do all that is due now; to be called after they were given something to do. Throws when one is
+   * lost, keeps failing, or they find no rest.
+   */
   async settle(): Promise<void> {
-    await this.#exclusively(async () => void (await this.#settle()))
+    await this.#exclusively(() => this.#settle())
   }
 
-  /** Passes time until `atMs`, stopping at every moment at which a follower has something due. */
+  /** Passes time until `atMs`, and settles at every moment at which a follower has something due, the last included. */
   async advanceTo(atMs: number): Promise<void> {
     if (atMs < this.#nowMs) throw new RangeError(`Virtual time is ${this.#nowMs} ms and cannot go back to ${atMs} ms.`)
     await this.#exclusively(async () => {
+      if (this.#nextDueAtMs === undefined) await this.#settle()
       for (let step = 0; step < MAX_STEPS; step++) {
-        const nextDueAtMs = await this.#settle()
         if (this.#nowMs === atMs) return
-        this.#nowMs = Math.min(atMs, nextDueAtMs)
+        this.#nowMs = Math.min(atMs, this.#nextDueAtMs ?? atMs)
+        await this.#settle()
       }
       throw new Error(`Virtual time stood still: ${MAX_STEPS} steps led only to ${this.#nowMs} ms.`)
     })
@@ -108,8 +114,9 @@ export class TimeLeader {
     })
   }
 
-  /** Rounds until a quiet one; the earliest later time at which something is due, or Infinity. */
-  async #settle(): Promise<number> {
+  /** Rounds until a quiet one, which tells when something is due next. */
+  async #settle(): Promise<void> {
+    this.#nextDueAtMs = undefined
     let faults = 0
     for (let round = 0; round < MAX_ROUNDS; round++) {
       let worked = false
@@ -127,7 +134,10 @@ export class TimeLeader {
           nextDueAtMs = Math.min(nextDueAtMs, answer.nextDueAtMs)
         }
       }
-      if (!worked) return nextDueAtMs
+      if (!worked) {
+        this.#nextDueAtMs = nextDueAtMs
+        return
+      }
     }
     throw new Error(`The followers found no rest in ${MAX_ROUNDS} rounds at ${this.#nowMs} ms.`)
   }
@@ -143,6 +153,7 @@ export class TimeLeader {
       if (hello.done) return
       const name = parseTimeLine(FollowerHello, hello.value, 'a follower').follower
       if (this.#followers.has(name)) throw new Error(`two followers are called ${name}`)
+      this.#nextDueAtMs = undefined
       this.#followers.set(name, new Follower(name, socket, lines))
       for (const arrived of this.#arrivals) arrived()
     } catch {

@@ -8,7 +8,7 @@ export const DETERGENT_GTIN = '04006381333931'
 /** The level sensor: a float with this deviation, read in steps. */
 const SENSOR_DEVIATION_ML = 4
 const SENSOR_STEP_ML = 5
-const TELEMETRY_EVERY_MS = 10 * 60_000
+const TELEMETRY_EVERY_MS = 20 * 60_000
 const MINUTE_MS = 60_000
 /** Half of the dose is for the water, half for the load. */
 const DOSE_SHARE_FOR_WATER = 0.5
@@ -102,7 +102,7 @@ function start(state: WasherState, program: Program, loadKg: number, atMs: numbe
   const wantedMl = doseFor(program, loadKg)
   const doseMl = Math.min(wantedMl, state.remainingMl)
   const endsAtMs = atMs + PROGRAMS[program].minutes * MINUTE_MS
-  const cycle: Cycle = { program, doseMl, startedAtMs: atMs, endsAtMs, nextTelemetryAtMs: atMs }
+  const cycle: Cycle = { program, doseMl, startedAtMs: atMs, endsAtMs, nextTelemetryAtMs: atMs + TELEMETRY_EVERY_MS }
   const reports: WasherReport[] = [event('cycle-started', { program, loadKg }, atMs)]
   if (doseMl < wantedMl) reports.push(event('dose-short', { program, wantedMl, doseMl }, atMs))
   return { state: { remainingMl: state.remainingMl - doseMl, cycle }, reports }

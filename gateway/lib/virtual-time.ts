@@ -36,7 +36,8 @@ export type VirtualTime = {
   /** Stands at the leader's time from the start; give it to everything that asks for the time. */
   clock: ManualClock
   /**
-   * Begins to answer the leader: sets the clock, then `onTime` (the gateway sets the chain's block time), then drains.
+   * Begins to answer the leader: sets the clock, then `onTime` when time moved (the gateway sets the chain's block time),
+   * then drains.
    * `onLost` is called once, with a sentence, when the leader is gone; the clock stands from then on.
    */
   follow(options: FollowOptions): void
@@ -63,11 +64,17 @@ export async function joinVirtualTime(socketPath: string, name: string): Promise
 
   const follow = async (options: FollowOptions): Promise<void> => {
     let reason = 'it closed the connection'
+    let toldMs: number | undefined
+    const tell = async (nowMs: number) => {
+      if (nowMs === toldMs) return
+      await options.onTime?.(nowMs)
+      toldMs = nowMs
+    }
     socket.write(`${JSON.stringify({ follower: name })}\n`)
     try {
       for await (const line of lines) {
         const { now } = parseTimeLine(TimeLine, line, 'the leader of virtual time')
-        const answer = await liveAt(now, clock, options)
+        const answer = await liveAt(now, clock, tell, options.scheduler)
         if (!left) socket.write(`${JSON.stringify(answer)}\n`)
       }
     } catch (error) {
@@ -86,11 +93,16 @@ export async function joinVirtualTime(socketPath: string, name: string): Promise
   }
 }
 
-async function liveAt(nowMs: number, clock: ManualClock, options: FollowOptions): Promise<FollowerAnswer> {
+async function liveAt(
+  nowMs: number,
+  clock: ManualClock,
+  tell: (nowMs: number) => Promise<void>,
+  scheduler: FollowOptions['scheduler'],
+): Promise<FollowerAnswer> {
   try {
     clock.set(nowMs)
-    await options.onTime?.(nowMs)
-    const { worked, nextDueAtMs } = await options.scheduler.drain()
+    await tell(nowMs)
+    const { worked, nextDueAtMs } = await scheduler.drain()
     return { at: nowMs, worked, ...(nextDueAtMs === undefined ? {} : { nextDueAtMs: Math.ceil(nextDueAtMs) }) }
   } catch (error) {
     return { at: nowMs, fault: sentenceOf(error).slice(0, MAX_FAULT_CHARACTERS) }
