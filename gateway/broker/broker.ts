@@ -20,7 +20,7 @@ export type BrokerLimits = PacketLimits & {
 }
 
 /** For one home; a connection costs about 25 kB of memory. */
-export const DEFAULT_LIMITS: BrokerLimits = {
+const DEFAULT_LIMITS: BrokerLimits = {
   maxPacketBytes: 65_536,
   maxPacketBytesBeforeConnack: 8_192,
   maxConnections: 1_000,
@@ -88,6 +88,7 @@ class MqttBroker implements Broker {
   readonly #options: Options
   readonly #aedes: IntakeAedes
   readonly #server: Server
+  readonly #sockets = new Set<Socket>()
   readonly #acks = new AckBuffers()
   readonly #wills = new WeakMap<Client, Will>()
   /** Clients that subscribed to their receipts. */
@@ -145,6 +146,8 @@ class MqttBroker implements Broker {
   async stop(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
     await new Promise<void>((resolve) => this.#aedes.close(resolve))
+    // Aedes closes its clients; those that have not said CONNECT are none yet.
+    for (const socket of this.#sockets) socket.destroy()
     await closed
     await this.#options.intake.drained()
   }
@@ -183,6 +186,8 @@ class MqttBroker implements Broker {
   #connect(socket: Socket): void {
     socket.setNoDelay(true)
     socket.setKeepAlive(true, TCP_KEEPALIVE_MS)
+    this.#sockets.add(socket)
+    socket.once('close', () => this.#sockets.delete(socket))
     const client = this.#aedes.handle(socket)
     capPacketLength(client, this.#options.limits)
   }

@@ -11,7 +11,7 @@ const MAX_WAITING = 10_000
 export type Receipts = { deviceId: string; session: string; seq: number }[]
 
 /** Told once the message is on disk, or with the fault because of which it is not. */
-export type Stored = (error?: Error) => void
+type Stored = (error?: Error) => void
 
 type Waiting = { incoming: Incoming; stored: Stored }
 

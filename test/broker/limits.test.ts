@@ -70,6 +70,13 @@ it('closes a connection that never says CONNECT', async () => {
   expect(packets).toEqual([])
 })
 
+it('stops although somebody is connected who never said CONNECT', async () => {
+  line = await startLine()
+  const { closed } = await line.raw()
+  await line.broker.stop()
+  await closed
+})
+
 it('closes a connection that publishes to a topic of many levels', async () => {
   line = await startLine()
   const client = await line.client('washer-1', await line.add('washer-1'))
