@@ -16,7 +16,7 @@ export class HttpError extends Error {
 }
 
 /** Who may speak to a listener. A page on the web can point its own name at 127.0.0.1 (DNS rebinding): its Host then gives it away. */
-export function refusalOf(
+function refusalOf(
   headers: { host?: string | undefined; origin?: string | undefined },
   hostnames: readonly string[],
 ): string | undefined {

@@ -1,14 +1,17 @@
 import { request } from 'node:http'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import type { Merchant } from '../../gateway/merchant/main.ts'
 import { DETERGENT, type Market, openMarket, openShop } from './market.ts'
+
+// A real chain on two shared cores: a test takes a second, and ten when others work too.
+vi.setConfig({ testTimeout: 30_000, hookTimeout: 60_000 })
 
 let market: Market
 let shop: Merchant
 beforeAll(async () => {
   market = await openMarket()
   shop = await openShop(market, 'shop')
-}, 30_000)
+})
 afterAll(async () => {
   await shop.stop()
   await market.close()

@@ -14,7 +14,7 @@ const seller = sellerClient()
 let market: Market
 beforeAll(async () => {
   market = await openMarket()
-}, 30_000)
+}, 60_000)
 afterAll(() => market.close())
 
 const children: ChildProcess[] = []
@@ -40,7 +40,7 @@ function run(flags: string[]): { child: ChildProcess; stdout(): string; stderr()
 async function start(name: string, flags: string[] = ['--port', '0']): Promise<Started> {
   const data = join(market.folder, name)
   const { child, stdout, stderr } = run(['--data', data, '--gateway-data', market.folder, '--json', ...flags])
-  await expect.poll(() => stdout().includes('\n') || child.exitCode !== null, { timeout: 15_000 }).toBe(true)
+  await expect.poll(() => stdout().includes('\n') || child.exitCode !== null, { timeout: 30_000 }).toBe(true)
   if (child.exitCode !== null) throw new Error(stderr())
   const { url, address } = JSON.parse(stdout()) as { url: string; address: Address }
   return { child, url, address, stderr }
@@ -78,7 +78,7 @@ test('says what it can do, and what is missing', async () => {
     expect(wrong.stderr()).toContain(says)
     expect(wrong.stderr()).not.toContain('    at ')
   }
-}, 20_000)
+}, 60_000)
 
 test('killed with orders under way, it finishes them after its restart, and SIGTERM stops it cleanly', async () => {
   let shop = await start('killed')
@@ -90,7 +90,7 @@ test('killed with orders under way, it finishes them after its restart, and SIGT
     shop = await start('killed')
   }
   for (const each of terms) {
-    await expect.poll(async () => (await market.chain.hold(each)).state, { timeout: 15_000 }).toBe('shipped')
+    await expect.poll(async () => (await market.chain.hold(each)).state, { timeout: 30_000 }).toBe('shipped')
   }
   const startedAtMs = performance.now()
   expect(await end(shop.child, 'SIGTERM')).toBe(0)
@@ -102,7 +102,7 @@ test('a port that is taken is a sentence', async () => {
   const shop = await start('taken')
   const { port } = new URL(shop.url)
   await expect(start('taken-too', ['--port', port])).rejects.toThrow(`Port ${port} is taken`)
-}, 20_000)
+}, 60_000)
 
 test('follows virtual time through a day of cooling off', async () => {
   const startMs = Date.parse('2030-01-01T00:00:00Z')
@@ -135,4 +135,4 @@ test('follows virtual time through a day of cooling off', async () => {
     await leader.close()
     await virtual.close()
   }
-}, 30_000)
+}, 60_000)

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { keccak256, toUtf8Bytes } from 'ethers'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { newSigningKey } from '../../gateway/chain/keys.ts'
 import type { MandateFile, Terms } from '../../gateway/domain/mandate.ts'
 import type { SignedQuote } from '../../gateway/domain/quote.ts'
@@ -9,24 +9,24 @@ import type { Merchant } from '../../gateway/merchant/main.ts'
 import { sellerClient } from '../../gateway/orders/seller-client.ts'
 import { DETERGENT, type Market, openMarket, openShop, SOFTENER } from './market.ts'
 
+// A real chain on two shared cores: a test takes a second, and ten when others work too.
+vi.setConfig({ testTimeout: 30_000, hookTimeout: 60_000 })
+
 const seller = sellerClient()
-const WAIT = { timeout: 15_000, interval: 50 }
+const WAIT = { timeout: 25_000, interval: 50 }
 let market: Market
 let shop: Merchant
-let otherShop: Merchant
 let mandate: MandateFile
 let slowMandate: MandateFile
 
 beforeAll(async () => {
   market = await openMarket()
   shop = await openShop(market, 'shop')
-  otherShop = await openShop(market, 'other-shop')
-  mandate = await market.grantMandate([shop.address, otherShop.address], 0)
+  mandate = await market.grantMandate([shop.address], 0)
   slowMandate = await market.grantMandate([shop.address], 3_600)
-}, 30_000)
+})
 afterAll(async () => {
   await shop.stop()
-  await otherShop.stop()
   await market.close()
 })
 
@@ -111,69 +111,6 @@ test('asked again before it expires, it gives the same quote; another product ne
   expect(await seller.quote(shop.url, { ...request, gtin: SOFTENER, attempt: 2 })).toMatchObject({ kind: 'quoted' })
 })
 
-test('refuses what it does not sell and what is out of stock', async () => {
-  expect(await seller.quote(shop.url, market.requestFor('4012345678901'))).toEqual({
-    kind: 'refused',
-    refusal: { retry: false, reason: expect.stringContaining('does not sell') },
-  })
-  expect(await seller.quote(shop.url, market.requestFor('9521234000051', 501))).toEqual({
-    kind: 'refused',
-    refusal: { retry: true, reason: expect.stringContaining('500 packs are left') },
-  })
-})
-
-test('an altered quote, a foreign quote and terms that do not fit are refused, and the funds stay', async () => {
-  const signed = await quoteFrom(shop.url)
-  const terms = await market.authorize(mandate, signed)
-  const altered = { ...signed, quote: { ...signed.quote, totalMinorUnits: 1n } }
-  expect(await tell(altered, terms)).toMatchObject({
-    kind: 'refused',
-    reason: expect.stringContaining('our signature'),
-  })
-  const foreign = await quoteFrom(otherShop.url)
-  expect(await tell(foreign, terms)).toMatchObject({
-    kind: 'refused',
-    reason: expect.stringContaining(otherShop.address),
-  })
-  for (const [change, says] of [
-    [{ seller: otherShop.address }, 'this seller is'],
-    [{ payer: otherShop.address }, 'pays'],
-    [{ token: otherShop.address }, 'token'],
-    [{ amount: 1n }, 'minor units'],
-  ] as const) {
-    expect(await tell(signed, { ...terms, ...change })).toMatchObject({
-      kind: 'refused',
-      reason: expect.stringContaining(says),
-    })
-  }
-  expect(await market.chain.hold(terms)).toMatchObject({ state: 'authorized' })
-  expect((await viewOf(terms)).state).toBeUndefined()
-})
-
-test('without held funds there is no order, and the buyer may tell it again', async () => {
-  const signed = await quoteFrom(shop.url)
-  const terms = await market.authorize(mandate, await quoteFrom(shop.url))
-  const invented = { ...terms, authorizationId: `0x${'1'.repeat(64)}` as const }
-  expect(await tell(signed, invented)).toMatchObject({
-    kind: 'unreachable',
-    reason: expect.stringContaining('No funds'),
-  })
-  expect(await tell(signed, { ...terms, shipBy: terms.shipBy + 1 })).toMatchObject({ kind: 'unreachable' })
-  expect((await viewOf(invented)).state).toBeUndefined()
-})
-
-test('funds that were held for one quote do not pay for another', async () => {
-  const [mine, other] = [await quoteFrom(shop.url), await quoteFrom(shop.url)]
-  const terms = await market.authorize(mandate, mine)
-  expect(await tell(other, terms)).toMatchObject({ kind: 'refused', reason: expect.stringContaining('another quote') })
-  expect(await tell(mine, terms)).toEqual({ kind: 'acknowledged' })
-  const again = await market.authorize(mandate, mine)
-  expect(await tell(mine, again)).toMatchObject({
-    kind: 'refused',
-    reason: expect.stringContaining('another authorization'),
-  })
-})
-
 test('takes only the confirmation of this shipment, for all of it, by the buyer', async () => {
   const signed = await quoteFrom(shop.url)
   const terms = await market.authorize(slowMandate, signed)
@@ -219,7 +156,7 @@ test('ships only when cooling off is over, and not what was cancelled meanwhile'
   await reaches(kept, 'shipped')
   expect(await reaches(cancelled, 'cancelled')).toMatchObject({ problem: expect.stringContaining('cancelled') })
   expect(await tell(second, cancelled)).toEqual({ kind: 'acknowledged' })
-}, 20_000)
+})
 
 test('goods that are gone after acceptance: the shop declines, and the buyer has the money back', async () => {
   const catalogue = (stock: number) =>
@@ -228,11 +165,16 @@ test('goods that are gone after acceptance: the shop declines, and the buyer has
   writeFileSync(file, catalogue(1))
   const small = await openShop(market, 'small', { catalogueFile: file })
   const smallMandate = await market.grantMandate([small.address], 0)
-  const signed = await quoteFrom(small.url)
+  const request = market.requestFor(DETERGENT)
+  const answer = await seller.quote(small.url, request)
+  if (answer.kind !== 'quoted') throw new Error(JSON.stringify(answer))
+  const { signed } = answer
   await small.stop()
   writeFileSync(file, catalogue(0))
   const empty = await openShop(market, 'small', { catalogueFile: file })
   try {
+    // A quote binds: who asks again gets it, though nothing is left.
+    expect(await seller.quote(empty.url, request)).toEqual({ kind: 'quoted', signed })
     const before = await market.balanceOf(market.payer)
     const terms = await market.authorize(smallMandate, signed)
     expect(await seller.tell(empty.url, { kind: 'order', signedQuote: signed, terms })).toEqual({
@@ -246,7 +188,7 @@ test('goods that are gone after acceptance: the shop declines, and the buyer has
   } finally {
     await empty.stop()
   }
-}, 20_000)
+})
 
 test('funds that were held after the quote had expired go back', async () => {
   const signed = await quoteFrom(shop.url)
