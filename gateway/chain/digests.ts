@@ -36,7 +36,7 @@ const QUOTE_TYPES = {
   ],
 }
 
-export type ConfirmationMessage = { authorizationId: Hex32; shipment: Hex32; amount: bigint }
+type ConfirmationMessage = { authorizationId: Hex32; shipment: Hex32; amount: bigint }
 
 /** EIP-712 digests of everything that is signed around the escrow of one chain. */
 export type Digests = {

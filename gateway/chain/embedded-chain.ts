@@ -59,13 +59,18 @@ export async function startEmbeddedChain(options: EmbeddedChainOptions): Promise
     await node.stop()
     throw error
   }
-  const timer = setInterval(() => keepState().catch(options.onFault), KEEP_STATE_EVERY_MS).unref()
+  let keeping = Promise.resolve()
+  const keepNow = () => {
+    keeping = keepState().catch(options.onFault)
+  }
+  const timer = setInterval(keepNow, KEEP_STATE_EVERY_MS).unref()
   return {
     access: { rpcUrl: node.file.rpcUrl, chainId: EMBEDDED_CHAIN_ID, ...CONTRACTS },
     setTime: (seconds) => node.setTime(seconds),
     keepState,
     async stop() {
       clearInterval(timer)
+      await keeping
       await node.stop()
     },
   }

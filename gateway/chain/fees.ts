@@ -6,14 +6,14 @@ const DEFAULT_TIP_WEI = 1_000_000_000n
 /** EIP-1559 fees of one transaction, in wei per gas. */
 export type Fees = { maxFeePerGas: bigint; maxPriorityFeePerGas: bigint }
 
-/** What the chain asks: for `suggestedFees`. */
+/** Their answers, in this order, say what the chain asks. */
 export const FEE_CALLS: RpcCall[] = [
   ['eth_getBlockByNumber', ['latest', false]],
   ['eth_maxPriorityFeePerGas', []],
 ]
 
 /** Twice the base fee of the latest block, which lasts for about six full blocks, and the tip that the node suggests. */
-export function suggestedFees([block, tip]: unknown[]): Fees {
+function suggestedFees([block, tip]: unknown[]): Fees {
   if (block instanceof RpcError) throw block
   const { baseFeePerGas } = RpcBlock.parse(block)
   if (baseFeePerGas === undefined) throw new Error('This chain has no base fee (EIP-1559), which is needed here.')

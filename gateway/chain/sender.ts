@@ -13,6 +13,8 @@ const BUMP_AFTER_MS = 30_000
 const REBROADCAST_MS = 10_000
 /** With nothing open, the chain is still asked this often whether it forgot something: a reorg, an older state. */
 const RECHECK_MS = 15_000
+/** While something is open. */
+const LOOK_AGAIN_MS = 1_000
 /** Transactions looked at in one step; the rest waits for the next. */
 const SETTLED_PER_STEP = 32
 /** Calls that may wait for their turn to send. */
@@ -77,22 +79,25 @@ export class Sender {
   async settle(): Promise<StepResult> {
     const { rpc, store, clock } = this.#options
     const nowMs = clock.nowMs()
-    if (nowMs >= this.#nextCheckAtMs || (await store.open(this.address, 1)).length > 0) {
-      this.#nextCheckAtMs = nowMs + RECHECK_MS
-      const [latest, pending] = await rpc.batch([
-        ['eth_getTransactionCount', [this.address, 'latest']],
-        ['eth_getTransactionCount', [this.address, 'pending']],
-      ])
-      const included = RpcNumber.parse(resultOf(latest))
-      const reopened = await store.reopen(this.address, included)
-      const open = await store.open(this.address, SETTLED_PER_STEP)
-      const settled = await this.#settleByReceipts(open)
-      const waiting = open.filter((tx) => !settled.has(tx.txHash))
-      await this.#fillGap(waiting[0], RpcNumber.parse(resultOf(pending)))
-      for (const tx of waiting) await this.#push(tx, included)
-      return { worked: settled.size > 0 || reopened > 0, ...(waiting.length > 0 && { nextDueAtMs: nowMs + 1_000 }) }
+    const isCheckDue = nowMs >= this.#nextCheckAtMs
+    if (!isCheckDue && (await store.open(this.address, 1)).length === 0) return { worked: false }
+    this.#nextCheckAtMs = nowMs + RECHECK_MS
+
+    const [latest, pending] = await rpc.batch([
+      ['eth_getTransactionCount', [this.address, 'latest']],
+      ['eth_getTransactionCount', [this.address, 'pending']],
+    ])
+    const included = RpcNumber.parse(resultOf(latest))
+    const reopened = await store.reopen(this.address, included)
+    const open = await store.open(this.address, SETTLED_PER_STEP)
+    const settled = await this.#settleByReceipts(open)
+    const waiting = open.filter((tx) => !settled.has(tx.txHash))
+    await this.#fillGap(waiting[0], RpcNumber.parse(resultOf(pending)))
+    for (const tx of waiting) await this.#push(tx, included)
+    return {
+      worked: settled.size > 0 || reopened > 0,
+      ...(waiting.length > 0 && { nextDueAtMs: nowMs + LOOK_AGAIN_MS }),
     }
-    return { worked: false }
   }
 
   /** Notes what became of transactions whose receipt, or that of earlier bytes with their nonce, is there. */
