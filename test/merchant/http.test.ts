@@ -13,8 +13,8 @@ beforeAll(async () => {
   shop = await openShop(market, 'shop')
 })
 afterAll(async () => {
-  await shop.stop()
-  await market.close()
+  await shop?.stop()
+  await market?.close()
 })
 
 type Raw = { method?: string; path: string; headers?: Record<string, string>; body?: string }

@@ -12,12 +12,12 @@ let quick: MandateFile
 beforeAll(async () => {
   market = await openMarket()
 })
-afterAll(() => market.close())
+afterAll(() => market?.close())
 beforeEach(async () => {
   stand = await openStand(market)
   quick = await market.grantMandate([stand.seller], 0)
 })
-afterEach(() => stand.close())
+afterEach(() => stand?.close())
 
 /** Where the process dies; a new one then begins with what is on disk. */
 const KILLS: [string, (die: () => never) => Changes][] = [

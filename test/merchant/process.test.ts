@@ -6,6 +6,7 @@ import { leadVirtualTime } from '../../device-sim/time-leader.ts'
 import type { Address } from '../../gateway/domain/identifiers.ts'
 import type { MandateFile, Terms } from '../../gateway/domain/mandate.ts'
 import { joinVirtualTime } from '../../gateway/lib/virtual-time.ts'
+import type { Merchant } from '../../gateway/merchant/main.ts'
 import { sellerClient } from '../../gateway/orders/seller-client.ts'
 import { DETERGENT, type Market, openMarket, openShop } from './market.ts'
 
@@ -15,7 +16,7 @@ let market: Market
 beforeAll(async () => {
   market = await openMarket()
 }, 60_000)
-afterAll(() => market.close())
+afterAll(() => market?.close())
 
 const children: ChildProcess[] = []
 afterEach(async () => {
@@ -110,8 +111,9 @@ test('follows virtual time through a day of cooling off', async () => {
   const socket = join(virtual.folder, 'time.sock')
   const leader = await leadVirtualTime(socket, startMs)
   const home = await joinVirtualTime(socket, 'gateway')
-  const shop = await openShop(virtual, 'shop', { timeSocket: socket })
+  let shop: Merchant | undefined
   try {
+    shop = await openShop(virtual, 'shop', { timeSocket: socket })
     home.follow({
       scheduler: { drain: async () => ({ worked: false }) },
       onTime: (nowMs) => virtual.setTime(Math.floor(nowMs / 1000)),
@@ -130,7 +132,7 @@ test('follows virtual time through a day of cooling off', async () => {
     await leader.advanceTo(startMs + 86_410_000)
     expect(await virtual.chain.hold(terms)).toMatchObject({ state: 'shipped' })
   } finally {
-    await shop.stop()
+    await shop?.stop()
     home.close()
     await leader.close()
     await virtual.close()

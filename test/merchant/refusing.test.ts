@@ -21,9 +21,9 @@ beforeAll(async () => {
   mandate = await market.grantMandate([shop.address, otherShop.address], 0)
 })
 afterAll(async () => {
-  await shop.stop()
-  await otherShop.stop()
-  await market.close()
+  await shop?.stop()
+  await otherShop?.stop()
+  await market?.close()
 })
 
 async function quoteFrom(url: string): Promise<SignedQuote> {

@@ -26,8 +26,8 @@ beforeAll(async () => {
   slowMandate = await market.grantMandate([shop.address], 3_600)
 })
 afterAll(async () => {
-  await shop.stop()
-  await market.close()
+  await shop?.stop()
+  await market?.close()
 })
 
 async function quoteFrom(url: string, gtin = DETERGENT, quantity = 1): Promise<SignedQuote> {

@@ -16,13 +16,13 @@ let slow: MandateFile
 beforeAll(async () => {
   market = await openMarket()
 })
-afterAll(() => market.close())
+afterAll(() => market?.close())
 beforeEach(async () => {
   stand = await openStand(market)
   quick = await market.grantMandate([stand.seller], 0)
   slow = await market.grantMandate([stand.seller], COOLING_OFF_SECONDS)
 })
-afterEach(() => stand.close())
+afterEach(() => stand?.close())
 
 test('orders that are due together ship in one transaction and are paid in one', async () => {
   const shop = await stand.agent()
