@@ -35,8 +35,14 @@ export function sqliteFeedStore(db: Db): FeedStore {
   }
 }
 
-/** `DeliveryStore` over the gateway's database. */
+/**
+ * `DeliveryStore` over the gateway's database. The broker keeps retained messages in memory, so every start tells the
+ * devices of their open orders again.
+ */
 export function sqliteDeliveryStore(db: Db): DeliveryStore {
+  db.exec(
+    `UPDATE orders SET device_told = '' WHERE state NOT IN ('completed', 'dropped', 'cancelled', 'reclaimed')`,
+  )
   const due = db.prepare<[number, number], NotificationRow & { attempts: number }>(
     `SELECT notifications.*, attempts FROM deliveries JOIN notifications USING (notification_id)
      WHERE delivered_at_ms IS NULL AND next_at_ms <= ? ORDER BY notification_id LIMIT ?`,

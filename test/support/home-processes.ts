@@ -86,13 +86,13 @@ export class HomeProcesses {
   }
 
   /** Calls until it is as wanted; the bound is generous because the machine may be slow. */
-  async until<Value>(look: () => Promise<Value>, isWanted: (value: Value) => boolean): Promise<Value> {
+  async until<Value>(look: () => Promise<Value>, isWanted: (value: Value) => boolean, pauseMs = 50): Promise<Value> {
     const deadlineMs = performance.now() + READY_TIMEOUT_MS
     for (;;) {
       const value = await look()
       if (isWanted(value)) return value
       if (performance.now() > deadlineMs) throw new Error(`Waited in vain; the last look: ${JSON.stringify(value)}`)
-      await new Promise((resolve) => setTimeout(resolve, 50))
+      await new Promise((resolve) => setTimeout(resolve, pauseMs))
     }
   }
 
