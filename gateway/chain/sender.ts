@@ -79,10 +79,8 @@ export class Sender {
   async settle(): Promise<StepResult> {
     const { rpc, store, clock } = this.#options
     const nowMs = clock.nowMs()
-    const isCheckDue = nowMs >= this.#nextCheckAtMs
-    if (!isCheckDue && (await store.open(this.address, 1)).length === 0) return { worked: false }
+    if (nowMs < this.#nextCheckAtMs && (await store.open(this.address, 1)).length === 0) return { worked: false }
     this.#nextCheckAtMs = nowMs + RECHECK_MS
-
     const [latest, pending] = await rpc.batch([
       ['eth_getTransactionCount', [this.address, 'latest']],
       ['eth_getTransactionCount', [this.address, 'pending']],
@@ -146,8 +144,7 @@ export class Sender {
 
   /** The same call and nonce with fees one eighth higher, or what the chain asks now; undefined beyond the cap. */
   async #raised(tx: OpenTransaction): Promise<SignedTransaction | undefined> {
-    const old = Transaction.from(tx.raw)
-    const { maxFeePerGas, maxPriorityFeePerGas, to, data, gasLimit } = old
+    const { maxFeePerGas, maxPriorityFeePerGas, to, data, gasLimit } = Transaction.from(tx.raw)
     const oldFees = { maxFeePerGas: maxFeePerGas!, maxPriorityFeePerGas: maxPriorityFeePerGas! }
     const { rpc, maxFeePerGasWei } = this.#options
     const fees = raisedFees(oldFees, await rpc.batch(FEE_CALLS), maxFeePerGasWei)
