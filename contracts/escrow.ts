@@ -1,8 +1,8 @@
-import { StandardMerkleTree } from '@openzeppelin/merkle-tree'
 import type { AbiParameterToPrimitiveType, ExtractAbiFunction } from 'abitype'
 import { id, type TypedDataDomain, type TypedDataField } from 'ethers'
 import { abi, eip712Types } from './generated/OrderEscrow.ts'
 import { abi as tokenAbi } from './generated/TestDollar.ts'
+import { MerkleTree } from './merkle.ts'
 import { coder } from './typed.ts'
 
 type FirstArgument<Name extends 'authorizationId' | 'authorizeBasket' | 'mandateHash' | 'record'> =
@@ -35,13 +35,13 @@ export function typesOf(message: keyof typeof eip712Types): Record<string, Typed
 /** The tree of the sellers that a mandate names; its root is `payeesRoot`. Proofs are asked for by index. */
 export function payeesTree(payees: readonly { salt: string; payee: string }[]) {
   const leaves = payees.map(({ salt, payee }) => [id('adept.payee'), salt, payee])
-  return StandardMerkleTree.of(leaves, ['bytes32', 'bytes32', 'address'])
+  return new MerkleTree(['bytes32', 'bytes32', 'address'], leaves)
 }
 
 /** The tree of the products that a mandate names; its root is `productsRoot`. Proofs are asked for by index. */
 export function productsTree(products: readonly Product[]) {
   const leaves = products.map((it) => [id('adept.product'), it.salt, it.gtin, it.packSize, it.maxUnitPrice])
-  return StandardMerkleTree.of<unknown[]>(leaves, ['bytes32', 'bytes32', 'uint64', 'uint32', 'uint96'])
+  return new MerkleTree(['bytes32', 'bytes32', 'uint64', 'uint32', 'uint96'], leaves)
 }
 
 /** The terms under which the contract keeps an order; known before it is placed. */

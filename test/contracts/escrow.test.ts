@@ -178,7 +178,7 @@ async function signOrder(home: Home, nonce: number): Promise<{ order: Basket['or
   const authorization: Authorization = {
     mandateHash: home.mandateHash,
     seller: seller.address as Hex,
-    productLeaf: products.leafHash(products.at(1)!) as Hex,
+    productLeaf: products.getLeaf(1),
     quantity: 2,
     total: 25n * DOLLAR,
     quoteHash: salt(),
