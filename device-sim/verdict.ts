@@ -21,12 +21,12 @@ export function whatIsMissing({ order, levelAfterMl, before, after }: Outcome): 
   if (order.state !== 'completed') {
     missing.push(`The order is not completed but ${order.state}: ${order.lastReason}`)
   }
-  const total = order.totalMinorUnits
-  if (total === undefined || total === 0n) missing.push('The order has no price.')
+  const total = order.totalMinorUnits ?? 0n
+  if (total === 0n) missing.push('The order never got a price.')
   const paid = before.payer - after.payer
-  if (paid !== total) missing.push(`The payer paid ${paid} minor units, not the total of ${total}.`)
+  if (paid !== total) missing.push(`The payer paid ${paid} minor units for a total of ${total}.`)
   const gained = after.seller - before.seller
-  if (gained !== total) missing.push(`The seller gained ${gained} minor units, not the total of ${total}.`)
+  if (gained !== total) missing.push(`The seller gained ${gained} minor units of a total of ${total}.`)
   if (after.escrow !== 0n) missing.push(`The escrow still holds ${after.escrow} minor units.`)
   if (levelAfterMl === undefined || levelAfterMl < DRAWER_CAPACITY_ML - FULL_WITHIN_ML) {
     missing.push(`The drawer is not full again: ${levelAfterMl ?? 'an unknown number of'} ml.`)
