@@ -25,11 +25,13 @@ const MAY_IMPORT: Record<string, string[]> = {
   contracts: [],
 }
 /** Composition roots join things and may import all. */
-const ROOTS = /^(gateway\/(gateway|main)\.ts|gateway\/merchant\/main\.ts|gateway\/cli\/|device-sim\/demo\.ts|firmware-bridge\/main\.ts|test\/)/
+const ROOTS =
+  /^(gateway\/(gateway|main)\.ts|gateway\/merchant\/main\.ts|gateway\/cli\/|device-sim\/demo\.ts|firmware-bridge\/main\.ts|test\/)/
 const TOP_LEVEL = ['contracts', 'device-sim', 'firmware-bridge', 'gateway', 'test']
 /** Files over 250 lines, each with its reason. */
 const LONG_FILES: Record<string, string> = {
   'gateway/ports.ts': 'all ports of the line side by side: they are read together',
+  'test/orders/home.ts': 'one home joined by hand, as gateway.ts joins it',
 }
 
 const tracked = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { encoding: 'utf8' })
@@ -60,14 +62,16 @@ function linesMatching(pattern: RegExp, files: string[]): string[] {
 
 describe('the tree is tidy', () => {
   it('imports only along the table', () => {
-    const wrong = sources.filter((file) => !ROOTS.test(file)).flatMap((file) => {
-      const room = roomOf(file)
-      const allowed = MAY_IMPORT[room]
-      if (allowed === undefined) return [`${file} is in no room of the table`]
-      return importsOf(file)
-        .filter((target) => roomOf(target) !== room && !allowed.includes(roomOf(target)))
-        .map((target) => `${file} imports ${target}`)
-    })
+    const wrong = sources
+      .filter((file) => !ROOTS.test(file))
+      .flatMap((file) => {
+        const room = roomOf(file)
+        const allowed = MAY_IMPORT[room]
+        if (allowed === undefined) return [`${file} is in no room of the table`]
+        return importsOf(file)
+          .filter((target) => roomOf(target) !== room && !allowed.includes(roomOf(target)))
+          .map((target) => `${file} imports ${target}`)
+      })
     expect(wrong).toEqual([])
   })
 
@@ -77,11 +81,19 @@ describe('the tree is tidy', () => {
   })
 
   it('reads the environment only in config.ts', () => {
-    expect(linesMatching(/process\.env\b/, code.filter((file) => file !== 'gateway/config.ts'))).toEqual([])
+    expect(
+      linesMatching(
+        /process\.env\b/,
+        code.filter((file) => file !== 'gateway/config.ts'),
+      ),
+    ).toEqual([])
   })
 
   it('asks for time and chance only at the clock and the seeds', () => {
-    const asked = linesMatching(/\bDate\.now\(|\bMath\.random\(|\bnew Date\(\)/, code.filter((file) => file !== 'gateway/lib/clock.ts'))
+    const asked = linesMatching(
+      /\bDate\.now\(|\bMath\.random\(|\bnew Date\(\)/,
+      code.filter((file) => file !== 'gateway/lib/clock.ts'),
+    )
     expect(asked).toEqual([])
   })
 
@@ -93,7 +105,12 @@ describe('the tree is tidy', () => {
 
   it('skips no test and mocks no module', () => {
     const mark = /\b(it|test|describe)\.(skip|only|todo)\b|\bvi\.(mock|useFakeTimers)\(|@ts-(ignore|nocheck)|\bas any\b/
-    expect(linesMatching(mark, sources.filter((file) => file !== 'test/tidy.test.ts'))).toEqual([])
+    expect(
+      linesMatching(
+        mark,
+        sources.filter((file) => file !== 'test/tidy.test.ts'),
+      ),
+    ).toEqual([])
   })
 
   it('shows every setting in the README, as the schema has it', () => {

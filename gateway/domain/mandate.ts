@@ -3,13 +3,20 @@ import { Address, Gtin, Hex32 } from './identifiers.ts'
 import { MinorUnits } from './money.ts'
 
 const Uint48 = z.int().nonnegative()
+const Uint256 = z.union([
+  z.bigint().nonnegative(),
+  z
+    .string()
+    .regex(/^\d{1,78}$/)
+    .transform(BigInt),
+])
 
 /** The payer's signed standing consent, field for field as the contract hashes it (contracts/src/MandateManager.sol). */
 export const Mandate = z.strictObject({
   payer: Address,
   deviceKey: Address,
-  deviceId: MinorUnits,
-  deviceEpoch: MinorUnits,
+  deviceId: Uint256,
+  deviceEpoch: Uint256,
   arbiter: Address,
   token: Address,
   /** Token minor units that may be authorized in one period. */
@@ -26,7 +33,7 @@ export const Mandate = z.strictObject({
   payeesRoot: Hex32,
   productsRoot: Hex32,
   household: Hex32,
-  salt: MinorUnits,
+  salt: Uint256,
   /** keccak256 of the readable text that the person saw. */
   extraData: Hex32,
 })

@@ -24,7 +24,12 @@ export function chainEvents(
   const orderById = `SELECT orders.*, authorization_id, authorizations.attempt AS auth_attempt, authorizations.state AS auth_state, terms
      FROM authorizations JOIN orders USING (order_id)`
   const heldOrder = db.prepare<[string], HeldOrder>(`${orderById} WHERE authorization_id = ?`)
-  const basketOrders = db.prepare<[string, number], HeldOrder>(`${orderById} WHERE tx_hash = ? AND basket = ?`)
+  // A transaction whose fees were raised has several hashes and one nonce.
+  const basketOrders = db.prepare<[string, number], HeldOrder>(
+    `${orderById} WHERE tx_hash IN (
+       SELECT same.tx_hash FROM transactions AS seen JOIN transactions AS same USING (sender, nonce) WHERE seen.tx_hash = ?
+     ) AND basket = ?`,
+  )
   const setAuthorization = db.prepare(
     `UPDATE authorizations SET state = @state, shipment = COALESCE(@shipment, shipment),
        held_at_seconds = COALESCE(@heldAtSeconds, held_at_seconds), shipped_at_seconds = COALESCE(@shippedAtSeconds, shipped_at_seconds)

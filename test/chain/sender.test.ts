@@ -10,7 +10,7 @@ import { countOf, type Market, openMarket } from './fixture.ts'
 
 const GWEI = 10n ** 9n
 const TO = '0x00000000000000000000000000000000000000aa'
-/** A transfer: cheap, and as good as any call. */
+/** A transfer, the cheapest call. */
 const CALL = { to: TO, data: '0x', gasLimit: 21_000n, purpose: 'a transfer' } as const
 
 let market: Market

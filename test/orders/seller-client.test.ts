@@ -88,7 +88,10 @@ test('a shop may live under a path of its own', async () => {
 
 test('a refusal keeps its reason and whether asking later helps', async () => {
   const url = await shop(answering(409, { reason: 'Out of stock.', retry: true }))
-  expect(await seller.quote(url, request)).toEqual({ kind: 'refused', refusal: { reason: 'Out of stock.', retry: true } })
+  expect(await seller.quote(url, request)).toEqual({
+    kind: 'refused',
+    refusal: { reason: 'Out of stock.', retry: true },
+  })
 })
 
 test('an error sentence of the shop is its refusal', async () => {
