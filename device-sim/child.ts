@@ -1,10 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 
-const LEASH = join(import.meta.dirname, 'leash.ts')
+const LEASH = import.meta.resolve('./leash.ts')
 const KEPT_LINES = 200
 const END_WITHIN_MS = 10_000
 

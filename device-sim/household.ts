@@ -35,7 +35,7 @@ const PLANNED_DAYS = 60
 export type Household = { people: number; seed: Seed }
 
 export type Wash = { atMs: number; program: Program; loadKg: number }
-export type Parcel = { orderId: string; noticedAtMs: number }
+type Parcel = { orderId: string; noticedAtMs: number }
 export type HouseholdState = {
   washer: WasherState
   /** Washes planned from `plannedUntilMs` backwards, ascending; never empty. */

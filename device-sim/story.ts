@@ -78,7 +78,7 @@ export function dateText(atMs: number): string {
 }
 
 /** A share of 0–1 as a bar of fixed width. */
-export function barText(share: number): string {
+function barText(share: number): string {
   const full = Math.round(Math.min(1, Math.max(0, share)) * BAR_CELLS)
   return '█'.repeat(full) + '░'.repeat(BAR_CELLS - full)
 }

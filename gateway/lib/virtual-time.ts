@@ -24,7 +24,7 @@ export const MAX_TIME_LINE_BYTES = 8 * 1024
 const MAX_FAULT_CHARACTERS = 1000
 
 const TimeMs = z.int().nonnegative()
-export const TimeLine = z.strictObject({ now: TimeMs })
+const TimeLine = z.strictObject({ now: TimeMs })
 export const FollowerHello = z.strictObject({ follower: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/) })
 export const FollowerAnswer = z.union([
   z.strictObject({ at: TimeMs, worked: z.boolean(), nextDueAtMs: TimeMs.optional() }),
