@@ -2,7 +2,18 @@ import { existsSync, readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 
 /** Licences of the MIT, Apache-2.0, BSD and ISC class, as SPDX names; a choice ("OR") needs one of them. */
-const ACCEPTED = ['MIT', 'Apache-2.0', 'BSD-2-Clause', 'BSD-3-Clause', 'ISC', '0BSD', 'BlueOak-1.0.0', 'CC0-1.0', 'Unlicense', 'Python-2.0']
+const ACCEPTED = [
+  'MIT',
+  'Apache-2.0',
+  'BSD-2-Clause',
+  'BSD-3-Clause',
+  'ISC',
+  '0BSD',
+  'BlueOak-1.0.0',
+  'CC0-1.0',
+  'Unlicense',
+  'Python-2.0',
+]
 
 /** Tools that are not shipped may also be under MPL-2.0; one of them names its licence only in its file. */
 const ACCEPTED_OF_TOOLS = [...ACCEPTED, 'MPL-2.0']
@@ -19,7 +30,9 @@ it('depends only on packages with permissive licences', () => {
     const licence = entry.license ?? NAMED_ELSEWHERE[path] ?? licenceOf(path)
     const accepted = entry.dev ? ACCEPTED_OF_TOOLS : ACCEPTED
     const choices = licence.replace(/[()]/g, '').split(' OR ')
-    return choices.some((choice) => choice.split(' AND ').every((part) => accepted.includes(part))) ? [] : [`${path}: ${licence}`]
+    return choices.some((choice) => choice.split(' AND ').every((part) => accepted.includes(part)))
+      ? []
+      : [`${path}: ${licence}`]
   })
   expect(refused).toEqual([])
 })

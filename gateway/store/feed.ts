@@ -1,7 +1,7 @@
 import type { Notification } from '../domain/notification.ts'
 import type { DeliveryStore, FeedStore } from '../ports.ts'
 import type { Db } from './database.ts'
-import { type OrderRow, orderOf } from './order-rows.ts'
+import { ENDED, type OrderRow, orderOf } from './order-rows.ts'
 import { inOneTransaction } from './orders.ts'
 
 type NotificationRow = {
@@ -40,9 +40,7 @@ export function sqliteFeedStore(db: Db): FeedStore {
  * devices of their open orders again.
  */
 export function sqliteDeliveryStore(db: Db): DeliveryStore {
-  db.exec(
-    `UPDATE orders SET device_told = '' WHERE state NOT IN ('completed', 'dropped', 'cancelled', 'reclaimed')`,
-  )
+  db.exec(`UPDATE orders SET device_told = '' WHERE state NOT IN (${ENDED})`)
   const due = db.prepare<[number, number], NotificationRow & { attempts: number }>(
     `SELECT notifications.*, attempts FROM deliveries JOIN notifications USING (notification_id)
      WHERE delivered_at_ms IS NULL AND next_at_ms <= ? ORDER BY notification_id LIMIT ?`,

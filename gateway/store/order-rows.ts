@@ -1,8 +1,11 @@
 import { Terms } from '../domain/mandate.ts'
-import type { Mode, Order, OrderState } from '../domain/order.ts'
+import { ENDED_STATES, type Mode, type Order, type OrderState } from '../domain/order.ts'
 import { Quote } from '../domain/quote.ts'
 import type { OrderWork } from '../ports.ts'
 import type { Db } from './database.ts'
+
+/** For `state IN (…)`: the states in which a slot may get its next order. */
+export const ENDED = ENDED_STATES.map((state) => `'${state}'`).join(', ')
 
 export type OrderRow = {
   order_id: string

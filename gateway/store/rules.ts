@@ -7,6 +7,7 @@ import type { Decision, RulesStore, Situation } from '../ports.ts'
 import type { Db } from './database.ts'
 import { type Channel, notifier } from './notifications.ts'
 import { orderMoves } from './order-moves.ts'
+import { ENDED } from './order-rows.ts'
 import { inOneTransaction } from './orders.ts'
 
 type SlotRow = {
@@ -40,7 +41,7 @@ export function sqliteRulesStore(db: Db, channels: readonly Channel[]): RulesSto
   )
   const openOrder = db.prepare<[string, string], { orderId: string; state: OrderState }>(
     `SELECT order_id AS orderId, state FROM orders WHERE device_id = ? AND slot = ?
-     AND state NOT IN ('completed', 'dropped', 'cancelled', 'reclaimed')`,
+     AND state NOT IN (${ENDED})`,
   )
   // Delivered since the last refill: the goods of a completed order whose refill nobody has seen.
   const notPouredIn = db.prepare<[string, string, number], { quote: string }>(

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { evaluate, type ThresholdRule } from '../../gateway/rules/evaluate.ts'
 import type { Situation } from '../../gateway/ports.ts'
+import { evaluate, type ThresholdRule } from '../../gateway/rules/evaluate.ts'
 
 const NOW_MS = 1_763_784_000_000
 const HOUR_MS = 3_600_000
@@ -35,7 +35,10 @@ const level = (change: Partial<NonNullable<Situation['level']>>) => ({ level: { 
 
 describe('evaluate', () => {
   it('orders one pack just below the threshold, and nothing at it', () => {
-    expect(decide({})).toMatchObject({ outcome: 'order', order: { orderId: ORDER_ID, gtin: GTIN, quantity: 1, mode: 'auto' } })
+    expect(decide({})).toMatchObject({
+      outcome: 'order',
+      order: { orderId: ORDER_ID, gtin: GTIN, quantity: 1, mode: 'auto' },
+    })
     expect(decide(level({ remaining: 280 })).outcome).toBe('nothing')
   })
 
@@ -108,8 +111,13 @@ describe('evaluate', () => {
         })
         expect(decision.reasons.join('')).not.toBe('')
         const mayBuy =
-          made.mode !== 'notify' && made.mark === 'verified' && made.remaining + made.onHand < 280 && !made.isOpen &&
-          !made.isSuspended && made.ageHours <= 72 && made.hasMandate
+          made.mode !== 'notify' &&
+          made.mark === 'verified' &&
+          made.remaining + made.onHand < 280 &&
+          !made.isOpen &&
+          !made.isSuspended &&
+          made.ageHours <= 72 &&
+          made.hasMandate
         expect(decision.outcome === 'order').toBe(mayBuy)
       }),
     )
