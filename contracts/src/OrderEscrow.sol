@@ -272,9 +272,7 @@ contract OrderEscrow is MandateManager, ReentrancyGuardTransient {
         (bytes32 key, Record memory current) = _load(terms);
         _checkState(terms, current, State.Authorized);
         if (msg.sender != terms.payer && msg.sender != terms.deviceKey) {
-            _checkBuyersSignature(
-                terms, keccak256(abi.encode(CANCELLATION_TYPEHASH, terms.authorizationId)), signature
-            );
+            _checkBuyersSignature(terms, keccak256(abi.encode(CANCELLATION_TYPEHASH, terms.authorizationId)), signature);
         }
 
         _endUnshipped(terms, key, current, State.Cancelled);

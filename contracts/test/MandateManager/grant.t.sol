@@ -145,9 +145,7 @@ contract GrantTest is EscrowTest {
     function test_reverts_withAHousehold() public {
         MandateManager.Mandate memory mandate = _mandate();
         mandate.household = "home";
-        vm.expectRevert(
-            abi.encodeWithSelector(MandateManager.HouseholdNotSupported.selector, mandate.household)
-        );
+        vm.expectRevert(abi.encodeWithSelector(MandateManager.HouseholdNotSupported.selector, mandate.household));
         _grant(mandate);
     }
 
@@ -171,9 +169,7 @@ contract GrantTest is EscrowTest {
     function test_grants_fromAPeriodOfOneHourOn() public {
         MandateManager.Mandate memory mandate = _mandate();
         mandate.period = 1 hours - 1;
-        vm.expectRevert(
-            abi.encodeWithSelector(MandateManager.PeriodTooShort.selector, 1 hours - 1, 1 hours)
-        );
+        vm.expectRevert(abi.encodeWithSelector(MandateManager.PeriodTooShort.selector, 1 hours - 1, 1 hours));
         _grant(mandate);
         mandate.period = 1 hours;
         _grant(mandate);

@@ -93,9 +93,8 @@ contract AuthorizeTest is EscrowTest {
     function test_refuses_whatThePayerCannotPay() public {
         vm.prank(PAYER);
         dollar.approve(address(escrow), PRICE - 1);
-        bytes memory reason = abi.encodeWithSelector(
-            IERC20Errors.ERC20InsufficientAllowance.selector, address(escrow), PRICE - 1, PRICE
-        );
+        bytes memory reason =
+            abi.encodeWithSelector(IERC20Errors.ERC20InsufficientAllowance.selector, address(escrow), PRICE - 1, PRICE);
         _assertRefused(_authorization(mandate, 1), reason);
     }
 
@@ -127,8 +126,7 @@ contract AuthorizeTest is EscrowTest {
         OrderEscrow.Order memory order = _order(authorization);
         bytes memory reason = abi.encodeWithSelector(MandateManager.WrongSignature.selector, DEVICE, id);
         bytes memory good = order.deviceSignature;
-        bytes[4] memory signatures =
-            [_sign(STRANGER_KEY, id), _sign(PAYER_KEY, id), _malleable(good), bytes("short")];
+        bytes[4] memory signatures = [_sign(STRANGER_KEY, id), _sign(PAYER_KEY, id), _malleable(good), bytes("short")];
         for (uint256 i = 0; i < signatures.length; ++i) {
             order.deviceSignature = signatures[i];
             _assertRefused(_basket(mandate, order), reason);
@@ -154,8 +152,7 @@ contract AuthorizeTest is EscrowTest {
         OrderEscrow.Authorization memory authorization = _authorization(mandate, 1);
         bytes32 hash = authorization.mandateHash;
         authorization.mandateHash = "another";
-        bytes memory reason =
-            abi.encodeWithSelector(OrderEscrow.WrongMandate.selector, authorization.mandateHash, hash);
+        bytes memory reason = abi.encodeWithSelector(OrderEscrow.WrongMandate.selector, authorization.mandateHash, hash);
         _assertRefused(authorization, reason);
     }
 
@@ -183,8 +180,7 @@ contract AuthorizeTest is EscrowTest {
         _place(mandate, 1);
         for (uint48 timestamp = mandate.end; timestamp < mandate.end + 2; ++timestamp) {
             vm.warp(timestamp);
-            bytes memory reason =
-                abi.encodeWithSelector(MandateManager.MandateEnded.selector, timestamp, mandate.end);
+            bytes memory reason = abi.encodeWithSelector(MandateManager.MandateEnded.selector, timestamp, mandate.end);
             _assertRefusedAfter(_authorization(mandate, 2), reason, PRICE);
         }
     }
@@ -193,9 +189,8 @@ contract AuthorizeTest is EscrowTest {
         OrderEscrow.Authorization memory authorization = _authorization(mandate, 1);
         for (uint48 timestamp = authorization.validBefore; timestamp < authorization.validBefore + 2; ++timestamp) {
             vm.warp(timestamp);
-            bytes memory reason = abi.encodeWithSelector(
-                OrderEscrow.AuthorizationExpired.selector, timestamp, authorization.validBefore
-            );
+            bytes memory reason =
+                abi.encodeWithSelector(OrderEscrow.AuthorizationExpired.selector, timestamp, authorization.validBefore);
             _assertRefused(authorization, reason);
         }
         vm.warp(authorization.validBefore - 1);
@@ -206,9 +201,8 @@ contract AuthorizeTest is EscrowTest {
         OrderEscrow.Authorization memory authorization = _authorization(mandate, 1);
         uint48 coolingOffUntil = START + 1 days;
         for (authorization.shipBy = coolingOffUntil - 1; authorization.shipBy <= coolingOffUntil;) {
-            bytes memory reason = abi.encodeWithSelector(
-                OrderEscrow.ShipByTooSoon.selector, authorization.shipBy, coolingOffUntil
-            );
+            bytes memory reason =
+                abi.encodeWithSelector(OrderEscrow.ShipByTooSoon.selector, authorization.shipBy, coolingOffUntil);
             _assertRefused(authorization, reason);
             authorization.shipBy += 1;
         }
@@ -250,9 +244,8 @@ contract AuthorizeTest is EscrowTest {
         OrderEscrow.Authorization memory authorization = _authorization(mandate, 1);
         authorization.quantity = quantity;
         authorization.total = quantity * PRICE + 1;
-        bytes memory reason = abi.encodeWithSelector(
-            OrderEscrow.OverPrice.selector, authorization.total, quantity * PRICE
-        );
+        bytes memory reason =
+            abi.encodeWithSelector(OrderEscrow.OverPrice.selector, authorization.total, quantity * PRICE);
         _assertRefused(authorization, reason);
         authorization.total = quantity * PRICE;
         _assertPlaced(authorization);
@@ -262,9 +255,8 @@ contract AuthorizeTest is EscrowTest {
         OrderEscrow.Authorization memory authorization = _authorization(mandate, 1);
         authorization.quantity = type(uint32).max;
         authorization.total = mandate.maxPerOrder + 1;
-        bytes memory reason = abi.encodeWithSelector(
-            MandateManager.OverOrderCap.selector, authorization.total, mandate.maxPerOrder
-        );
+        bytes memory reason =
+            abi.encodeWithSelector(MandateManager.OverOrderCap.selector, authorization.total, mandate.maxPerOrder);
         _assertRefused(authorization, reason);
         authorization.total = mandate.maxPerOrder;
         _assertPlaced(authorization);
@@ -278,8 +270,7 @@ contract AuthorizeTest is EscrowTest {
         _placeOf(49e6, 2);
         authorization = _authorization(mandate, 3);
         authorization.total = 1e6 + 1;
-        bytes memory reason =
-            abi.encodeWithSelector(MandateManager.OverAllowance.selector, ALLOWANCE + 1, ALLOWANCE);
+        bytes memory reason = abi.encodeWithSelector(MandateManager.OverAllowance.selector, ALLOWANCE + 1, ALLOWANCE);
         _assertRefusedAfter(authorization, reason, 99e6);
         vm.warp(START + PERIOD - 1);
         authorization.validBefore = START + PERIOD + 1;
@@ -330,8 +321,7 @@ contract AuthorizeTest is EscrowTest {
         OrderEscrow.Authorization memory authorization = _authorization(mandate, 1);
         authorization.seller = seller;
         _assertRefused(
-            authorization,
-            abi.encodeWithSelector(OrderEscrow.SellerNotInMandate.selector, seller, mandate.payeesRoot)
+            authorization, abi.encodeWithSelector(OrderEscrow.SellerNotInMandate.selector, seller, mandate.payeesRoot)
         );
     }
 
@@ -395,9 +385,7 @@ contract AuthorizeTest is EscrowTest {
         basket.mandates[1] = other;
         basket.orders = new OrderEscrow.Order[](1);
         basket.orders[0] = _order(_authorization(_mandate(), 1));
-        _assertRefused(
-            basket, abi.encodeWithSelector(OrderEscrow.MixedBasket.selector, 1, other.payer, other.token)
-        );
+        _assertRefused(basket, abi.encodeWithSelector(OrderEscrow.MixedBasket.selector, 1, other.payer, other.token));
     }
 
     function _assertRefused(OrderEscrow.Authorization memory authorization, bytes memory reason) private {

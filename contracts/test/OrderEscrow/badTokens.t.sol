@@ -17,9 +17,7 @@ contract FeeTokenTest is EscrowTest {
         MandateManager.Mandate memory mandate = _granted();
         OrderEscrow.Basket[] memory baskets = _baskets(mandate, _order(_authorization(mandate, 1)));
         vm.expectEmit(address(escrow));
-        emit OrderEscrow.Refused(
-            0, abi.encodeWithSelector(OrderEscrow.ShortTransfer.selector, PRICE - 1, PRICE)
-        );
+        emit OrderEscrow.Refused(0, abi.encodeWithSelector(OrderEscrow.ShortTransfer.selector, PRICE - 1, PRICE));
         escrow.authorize(baskets);
         vm.assertEq(dollar.balanceOf(address(escrow)), 0);
     }

@@ -15,9 +15,7 @@ contract ReclaimTest is EscrowTest {
     function test_returnsEverything_afterShipBy(address sender) public {
         uint256 before = dollar.balanceOf(PAYER);
         vm.warp(terms.shipBy);
-        vm.expectRevert(
-            abi.encodeWithSelector(OrderEscrow.TooEarlyToReclaim.selector, terms.shipBy, terms.shipBy)
-        );
+        vm.expectRevert(abi.encodeWithSelector(OrderEscrow.TooEarlyToReclaim.selector, terms.shipBy, terms.shipBy));
         escrow.reclaim(terms);
 
         vm.warp(terms.shipBy + 1);

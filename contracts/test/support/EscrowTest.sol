@@ -96,8 +96,7 @@ abstract contract EscrowTest {
     }
 
     function _productLeaf(OrderEscrow.Product memory it) internal pure returns (bytes32) {
-        bytes memory encoded =
-            abi.encode(keccak256("adept.product"), it.salt, it.gtin, it.packSize, it.maxUnitPrice);
+        bytes memory encoded = abi.encode(keccak256("adept.product"), it.salt, it.gtin, it.packSize, it.maxUnitPrice);
         return keccak256(bytes.concat(keccak256(encoded)));
     }
 
@@ -266,12 +265,10 @@ abstract contract EscrowTest {
     }
 
     /// @dev The whole record, the mandate's counters and the escrow's balance after an order of `PRICE` has ended.
-    function _assertEnded(
-        OrderEscrow.Terms memory terms,
-        OrderEscrow.State state,
-        uint96 captured,
-        uint96 spent
-    ) internal view {
+    function _assertEnded(OrderEscrow.Terms memory terms, OrderEscrow.State state, uint96 captured, uint96 spent)
+        internal
+        view
+    {
         OrderEscrow.Record memory current = escrow.record(terms);
         vm.assertEq(uint256(current.state), uint256(state));
         vm.assertEq(current.since, block.timestamp);
