@@ -1,0 +1,48 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { openDatabase } from '../../gateway/store/database.ts'
+
+let folder: string
+let file: string
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'database-'))
+  file = join(folder, 'gateway.db')
+})
+afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+it('makes commits durable, and migrates a new file once', () => {
+  openDatabase(file, 'gateway').close()
+  const db = openDatabase(file, 'gateway')
+  expect(db.pragma('journal_mode', { simple: true })).toBe('wal')
+  expect(db.pragma('synchronous', { simple: true })).toBe(2)
+  expect(db.pragma('user_version', { simple: true })).toBeGreaterThan(0)
+  db.close()
+})
+
+it('refuses the schema of a newer version with a sentence, and leaves the file alone', () => {
+  openDatabase(file, 'gateway').close()
+  const newer = new Database(file)
+  newer.pragma('user_version = 999')
+  newer.close()
+  expect(() => openDatabase(file, 'gateway')).toThrow(/schema version 999.*knows only up to.*restore a backup/s)
+  const untouched = new Database(file)
+  expect(untouched.pragma('user_version', { simple: true })).toBe(999)
+  untouched.close()
+})
+
+it('takes one open order per slot, and a second only after the first has ended', () => {
+  const db = openDatabase(file, 'gateway')
+  db.prepare(`INSERT INTO homes VALUES ('home', 'UTC')`).run()
+  const insert = db.prepare(
+    `INSERT INTO orders (order_id, home_id, device_id, slot, gtin, quantity, mode, state, state_changed_at_ms, attempt, created_at_ms, reasons)
+     VALUES (?, 'home', 'washer-1', 'detergent', '04006381333931', 1, 'auto', 'needed', 0, 1, 0, '[]')`,
+  )
+  insert.run('first')
+  expect(() => insert.run('second')).toThrow(/UNIQUE/)
+  db.prepare(`UPDATE orders SET state = 'completed'`).run()
+  expect(insert.run('second').changes).toBe(1)
+  db.close()
+})
