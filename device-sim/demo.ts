@@ -49,7 +49,8 @@ async function main(options: Options): Promise<number> {
   try {
     return await play(stage, story, options, interrupt)
   } catch (error) {
-    const sentence = error instanceof Error ? error.message : String(error)
+    const cause = interrupt.aborted ? error : await stage.causeOf(error)
+    const sentence = cause instanceof Error ? cause.message : String(cause)
     story.bad(sentence)
     if (!interrupt.aborted) {
       for (const { name, lines } of stage.children) {

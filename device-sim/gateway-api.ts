@@ -36,6 +36,8 @@ export class GatewayApi {
       headers: { authorization: `Bearer ${this.token}`, ...(body && { 'content-type': 'application/json' }) },
       body: body === undefined ? null : JSON.stringify(body),
       signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+    }).catch((cause: unknown) => {
+      throw new Error(`The gateway at ${this.httpUrl} does not answer.`, { cause })
     })
     const answer: unknown = await response.json()
     if (response.ok) return schema.parse(answer)

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import mqtt, { type MqttClient } from 'mqtt'
 import type { Seed } from '../gateway/lib/seed.ts'
 import { Command, type CommandResult, type Description, OrderMessage, type Status } from '../gateway/wire/messages.ts'
@@ -6,6 +7,7 @@ import type { WasherReport } from './washer.ts'
 
 const RECONNECT_EVERY_MS = 500
 const CONNECT_WITHIN_MS = 5_000
+const GOODBYE_WITHIN_MS = 1_000
 
 export type DeviceOptions = {
   /** `mqtt://host:port` */
@@ -79,10 +81,14 @@ export class MqttDevice {
     await answered.promise.finally(() => client.off('packetreceive', onPacket).off('close', onClose))
   }
 
-  /** Switches off in good order. */
+  /** Switches off in good order; a broker that does not answer is not waited for long. */
   async close(): Promise<void> {
-    if (this.#client?.connected === true) await this.#status('offline')
-    await this.#client?.endAsync(this.#client.connected !== true)
+    if (this.#client === undefined) return
+    if (this.#client.connected) {
+      const goodbye = this.#status('offline').catch(() => undefined)
+      await Promise.race([goodbye, wait(GOODBYE_WITHIN_MS, undefined, { ref: false })])
+    }
+    await this.#client.endAsync(!this.#client.connected)
   }
 
   async #introduce(client: MqttClient): Promise<void> {

@@ -1,6 +1,7 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import { z } from 'zod'
 import { Address } from '../gateway/domain/identifiers.ts'
 import { Seed } from '../gateway/lib/seed.ts'
@@ -16,6 +17,7 @@ const DEVICE_ID = 'washer-1'
 const PEOPLE = 3
 const FOLLOWERS = 2
 const START_WITHIN_MS = 30_000
+const DEATH_KNOWN_WITHIN_MS = 500
 /** Orders that the story follows; a home has one open order for each slot. */
 const NEWEST_ORDERS = 5
 /** The homeowner's limits, as `adept mandate sign` has them by default; amounts in minor units of the test dollar. */
@@ -38,6 +40,7 @@ const DevicesAnswer = z.object({
   devices: z.array(z.object({ slots: z.array(z.object({ level: z.object({ remaining: z.number() }).optional() })) })),
 })
 const Accepted = z.object({})
+const ChainNode = z.object({ pid: z.int().positive() })
 
 export type Seller = z.infer<typeof SellerReady>
 export type StageHooks = Pick<HomeParts, 'onReport' | 'onParcel'> & {
@@ -117,14 +120,24 @@ export class Stage {
     return { ...scene, home }
   }
 
+  /** What lies behind a failure: the death of a child is known a moment after its connections broke. */
+  async causeOf(error: unknown): Promise<unknown> {
+    const death = this.fault.catch((fault: unknown) => fault)
+    return await Promise.race([death, wait(DEATH_KNOWN_WITHIN_MS, error)])
+  }
+
+  /** Ends what it can, whatever fails on the way; the first failure is thrown when all is done. */
   async stop(): Promise<void> {
-    for (const end of this.#ends.splice(0).reverse()) await end()
+    const failures: unknown[] = []
+    for (const end of this.#ends.splice(0).reverse()) await end().catch((error: unknown) => failures.push(error))
     rmSync(this.folder, { recursive: true, force: true })
+    if (failures.length > 0) throw failures[0]
   }
 
   async #startGateway(socket: string): Promise<GatewayApi> {
     mkdirSync(this.gatewayData, { mode: 0o700 })
     writeFileSync(join(this.gatewayData, 'adept.yaml'), GATEWAY_SETTINGS)
+    this.#ends.push(async () => endChain(this.gatewayData))
     await this.#start('gateway', 'gateway/main.ts', ['--data', this.gatewayData, '--time', socket])
     return new GatewayApi(this.gatewayData)
   }
@@ -148,6 +161,17 @@ export class Stage {
     this.#ends.push(() => child.stop())
     child.died().catch(this.#fail)
     return await child.ready()
+  }
+}
+
+/** A gateway that was killed leaves its chain running, for its next start; here there is none. */
+function endChain(gatewayData: string): void {
+  const file = join(gatewayData, 'chain', 'node.json')
+  if (!existsSync(file)) return
+  try {
+    process.kill(ChainNode.parse(JSON.parse(readFileSync(file, 'utf8'))).pid, 'SIGKILL')
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
   }
 }
 

@@ -141,6 +141,21 @@ describe('npm run demo', () => {
     expect(readdirSync(folder)).toEqual([])
   })
 
+  test('fails with its last words when the gateway dies on the way', async () => {
+    const demo = start()
+    await demo.says('switched on')
+    const pids = processesOf()
+    const [run] = readdirSync(folder)
+    const gateway = JSON.parse(readFileSync(join(folder, run!, 'gateway', 'gateway.json'), 'utf8')) as { pid: number }
+    process.kill(gateway.pid, 'SIGKILL')
+    const { code, output } = await demo.ended
+    expect(code).toBe(1)
+    expect(output).toContain('✘ The gateway ended unexpectedly (SIGKILL).')
+    expect(output).toContain('Last words of the gateway:')
+    await expectGone(pids)
+    expect(readdirSync(folder)).toEqual([])
+  })
+
   test('ends everything on Ctrl-C', async () => {
     const demo = start()
     await demo.says('switched on')

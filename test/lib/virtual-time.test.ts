@@ -28,6 +28,16 @@ describe('a follower', () => {
     expect(time.clock.nowMs()).toBe(START_MS + 7)
   })
 
+  test('that leaves by itself has lost nobody', async () => {
+    const leader = await bench.lead()
+    const { time, lost } = await bench.follow('gateway', () => ({ worked: false }))
+    await leader.waitForFollowers(1, 5_000)
+    time.close()
+    await expect(leader.settle()).rejects.toThrow('left')
+    await leader.close()
+    expect(await Promise.race([lost, new Promise((resolve) => setImmediate(resolve, 'quiet'))])).toBe('quiet')
+  })
+
   describe('of a leader that talks garbage', () => {
     let server: Server
     const leaderSays = async (...lines: string[]) => {
