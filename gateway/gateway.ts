@@ -176,7 +176,14 @@ export async function startGateway(options: {
         clock,
         async status() {
           const payer = wallet && { address: wallet.address, ...(await chain.funds(wallet.address)) }
-          return { version: options.version, mqttPort, chain: { ...chain.facts, kind: config.chain.kind }, payer }
+          const relayer = await opened.relayer()
+          return {
+            version: options.version,
+            mqttPort,
+            chain: { ...chain.facts, kind: config.chain.kind },
+            relayer,
+            payer,
+          }
         },
         onChanged: () => scheduler.nudge(),
         onFault,

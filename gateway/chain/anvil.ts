@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { EMBEDDED_CHAIN_ID } from './connection.ts'
 
 export type AnvilOptions = {
@@ -22,19 +21,4 @@ export function anvilArguments({ port, mnemonic, stateFile, virtualTimeSeconds }
     hasState ? ['--load-state', stateFile] : [],
     virtualTimeSeconds === undefined || hasState ? [] : ['--timestamp', String(virtualTimeSeconds)],
   ].flat()
-}
-
-/** The npm package of anvil only starts this binary; doing it ourselves saves a process. */
-export function anvilBinary(): string {
-  const platform = `${process.platform}-${process.arch === 'x64' ? 'amd64' : process.arch}`
-  const packages = createRequire(createRequire(import.meta.url).resolve('@foundry-rs/anvil/package.json'))
-  const executable = process.platform === 'win32' ? 'anvil.exe' : 'anvil'
-  try {
-    return packages.resolve(`@foundry-rs/anvil-${platform}/bin/${executable}`)
-  } catch (cause) {
-    throw new Error(
-      `There is no embedded chain for ${platform}. Run npm ci on this machine, or configure another chain (chain.kind: rpc).`,
-      { cause },
-    )
-  }
 }

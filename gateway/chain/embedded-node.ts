@@ -9,8 +9,9 @@ import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import { HDNodeWallet, Mnemonic } from 'ethers'
 import { z } from 'zod'
+import { foundryBinary } from '../../contracts/foundry.ts'
 import type { Address } from '../domain/identifiers.ts'
-import { anvilArguments, anvilBinary } from './anvil.ts'
+import { anvilArguments } from './anvil.ts'
 import { EMBEDDED_CHAIN_ID } from './connection.ts'
 import { replaceFile } from './files.ts'
 import { answersAs, findRunningNode, isAlive, type NodeFile, removeNodeFile, writeNodeFile } from './node-file.ts'
@@ -82,7 +83,7 @@ export class EmbeddedNode {
     const stateFile = stateFileOf(options.dataFolder)
     const { virtualTimeSeconds } = options
     const flags = anvilArguments({ port, mnemonic: mnemonic.phrase, stateFile, virtualTimeSeconds })
-    const child = spawn(anvilBinary(), flags, { stdio: 'ignore', detached: true })
+    const child = spawn(foundryBinary('anvil'), flags, { stdio: 'ignore', detached: true })
     await once(child, 'spawn')
     const file: NodeFile = {
       pid: child.pid!,

@@ -5,6 +5,7 @@ import { type EmbeddedChain, startEmbeddedChain } from './embedded-chain.ts'
 import { escrowChain } from './escrow.ts'
 import { watchHeads } from './heads.ts'
 import { addressOf, type Keyring } from './keys.ts'
+import { RpcBigInt } from './rpc.ts'
 import { Sender } from './sender.ts'
 import { payerWallet } from './signers.ts'
 import { chainWatch } from './watcher.ts'
@@ -33,6 +34,8 @@ export type OpenChain = {
   /** The gateway's own wallet, beside the embedded chain only. */
   wallet: PayerWallet | undefined
   senders: Sender[]
+  /** The account that pays the gas, and what it has of the chain's own coin. */
+  relayer(): Promise<{ address: Address; balanceWei: bigint }>
   /** Virtual time, embedded chain only. */
   setTime: ((seconds: number) => Promise<void>) | undefined
   /** Calls back at each new block, as a hint; returns the way to end it. */
@@ -86,6 +89,10 @@ export async function openChain(
       watch: chainWatch(connection, { confirmations, from: choice.kind === 'rpc' ? 'head' : 'genesis' }),
       wallet: payer && payerKey && payerWallet(connection, payer, payerKey),
       senders: payer === undefined ? [relayer] : [relayer, payer],
+      async relayer() {
+        const balance = await connection.rpc.send('eth_getBalance', [relayer.address, 'latest'])
+        return { address: relayer.address, balanceWei: RpcBigInt.parse(balance) }
+      },
       setTime: embedded?.setTime,
       onHead: (listener) => watchHeads(access.rpcUrl, listener),
       stop: async () => embedded?.stop(),

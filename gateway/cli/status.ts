@@ -14,6 +14,7 @@ export type StatusAnswer = {
     escrow: Address
     token: { address: Address; symbol: string; decimals: number }
   }
+  relayer: { address: Address; balanceWei: string }
   payer?: { address: Address; balance: string; allowance: string; balanceText: string }
 }
 
@@ -23,7 +24,7 @@ export function statusCommand(): Command {
     .action(async (_options: unknown, command: Command) => {
       const { client, print } = contextOf(command)
       const status = await client.get<StatusAnswer>('/v1/status')
-      const { chain, payer } = status
+      const { chain, payer, relayer } = status
       const lines = [
         `Gateway ${status.version} on Node ${status.nodeVersion}, home ${status.homeId}`,
         `Devices connect by MQTT to port ${status.mqttPort}`,
@@ -31,8 +32,13 @@ export function statusCommand(): Command {
         payer === undefined
           ? `Paid in ${chain.token.symbol} ${chain.token.address}; the gateway has no wallet of its own`
           : `Wallet ${payer.address} has ${payer.balanceText}`,
+        `Gas is paid by ${relayer.address}, which has ${gwei(relayer.balanceWei)} gwei${relayer.balanceWei === '0' ? ": send it some of the chain's own coin" : ''}`,
         chain.kind === 'embedded' ? 'The embedded chain is for development: its money is play money.' : '',
       ]
       print(status, lines.join('\n').trimEnd())
     })
+}
+
+function gwei(wei: string): string {
+  return (BigInt(wei) / 1_000_000_000n).toLocaleString('en')
 }

@@ -29,6 +29,8 @@ export type GatewayStatus = {
   version: string
   mqttPort: number
   chain: ChainFacts & { kind: 'embedded' | 'rpc' }
+  /** Pays the gas of this gateway's transactions, and holds nothing else. */
+  relayer: { address: Address; balanceWei: bigint }
   /** The gateway's own wallet; only beside the embedded chain. */
   payer: { address: Address; balance: bigint; allowance: bigint } | undefined
 }

@@ -26,18 +26,25 @@ export class HomeProcesses {
   shopUrl = ''
   readyMs = 0
 
-  private constructor(env: Record<string, string>) {
+  /** How the shop finds its chain. */
+  readonly #shopChain: string[]
+
+  private constructor(env: Record<string, string>, shopChain: string[] | undefined) {
     this.#env = env
+    this.#shopChain = shopChain ?? ['--gateway-data', this.folder]
   }
 
-  static async start(env: Record<string, string> = {}): Promise<HomeProcesses> {
+  static async start(env: Record<string, string> = {}, shopChain?: string[]): Promise<HomeProcesses> {
     const [mqttPort, httpPort] = await freePorts(2)
-    const home = new HomeProcesses({
-      ADEPT_MQTT_PORT: String(mqttPort),
-      ADEPT_HTTP_PORT: String(httpPort),
-      ADEPT_DATA: '',
-      ...env,
-    })
+    const home = new HomeProcesses(
+      {
+        ADEPT_MQTT_PORT: String(mqttPort),
+        ADEPT_HTTP_PORT: String(httpPort),
+        ADEPT_DATA: '',
+        ...env,
+      },
+      shopChain,
+    )
     try {
       await home.startGateway()
       await home.startShop()
@@ -59,7 +66,7 @@ export class HomeProcesses {
   async startShop(): Promise<void> {
     const port = this.shopUrl === '' ? '0' : new URL(this.shopUrl).port
     const data = join(this.folder, 'shop')
-    this.shop = run(['gateway/merchant/main.ts', '--data', data, '--gateway-data', this.folder, '--port', port], {})
+    this.shop = run(['gateway/merchant/main.ts', '--data', data, ...this.#shopChain, '--port', port], {})
     const line = await said(this.shop, /sells at (\S+)/)
     this.shopUrl = /sells at (\S+)/.exec(line)?.[1] ?? ''
   }

@@ -90,6 +90,7 @@ export async function runGateway(): Promise<RunningGateway> {
         version: '0.1.0',
         mqttPort: 1883,
         chain: { ...FACTS, kind: 'embedded' },
+        relayer: { address: PAYER, balanceWei: 5n },
         payer: { address: PAYER, balance: 1_000_000_000n, allowance: 0n },
       }),
       onChanged: () => asked.push('changed'),
