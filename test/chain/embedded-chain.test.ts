@@ -89,6 +89,8 @@ test('a gateway that was killed finds its node still running; a clean stop then 
   await second.chain.stop()
   await until(() => !isRunning(pid))
   expect(second.deaths).toEqual([])
+  // The killed gateway would not hear of it; here it lives on, and its clean-up must not come first.
+  await until(() => first.deaths.length === 1)
 })
 
 test('a stale node.json is ignored: another process has the pid, another server the port', async () => {
