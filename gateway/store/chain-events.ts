@@ -1,13 +1,21 @@
 import { Terms } from '../domain/mandate.ts'
 import { type NextState, ORDER_TRANSITIONS, type OrderState } from '../domain/order.ts'
 import { UNCONFIRMED_MS } from '../domain/timers.ts'
+import { localTime } from '../lib/local-time.ts'
 import type { ChainEvent } from '../ports.ts'
 import type { Db } from './database.ts'
 import { type Channel, notifier } from './notifications.ts'
 import { orderMoves } from './order-moves.ts'
 import { type OrderRow, orderOf } from './order-rows.ts'
 
-type HeldOrder = OrderRow & { authorization_id: string; auth_attempt: number; auth_state: string; terms: string }
+type HeldOrder = OrderRow & {
+  authorization_id: string
+  auth_attempt: number
+  auth_state: string
+  terms: string
+  product: string
+  time_zone: string
+}
 type OrderEvent = Exclude<ChainEvent, { type: 'mandate-granted' | 'mandate-revoked' | 'refused' }>
 
 /**
@@ -21,8 +29,10 @@ export function chainEvents(
 ): (event: ChainEvent, atMs: number) => void {
   const moves = orderMoves(db)
   const tell = notifier(db, channels)
-  const orderById = `SELECT orders.*, authorization_id, authorizations.attempt AS auth_attempt, authorizations.state AS auth_state, terms
-     FROM authorizations JOIN orders USING (order_id)`
+  const orderById = `SELECT orders.*, authorization_id, authorizations.attempt AS auth_attempt, authorizations.state AS auth_state, terms,
+       json_extract(quote, '$.productName') AS product, time_zone
+     FROM authorizations JOIN orders USING (order_id) JOIN homes USING (home_id)
+     JOIN quotes ON quotes.order_id = authorizations.order_id AND quotes.attempt = authorizations.attempt`
   const heldOrder = db.prepare<[string], HeldOrder>(`${orderById} WHERE authorization_id = ?`)
   // A transaction whose fees were raised has several hashes and one nonce.
   const basketOrders = db.prepare<[string, number], HeldOrder>(
@@ -91,14 +101,14 @@ export function chainEvents(
     const order = heldOrder.get(event.authorizationId)
     if (order === undefined || order.attempt !== order.auth_attempt) return
     const terms = Terms.parse(JSON.parse(order.terms))
-    const what = `${order.quantity} × GTIN ${order.gtin} for ${order.device_id} ${order.slot}`
+    const what = `${order.quantity} × ${order.product} for ${order.device_id} ${order.slot}`
     switch (event.type) {
       case 'authorized': {
         const dueAtMs = (event.atSeconds + terms.coolingOffSeconds) * 1000
         const cooling =
           terms.coolingOffSeconds === 0
             ? 'The seller may ship at once.'
-            : `You can cancel until ${new Date(dueAtMs).toISOString()}.`
+            : `You can cancel until ${localTime(dueAtMs, order.time_zone)}.`
         setState(order, 'held', { heldAtSeconds: event.atSeconds })
         insertMessage.run({
           orderId: order.order_id,
