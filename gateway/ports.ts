@@ -219,7 +219,10 @@ export type OrderStore = {
       tell?: { kind: NotificationKind; text: string }
     },
   ): Promise<void>
-  /** The signed transaction, its authorizations and the mandates' nonces, in one commit before anything is sent. */
+  /**
+   * The signed transaction, its authorizations and the mandates' nonces, in one commit before anything is sent. Throws
+   * `StaleOrderError`, with nothing kept, when one of the orders was moved meanwhile.
+   */
   saveAuthorizations(
     tx: SignedTransaction,
     items: {

@@ -33,8 +33,11 @@ export function orderWorker(parts: OrderWorkerParts): Worker {
       const due = await parts.store.due(nowMs, ORDERS_PER_STEP)
       const outcomes = await Promise.allSettled(due.map((order) => advance(order, parts, nowMs)))
       const toAuthorize = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? (outcome.value ?? []) : []))
-      if (toAuthorize.length > 0) await authorizeTogether(toAuthorize, parts, nowMs)
-      const fault = outcomes.find(
+      const sent = await Promise.allSettled(
+        toAuthorize.length > 0 ? [authorizeTogether(toAuthorize, parts, nowMs)] : [],
+      )
+      // An order that was moved meanwhile, such as cancelled by its owner, is no fault: the next step looks again.
+      const fault = [...outcomes, ...sent].find(
         (outcome) => outcome.status === 'rejected' && !(outcome.reason instanceof StaleOrderError),
       )
       if (fault?.status === 'rejected') throw fault.reason

@@ -1,5 +1,6 @@
 import { gtin14 } from '../domain/identifiers.ts'
 import { MandateFile } from '../domain/mandate.ts'
+import { StaleOrderError } from '../domain/order.ts'
 import { jsonText } from '../lib/json.ts'
 import type { OrderStore } from '../ports.ts'
 import type { Db } from './database.ts'
@@ -112,7 +113,9 @@ export function sqliteOrderStore(db: Db, channels: readonly Channel[]): OrderSto
           basket,
         })
         raiseNonce.run(item.authorization.nonce, item.authorization.mandateHash)
-        schedule.run(nextAtMs, order.orderId, order.state)
+        // Cancelled while it was prepared: nothing of the transaction is kept, so nothing is sent.
+        const { changes } = schedule.run(nextAtMs, order.orderId, order.state)
+        if (changes !== 1) throw new StaleOrderError(order.orderId, order.state)
         const reason = `Authorization ${authorizationId} signed by the device's key.`
         moves.record(order, order.state, order.state, {
           atMs,
