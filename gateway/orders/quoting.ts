@@ -7,6 +7,10 @@ import type { Chain, OrderStore, OrderWork, Seller, UsableMandate } from '../por
 
 /** A quote that ends sooner than this is not worth signing for: the transaction might come too late. */
 const LEAST_QUOTE_LIFE_SECONDS = 60
+/** A longer one would keep an order waiting that long for a transaction that was lost. */
+const MOST_QUOTE_LIFE_SECONDS = 3600
+/** Less, and a block that comes at the end of the quote's life would be too late to ship in: the escrow refuses it. */
+const LEAST_SHIP_WITHIN_SECONDS = MOST_QUOTE_LIFE_SECONDS
 const FIRST_RETRY_MS = 30_000
 const LONGEST_RETRY_MS = 6 * 3_600_000
 /** The homeowner hears of a silent seller after this many failures in a row. */
@@ -49,7 +53,9 @@ export async function askForQuote(
     return answer.refusal.retry ? tryLater(reason) : drop(reason)
   }
 
-  const mistake = mistakeOf(answer.signed, { ...order, attempt }, mandate, parts.chain, nowMs)
+  const { timestampSeconds } = await parts.chain.head()
+  const nowSeconds = Math.max(timestampSeconds, Math.floor(nowMs / 1000))
+  const mistake = mistakeOf(answer.signed, { ...order, attempt }, mandate, parts.chain, nowSeconds)
   if (mistake !== undefined) return tryLater(`The seller's quote is refused: ${mistake}`)
   const excess = excessOf(answer.signed.quote, mandate, parts.chain)
   if (excess !== undefined) return drop(excess, 'limit-reached')
@@ -74,23 +80,35 @@ function mistakeOf(
   asked: OrderWork,
   mandate: UsableMandate,
   chain: Chain,
-  nowMs: number,
+  nowSeconds: number,
 ): string | undefined {
   const { quote } = signed
   if (quote.orderId !== asked.orderId || quote.attempt !== asked.attempt) return 'it is for another order.'
   if (gtin14(quote.gtin) !== gtin14(asked.gtin) || quote.quantity !== asked.quantity) return 'it is for other goods.'
+  const product = productOf(mandate, quote.gtin)
+  if (product !== undefined && product.packSize !== quote.packSize) {
+    return `its pack holds ${quote.packSize}, the mandate says ${product.packSize}.`
+  }
   if (quote.buyer !== mandate.file.mandate.payer) return 'it is for another buyer.'
   if (quote.token !== chain.facts.token.address) return `it wants another token, ${quote.token}.`
   if (!mandate.file.payees.some(({ payee }) => payee === quote.seller))
     return `the mandate does not name ${quote.seller}.`
   if (chain.quoteSigner(signed) !== quote.seller) return 'its signature is not the seller’s.'
-  if (quote.validBeforeSeconds * 1000 < nowMs + LEAST_QUOTE_LIFE_SECONDS * 1000) return 'it has expired or is about to.'
+  const lifeSeconds = quote.validBeforeSeconds - nowSeconds
+  if (lifeSeconds < LEAST_QUOTE_LIFE_SECONDS) return 'it has expired or is about to.'
+  if (lifeSeconds > MOST_QUOTE_LIFE_SECONDS) return 'it binds for more than an hour.'
+  if (quote.shipWithinSeconds < LEAST_SHIP_WITHIN_SECONDS) return 'it leaves less than an hour to ship.'
+  if (quote.totalMinorUnits === 0n) return 'it costs nothing, which the escrow does not take.'
   return undefined
+}
+
+function productOf({ file }: UsableMandate, gtin: string) {
+  return file.products.find((product) => gtin14(product.gtin) === gtin14(gtin))
 }
 
 /** The sentence for the homeowner when a price is above what the mandate allows, before anything is signed. */
 function excessOf(quote: Quote, mandate: UsableMandate, chain: Chain): string | undefined {
-  const product = mandate.file.products.find(({ gtin }) => gtin14(gtin) === gtin14(quote.gtin))
+  const product = productOf(mandate, quote.gtin)
   if (product === undefined) return `the mandate does not name GTIN ${quote.gtin}.`
   const money = (minorUnits: bigint) => formatMoney(minorUnits, chain.facts.token)
   const caps = [product.maxUnitPrice * BigInt(quote.quantity), mandate.file.mandate.maxPerOrder]

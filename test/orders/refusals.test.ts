@@ -114,6 +114,14 @@ describe('nothing is bought', () => {
     ['expired', { before: (quote) => ({ ...quote, validBeforeSeconds: quote.validBeforeSeconds - 900 }) }],
     ['for other goods', { before: (quote) => ({ ...quote, gtin: '9521234000013' }) }],
     ['for more of them', { before: (quote) => ({ ...quote, quantity: 2 }) }],
+    ['for smaller packs than the mandate names', { before: (quote) => ({ ...quote, packSize: 140 }) }],
+    ['free', { before: (quote) => ({ ...quote, totalMinorUnits: 0n }) }],
+    [
+      'good for a year',
+      { before: (quote) => ({ ...quote, validBeforeSeconds: quote.validBeforeSeconds + 31_536_000 }) },
+    ],
+    ['good beyond what the escrow can count', { before: (quote) => ({ ...quote, validBeforeSeconds: 2 ** 50 }) }],
+    ['without time to ship', { before: (quote) => ({ ...quote, shipWithinSeconds: 1 }) }],
     ['for another order', { before: (quote) => ({ ...quote, attempt: 7 }) }],
     [
       'from a seller that the mandate does not name',
