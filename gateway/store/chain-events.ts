@@ -1,6 +1,5 @@
 import { Terms } from '../domain/mandate.ts'
 import { type NextState, ORDER_TRANSITIONS, type OrderState } from '../domain/order.ts'
-import { UNCONFIRMED_MS } from '../domain/timers.ts'
 import { localTime } from '../lib/local-time.ts'
 import type { ChainEvent } from '../ports.ts'
 import type { Db } from './database.ts'
@@ -55,7 +54,13 @@ export function chainEvents(
     `UPDATE mandates SET state = @to, state_block = @block WHERE mandate_hash = @mandateHash AND state <> @to AND state <> 'revoked'
      RETURNING home_id, device_id`,
   )
-  const wakeRules = db.prepare('UPDATE slots SET evaluate = 1 WHERE device_id = ? AND (? IS NULL OR slot = ?)')
+  const wakeRules = db.prepare('UPDATE slots SET evaluate = 1 WHERE device_id = ?')
+  // The device may be heard before the chain is: what it poured in after the shipping counts as seen.
+  const refilledSince = db.prepare(
+    `INSERT OR IGNORE INTO evidence (order_id, kind, detail, at_ms)
+     SELECT @orderId, 'refill', device_id || ' saw ' || slot || ' rise.', last_refill_at_ms FROM slots
+     WHERE device_id = @deviceId AND slot = @slot AND last_refill_at_ms > @shippedAtMs`,
+  )
 
   function apply(event: ChainEvent, atMs: number): void {
     switch (event.type) {
@@ -74,7 +79,7 @@ export function chainEvents(
   function applyMandate(event: ChainEvent & { mandateHash: string }, to: 'granted' | 'revoked', atMs: number): void {
     const row = moveMandate.get({ to, block: event.blockNumber, mandateHash: event.mandateHash })
     if (row === undefined) return
-    wakeRules.run(row.device_id, null, null)
+    wakeRules.run(row.device_id)
     const text =
       to === 'granted'
         ? `The mandate of ${row.device_id} holds now: it may order within it.`
@@ -126,7 +131,14 @@ export function chainEvents(
       }
       case 'shipped':
         setState(order, 'shipped', { shipment: event.shipment, shippedAtSeconds: event.atSeconds })
-        advance(order, event, 'shipped', event.atSeconds * 1000 + UNCONFIRMED_MS, {
+        refilledSince.run({
+          orderId: order.order_id,
+          deviceId: order.device_id,
+          slot: order.slot,
+          shippedAtMs: event.atSeconds * 1000,
+        })
+        // Looked at once: evidence may be there already, from before a reorg too.
+        advance(order, event, 'shipped', event.atSeconds * 1000, {
           reason: `The seller shipped (shipment ${event.shipment}).`,
           kind: 'shipped',
           text: `${what} is on its way. Say \`adept order received ${order.order_id}\` when it is there.`,
@@ -134,7 +146,6 @@ export function chainEvents(
         return
       case 'captured':
         setState(order, 'captured', {})
-        wakeRules.run(order.device_id, order.slot, order.slot)
         advance(order, event, 'completed', undefined, {
           reason: `The seller was paid ${formatAmount(event.amount)}; ${formatAmount(event.refunded)} came back.`,
           kind: 'completed',
@@ -143,7 +154,6 @@ export function chainEvents(
         return
       case 'cancelled':
         setState(order, 'cancelled', {})
-        wakeRules.run(order.device_id, order.slot, order.slot)
         advance(order, event, 'cancelled', undefined, {
           reason: `Cancelled; ${formatAmount(event.amount)} came back.`,
           kind: 'cancelled',
@@ -172,7 +182,6 @@ export function chainEvents(
           ? 'Nobody confirmed its arrival in time'
           : 'The seller did not ship in time'
     const back = `${formatAmount(event.amount)} is back in the wallet`
-    if (shipped) wakeRules.run(order.device_id, order.slot, order.slot)
     advance(order, event, shipped ? 'reclaimed' : 'needed', shipped ? undefined : event.atSeconds * 1000, {
       reason: `${because}; ${back}.`,
       kind: shipped ? 'refunded' : 'problem',

@@ -1,4 +1,4 @@
-import { type NextState, type Order, type OrderState, StaleOrderError } from '../domain/order.ts'
+import { ENDED_STATES, type NextState, type Order, type OrderState, StaleOrderError } from '../domain/order.ts'
 import type { Db } from './database.ts'
 
 /** What goes with an arrow into the order's history. */
@@ -25,6 +25,11 @@ export function orderMoves(db: Db) {
      VALUES (@orderId, @attempt, @from, @to, @atMs, @reason, @amount, @txHash, @blockNumber)`,
   )
 
+  const wakeRules = db.prepare(
+    `UPDATE slots SET evaluate = 1 FROM orders
+     WHERE order_id = ? AND slots.device_id = orders.device_id AND slots.slot = orders.slot`,
+  )
+
   function record(
     order: Pick<Order, 'orderId' | 'attempt'>,
     from: OrderState | null,
@@ -46,7 +51,10 @@ export function orderMoves(db: Db) {
 
   return {
     record,
-    /** Moves one order along one legal arrow; throws `StaleOrderError` when someone else moved it first. */
+    /**
+     * Moves one order along one legal arrow; throws `StaleOrderError` when someone else moved it first. At an order's end
+     * the rules look at its slot again: a device that stays silent must not keep it empty.
+     */
     move<S extends OrderState>(order: MovableOrder<S>, to: NextState<S>, step: Step): void {
       const { changes } = update.run({
         orderId: order.orderId,
@@ -58,6 +66,7 @@ export function orderMoves(db: Db) {
       })
       if (changes !== 1) throw new StaleOrderError(order.orderId, order.state)
       record(order, order.state, to, step)
+      if ((ENDED_STATES as readonly OrderState[]).includes(to)) wakeRules.run(order.orderId)
     },
     /** Puts an order back to the state before a step that a reorg took away. */
     putBack(order: MovableOrder, to: OrderState, attempt: number, step: Step): void {

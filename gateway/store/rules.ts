@@ -50,10 +50,11 @@ export function sqliteRulesStore(db: Db, channels: readonly Channel[]): RulesSto
        AND NOT EXISTS (SELECT 1 FROM evidence WHERE evidence.order_id = orders.order_id AND kind = 'refill')
        AND (SELECT MAX(at_ms) FROM order_steps WHERE order_steps.order_id = orders.order_id AND to_state = 'shipped') > ?`,
   )
-  // An order that the homeowner's later word (a confirmation, a new mandate) has not overtaken.
+  // An order that the homeowner's later word (a confirmation, a new mandate) has not overtaken. In the same millisecond
+  // the order's end counts as later: else it would be ordered again at once, and again.
   const endedWithoutGoods = db.prepare<[string, string, number], { at: number | null }>(
     `SELECT MAX(state_changed_at_ms) AS at FROM orders
-     WHERE device_id = ? AND slot = ? AND state IN ('dropped', 'cancelled', 'reclaimed') AND state_changed_at_ms > ?`,
+     WHERE device_id = ? AND slot = ? AND state IN ('dropped', 'cancelled', 'reclaimed') AND state_changed_at_ms >= ?`,
   )
   const granted = db.prepare<[string], { file: string; created_at_ms: number }>(
     `SELECT file, created_at_ms FROM mandates WHERE device_id = ? AND state = 'granted'`,

@@ -36,3 +36,30 @@ describe('an order that its owner cancels', () => {
     await home.pass(30 * HOUR_MS)
   })
 })
+
+describe('goods', () => {
+  it('whose refill is seen before the log of their shipping count as arrived', async () => {
+    await fullHome({ coolingOffSeconds: 0 })
+    await home.level(250)
+    const order = home.shop.messages[0]
+    if (order?.kind !== 'order') throw new Error('no order')
+    await home.selling.ship([{ terms: order.terms, shipment: `0x${'5'.repeat(64)}` }], home.transactions.save)
+    home.clock.set(home.clock.nowMs() + HOUR_MS)
+    // The device is heard before the watcher reads the chain.
+    await home.level(1400)
+    expect(await state()).toBe('shipped')
+    expect((await home.onlyOrder()).evidence).toMatchObject([{ kind: 'refill' }])
+  })
+})
+
+describe('a slot', () => {
+  it('whose order was dropped is looked at again without a new level', async () => {
+    await fullHome()
+    home.shop.refusal = { reason: 'Sold out.', retry: false }
+    await home.level(250)
+    expect(await state()).toBe('dropped')
+    home.shop.refusal = undefined
+    await home.pass(25 * HOUR_MS)
+    expect((await home.orders()).map((order) => order.state)).toContain('authorized')
+  })
+})
