@@ -4,10 +4,13 @@ import { chainEvents } from './chain-events.ts'
 import type { Db } from './database.ts'
 import { type Channel, notifier } from './notifications.ts'
 import { orderMoves } from './order-moves.ts'
-import { type OrderRow, orderOf } from './order-rows.ts'
+import { ENDED, type OrderRow, orderOf } from './order-rows.ts'
 import { inOneTransaction } from './orders.ts'
 
-/** Block hashes that are kept to find the place where a reorg began; deeper than any confirmation setting. */
+/**
+ * Block hashes that are kept to find the place where a reorg began; more than any confirmation setting. Counted, not by
+ * height: after a long silence one step may be 1,000 blocks, and the last block before it must still be known.
+ */
 const KEPT_BLOCKS = 512
 
 /** `WatchStore` over the gateway's database: the cursor, and what it learns from the chain, in one commit. */
@@ -23,10 +26,16 @@ export function sqliteWatchStore(
     'SELECT block_number AS blockNumber, block_hash AS blockHash FROM chain_blocks ORDER BY block_number',
   )
   const insertBlock = db.prepare('INSERT OR REPLACE INTO chain_blocks (block_number, block_hash) VALUES (?, ?)')
-  const pruneBlocks = db.prepare('DELETE FROM chain_blocks WHERE block_number <= ?')
+  const pruneBlocks = db.prepare(
+    `DELETE FROM chain_blocks WHERE block_number <=
+       (SELECT block_number FROM chain_blocks ORDER BY block_number DESC LIMIT 1 OFFSET ${KEPT_BLOCKS})`,
+  )
   const orphanedOrders = db.prepare<[number], OrderRow & { orphan_from: OrderState; orphan_attempt: number }>(
     `SELECT orders.*, steps.from_state AS orphan_from, steps.attempt AS orphan_attempt FROM orders JOIN order_steps AS steps USING (order_id)
      WHERE steps.step_id = (SELECT MIN(step_id) FROM order_steps WHERE order_steps.order_id = orders.order_id AND block_number > ?)`,
+  )
+  const nextOrder = db.prepare<OrderRow, { order_id: string }>(
+    `SELECT order_id FROM orders WHERE device_id = @device_id AND slot = @slot AND order_id <> @order_id AND state NOT IN (${ENDED})`,
   )
   const forgetSteps = db.prepare('UPDATE order_steps SET block_number = NULL WHERE block_number > ?')
   const forgetBlocks = db.prepare('DELETE FROM chain_blocks WHERE block_number > ?')
@@ -49,12 +58,14 @@ export function sqliteWatchStore(
         insertBlock.run(event.blockNumber, event.blockHash)
       }
       insertBlock.run(upTo.blockNumber, upTo.blockHash)
-      pruneBlocks.run(upTo.blockNumber - KEPT_BLOCKS)
+      pruneBlocks.run()
     }),
 
     rewind: inOneTransaction(db, (lastGood, atMs) => {
       const height = lastGood?.blockNumber ?? -1
       for (const order of orphanedOrders.all(height)) {
+        // A slot has one open order: an ended one stays ended when the next has begun, and its last log is read again.
+        if (nextOrder.get(order) !== undefined) continue
         const reason = 'The chain took back the block that said so; it is looked up again.'
         moves.putBack(orderOf(order), order.orphan_from, order.orphan_attempt, { atMs, nextAtMs: atMs, reason })
         putBackAuthorization.run(authorizationStateAt(order.orphan_from), order.order_id, order.orphan_attempt)

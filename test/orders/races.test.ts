@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
+import { sqliteWatchStore } from '../../gateway/store/watch.ts'
 import { HOUR_MS, type Home, openHome } from './home.ts'
 
 let home: Home
@@ -61,5 +62,46 @@ describe('a slot', () => {
     home.shop.refusal = undefined
     await home.pass(25 * HOUR_MS)
     expect((await home.orders()).map((order) => order.state)).toContain('authorized')
+  })
+})
+
+describe('a reorg', () => {
+  it('that takes back the end of an order does not stop the watcher when the slot has its next one', async () => {
+    await fullHome({ coolingOffSeconds: 0 })
+    await home.level(250)
+    await home.ship()
+    await home.pass(HOUR_MS)
+    await home.level(1400)
+    const { orderId } = await home.onlyOrder()
+    await home.actions.received(home.homeId, orderId, 'owner')
+    await home.drain()
+    await home.pass(2 * HOUR_MS)
+    home.shop.isSilent = true
+    await home.level(800)
+    await home.pass(2 * HOUR_MS)
+    await home.level(250)
+    await home.capture()
+    expect((await home.orders()).map((order) => order.state)).toEqual(['needed', 'completed'])
+    await home.connection.rpc.send('anvil_reorg', [1, []])
+    await home.drain()
+    expect((await home.orders()).map((order) => order.state)).toEqual(['needed', 'completed'])
+  })
+
+  it('is traced back across more blocks than are kept', async () => {
+    await fullHome()
+    const store = sqliteWatchStore(home.db, [], String)
+    const hash = (digit: string) => `0x${digit.repeat(64)}` as const
+    const before = await store.known()
+    await store.apply([], { blockNumber: 5_000, blockHash: hash('5') }, home.clock.nowMs())
+    await store.apply([], { blockNumber: 6_000, blockHash: hash('6') }, home.clock.nowMs())
+    expect(await store.known()).toEqual([
+      ...before,
+      { blockNumber: 5_000, blockHash: hash('5') },
+      { blockNumber: 6_000, blockHash: hash('6') },
+    ])
+    for (let blockNumber = 6_001; blockNumber < 7_000; blockNumber++) {
+      await store.apply([], { blockNumber, blockHash: hash('7') }, home.clock.nowMs())
+    }
+    expect((await store.known()).length).toBe(512)
   })
 })
