@@ -235,8 +235,13 @@ export type OrderStore = {
     }[],
     atMs: number,
   ): Promise<void>
-  /** The home's signed confirmation, as a message that is repeated until the seller acknowledges it. */
-  saveConfirmation(order: OrderWork, message: SellerMessage & { kind: 'confirmation' }, atMs: number): Promise<void>
+  /** The home's signed confirmation, as a message that is repeated until the seller acknowledges it; looked at again then. */
+  saveConfirmation(
+    order: OrderWork,
+    message: SellerMessage & { kind: 'confirmation' },
+    nextAtMs: number,
+    atMs: number,
+  ): Promise<void>
   /** A transaction about an order that is under way, such as a cancellation. */
   saveTransaction(tx: SignedTransaction, order: Order, nextAtMs: number | undefined, atMs: number): Promise<void>
 }

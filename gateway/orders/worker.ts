@@ -182,12 +182,18 @@ async function lookForArrival(
   return parts.store.postpone(order, unconfirmedAtMs + 1000, nowMs)
 }
 
-/** The home had its look: the device's key signs that the goods are here, and the seller is told until it acknowledges. */
+/**
+ * The home had its look: the device's key signs that the goods are here, and the seller is told until it acknowledges.
+ * What it then does not take within another 14 days goes back to the payer: no order keeps its slot and funds for ever.
+ */
 async function confirm(order: OrderWork, parts: OrderWorkerParts, nowMs: number): Promise<void> {
   const { authorization } = order
+  const givenUpAtMs = order.stateChangedAtMs + (parts.inspectionMs ?? INSPECTION_MS) + UNCONFIRMED_MS
+  if (nowMs > givenUpAtMs) return reclaim(order, parts, nowMs)
   if (authorization?.shipment === undefined) throw new Error(`Order ${order.orderId} is delivered without a shipment.`)
   const { authorizationId, shipment, terms } = authorization
   const confirmation = { authorizationId, shipment, amount: terms.amount }
   const signature = await parts.signer.confirmation(order.deviceId, confirmation)
-  await parts.store.saveConfirmation(order, { kind: 'confirmation', ...confirmation, signature }, nowMs)
+  const message = { kind: 'confirmation' as const, ...confirmation, signature }
+  await parts.store.saveConfirmation(order, message, givenUpAtMs + 1000, nowMs)
 }

@@ -178,9 +178,11 @@ export function chainEvents(
     const because =
       type === 'declined'
         ? 'The seller declined it'
-        : shipped
-          ? 'Nobody confirmed its arrival in time'
-          : 'The seller did not ship in time'
+        : order.state === 'delivered'
+          ? 'The seller did not take its payment in time'
+          : shipped
+            ? 'Nobody confirmed its arrival in time'
+            : 'The seller did not ship in time'
     const back = `${formatAmount(event.amount)} is back in the wallet`
     advance(order, event, shipped ? 'reclaimed' : 'needed', shipped ? undefined : event.atSeconds * 1000, {
       reason: `${because}; ${back}.`,

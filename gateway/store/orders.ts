@@ -126,7 +126,7 @@ export function sqliteOrderStore(db: Db, channels: readonly Channel[]): OrderSto
       }
     }),
 
-    saveConfirmation: inOneTransaction(db, (order, message, atMs) => {
+    saveConfirmation: inOneTransaction(db, (order, message, nextAtMs, atMs) => {
       if (order.quote === undefined) throw new Error(`Order ${order.orderId} has no quote to confirm.`)
       const { changes } = insertMessage.run({
         orderId: order.orderId,
@@ -136,7 +136,7 @@ export function sqliteOrderStore(db: Db, channels: readonly Channel[]): OrderSto
         body: jsonText(message),
         atMs,
       })
-      schedule.run(null, order.orderId, order.state)
+      schedule.run(nextAtMs, order.orderId, order.state)
       if (changes === 0) return
       const reason = "Arrival confirmed with the device's key; the seller may take the payment."
       moves.record(order, order.state, order.state, { atMs, reason, amountMinorUnits: message.amount })

@@ -51,6 +51,24 @@ describe('goods', () => {
     expect(await state()).toBe('shipped')
     expect((await home.onlyOrder()).evidence).toMatchObject([{ kind: 'refill' }])
   })
+
+  it('that were confirmed free their slot even when the seller never takes the money', async () => {
+    await fullHome({ coolingOffSeconds: 0 })
+    await home.level(250)
+    await home.ship()
+    await home.pass(HOUR_MS)
+    await home.level(1400)
+    const { orderId } = await home.onlyOrder()
+    await home.actions.received(home.homeId, orderId, 'owner')
+    await home.drain()
+    expect(await state()).toBe('delivered')
+    await home.pass(14 * 24 * HOUR_MS)
+    expect(await state()).toBe('delivered')
+    await home.pass(2 * 24 * HOUR_MS)
+    expect(await state()).toBe('reclaimed')
+    expect(await home.balance(home.chain.facts.escrow)).toBe(0n)
+    expect((await home.feed()).at(-1)?.text).toContain('did not take its payment in time')
+  })
 })
 
 describe('a slot', () => {
