@@ -17,6 +17,7 @@ import { orderActions } from './orders/actions.ts'
 import { mandateVerbs } from './orders/mandates.ts'
 import { sellerClient } from './orders/seller-client.ts'
 import { sellerMessageWorker } from './orders/seller-messages.ts'
+import { strayFundsWorker } from './orders/stray-funds.ts'
 import { watchWorker } from './orders/watch.ts'
 import { orderWorker } from './orders/worker.ts'
 import { rulesWorker } from './rules/worker.ts'
@@ -30,6 +31,7 @@ import { sqliteOrderActionStore } from './store/order-actions.ts'
 import { sqliteOrderStore } from './store/orders.ts'
 import { sqliteRulesStore } from './store/rules.ts'
 import { sqliteSellerMessageStore } from './store/seller-messages.ts'
+import { sqliteStrayFundsStore } from './store/stray-funds.ts'
 import { sqliteTransactionStore } from './store/transactions.ts'
 import { sqliteWatchStore } from './store/watch.ts'
 import { createWebServer } from './web/server.ts'
@@ -134,8 +136,9 @@ export async function startGateway(options: {
           store: sqliteWatchStore(db, channels, formatAmount),
           chain: opened.watch,
           clock,
-          onMoved: nudge('rules', 'orders', 'seller-messages', 'notify'),
+          onMoved: nudge('rules', 'orders', 'stray-funds', 'seller-messages', 'notify'),
         }),
+        strayFundsWorker({ store: sqliteStrayFundsStore(db, channels), chain, signer, clock }),
         settleWorker(opened.senders),
         notifyWorker({
           store: sqliteDeliveryStore(db),

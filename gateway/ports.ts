@@ -246,6 +246,17 @@ export type OrderStore = {
   saveTransaction(tx: SignedTransaction, order: Order, nextAtMs: number | undefined, atMs: number): Promise<void>
 }
 
+/** Funds in escrow for an order that does not wait for them: it was given up, or is at another attempt. */
+export type StrayFunds = { order: Order; terms: Terms }
+export type StrayFundsStore = {
+  due(nowMs: number, limit: number): Promise<StrayFunds[]>
+  nextDueAtMs(): Promise<number | undefined>
+  /** Looked at again then; `undefined`: they are stray no more. */
+  postpone(stray: StrayFunds, nextAtMs: number | undefined): Promise<void>
+  /** The transaction that gives them back, and what the homeowner is told. */
+  saveTransaction(tx: SignedTransaction, stray: StrayFunds, text: string, nextAtMs: number, atMs: number): Promise<void>
+}
+
 /** Messages to sellers, oldest first, and what became of them. */
 export type SellerMessageStore = {
   due(

@@ -3,6 +3,7 @@ import { type NextState, ORDER_TRANSITIONS, type OrderState } from '../domain/or
 import { localTime } from '../lib/local-time.ts'
 import type { ChainEvent } from '../ports.ts'
 import type { Db } from './database.ts'
+import { mandateEvents } from './mandate-events.ts'
 import { type Channel, notifier } from './notifications.ts'
 import { orderMoves } from './order-moves.ts'
 import { type OrderRow, orderOf } from './order-rows.ts'
@@ -15,6 +16,8 @@ type HeldOrder = OrderRow & {
   product: string
   time_zone: string
 }
+/** An order in one of these holds no funds and awaits none. */
+const UNPAID_STATES: readonly OrderState[] = ['needed', 'awaiting-consent', 'dropped']
 type OrderEvent = Exclude<ChainEvent, { type: 'mandate-granted' | 'mandate-revoked' | 'refused' }>
 
 /**
@@ -28,6 +31,7 @@ export function chainEvents(
 ): (event: ChainEvent, atMs: number) => void {
   const moves = orderMoves(db)
   const tell = notifier(db, channels)
+  const applyToMandate = mandateEvents(db, tell)
   const orderById = `SELECT orders.*, authorization_id, authorizations.attempt AS auth_attempt, authorizations.state AS auth_state, terms,
        json_extract(quote, '$.productName') AS product, time_zone
      FROM authorizations JOIN orders USING (order_id) JOIN homes USING (home_id)
@@ -41,7 +45,8 @@ export function chainEvents(
   )
   const setAuthorization = db.prepare(
     `UPDATE authorizations SET state = @state, shipment = COALESCE(@shipment, shipment),
-       held_at_seconds = COALESCE(@heldAtSeconds, held_at_seconds), shipped_at_seconds = COALESCE(@shippedAtSeconds, shipped_at_seconds)
+       held_at_seconds = COALESCE(@heldAtSeconds, held_at_seconds), shipped_at_seconds = COALESCE(@shippedAtSeconds, shipped_at_seconds),
+       give_back_at_ms = @giveBackAtMs
      WHERE authorization_id = @authorizationId`,
   )
   const insertMessage = db.prepare(
@@ -50,11 +55,6 @@ export function chainEvents(
             json_object('kind', 'order', 'signedQuote', json_object('quote', json(quote), 'signature', signature), 'terms', json(@terms)), @atMs
      FROM quotes WHERE order_id = @orderId AND attempt = @attempt`,
   )
-  const moveMandate = db.prepare<unknown[], { home_id: string; device_id: string }>(
-    `UPDATE mandates SET state = @to, state_block = @block WHERE mandate_hash = @mandateHash AND state <> @to AND state <> 'revoked'
-     RETURNING home_id, device_id`,
-  )
-  const wakeRules = db.prepare('UPDATE slots SET evaluate = 1 WHERE device_id = ?')
   // The device may be heard before the chain is: what it poured in after the shipping counts as seen.
   const refilledSince = db.prepare(
     `INSERT OR IGNORE INTO evidence (order_id, kind, detail, at_ms)
@@ -66,7 +66,7 @@ export function chainEvents(
     switch (event.type) {
       case 'mandate-granted':
       case 'mandate-revoked':
-        applyMandate(event, event.type === 'mandate-granted' ? 'granted' : 'revoked', atMs)
+        applyToMandate(event, atMs)
         return
       case 'refused':
         for (const order of basketOrders.all(event.txHash, event.basket)) refuse(order, event, atMs)
@@ -74,17 +74,6 @@ export function chainEvents(
       default:
         applyToOrder(event, atMs)
     }
-  }
-
-  function applyMandate(event: ChainEvent & { mandateHash: string }, to: 'granted' | 'revoked', atMs: number): void {
-    const row = moveMandate.get({ to, block: event.blockNumber, mandateHash: event.mandateHash })
-    if (row === undefined) return
-    wakeRules.run(row.device_id)
-    const text =
-      to === 'granted'
-        ? `The mandate of ${row.device_id} holds now: it may order within it.`
-        : `The mandate of ${row.device_id} is revoked: it orders nothing more under it.`
-    tell({ homeId: row.home_id, deviceId: row.device_id, kind: 'update', text, txHash: event.txHash }, atMs)
   }
 
   /** The contract skipped our basket: no funds moved, and the order ends with the contract's reason. */
@@ -104,7 +93,13 @@ export function chainEvents(
 
   function applyToOrder(event: OrderEvent, atMs: number): void {
     const order = heldOrder.get(event.authorizationId)
-    if (order === undefined || order.attempt !== order.auth_attempt) return
+    if (order === undefined) return
+    if (isStray(order)) {
+      // Funds that no order waits for: they are looked after on their own (orders/stray-funds.ts).
+      const isHeld = event.type === 'authorized' || event.type === 'shipped'
+      setState(order, event.type === 'authorized' ? 'held' : event.type, isHeld ? { giveBackAtMs: atMs } : {})
+      return
+    }
     const terms = Terms.parse(JSON.parse(order.terms))
     const what = `${order.quantity} × ${order.product} for ${order.device_id} ${order.slot}`
     switch (event.type) {
@@ -226,7 +221,7 @@ export function chainEvents(
   function setState(
     order: HeldOrder,
     state: string,
-    facts: { shipment?: string; heldAtSeconds?: number; shippedAtSeconds?: number },
+    facts: { shipment?: string; heldAtSeconds?: number; shippedAtSeconds?: number; giveBackAtMs?: number },
   ): void {
     setAuthorization.run({
       authorizationId: order.authorization_id,
@@ -234,10 +229,16 @@ export function chainEvents(
       shipment: facts.shipment ?? null,
       heldAtSeconds: facts.heldAtSeconds ?? null,
       shippedAtSeconds: facts.shippedAtSeconds ?? null,
+      giveBackAtMs: facts.giveBackAtMs ?? null,
     })
   }
 
   return apply
+}
+
+/** Its order is at another attempt, or was given up before anything was held. */
+function isStray(order: HeldOrder): boolean {
+  return order.attempt !== order.auth_attempt || UNPAID_STATES.includes(order.state)
 }
 
 function about(row: OrderRow) {

@@ -17,6 +17,7 @@ import { Scheduler } from '../../gateway/lib/scheduler.ts'
 import { orderActions } from '../../gateway/orders/actions.ts'
 import { mandateVerbs } from '../../gateway/orders/mandates.ts'
 import { sellerMessageWorker } from '../../gateway/orders/seller-messages.ts'
+import { strayFundsWorker } from '../../gateway/orders/stray-funds.ts'
 import { watchWorker } from '../../gateway/orders/watch.ts'
 import { orderWorker } from '../../gateway/orders/worker.ts'
 import type { MandateRequest, Seller, SellerMessage } from '../../gateway/ports.ts'
@@ -31,6 +32,7 @@ import { sqliteOrderActionStore } from '../../gateway/store/order-actions.ts'
 import { sqliteOrderStore } from '../../gateway/store/orders.ts'
 import { sqliteRulesStore } from '../../gateway/store/rules.ts'
 import { sqliteSellerMessageStore } from '../../gateway/store/seller-messages.ts'
+import { sqliteStrayFundsStore } from '../../gateway/store/stray-funds.ts'
 import { sqliteTransactionStore } from '../../gateway/store/transactions.ts'
 import { sqliteWatchStore } from '../../gateway/store/watch.ts'
 
@@ -155,6 +157,7 @@ export async function openHome() {
     }),
     orderWorker({ store: orders, chain, seller, signer, clock, onMoved: noNudge }),
     sellerMessageWorker({ store: sqliteSellerMessageStore(db, []), seller, clock }),
+    strayFundsWorker({ store: sqliteStrayFundsStore(db, []), chain, signer, clock }),
     watchWorker({
       store: sqliteWatchStore(db, [], (amount) => formatMoney(amount, chain.facts.token)),
       chain: opened.watch,

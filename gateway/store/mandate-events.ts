@@ -1,0 +1,26 @@
+import type { ChainEvent } from '../ports.ts'
+import type { Db } from './database.ts'
+import type { notifier } from './notifications.ts'
+
+type MandateEvent = Extract<ChainEvent, { type: 'mandate-granted' | 'mandate-revoked' }>
+
+/** Makes the function that applies a mandate's log to its row, inside the watcher's transaction; one of ours or none. */
+export function mandateEvents(db: Db, tell: ReturnType<typeof notifier>): (event: MandateEvent, atMs: number) => void {
+  const move = db.prepare<unknown[], { home_id: string; device_id: string }>(
+    `UPDATE mandates SET state = @to, state_block = @block WHERE mandate_hash = @mandateHash AND state <> @to AND state <> 'revoked'
+     RETURNING home_id, device_id`,
+  )
+  const wakeRules = db.prepare('UPDATE slots SET evaluate = 1 WHERE device_id = ?')
+
+  return (event, atMs) => {
+    const to = event.type === 'mandate-granted' ? 'granted' : 'revoked'
+    const row = move.get({ to, block: event.blockNumber, mandateHash: event.mandateHash })
+    if (row === undefined) return
+    wakeRules.run(row.device_id)
+    const text =
+      to === 'granted'
+        ? `The mandate of ${row.device_id} holds now: it may order within it.`
+        : `The mandate of ${row.device_id} is revoked: it orders nothing more under it.`
+    tell({ homeId: row.home_id, deviceId: row.device_id, kind: 'update', text, txHash: event.txHash }, atMs)
+  }
+}

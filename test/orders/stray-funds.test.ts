@@ -1,0 +1,71 @@
+import { Transaction } from 'ethers'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { erc20 } from '../../gateway/chain/connection.ts'
+import type { Address } from '../../gateway/domain/identifiers.ts'
+import { Terms } from '../../gateway/domain/mandate.ts'
+import { HOUR_MS, type Home, openHome, PRICE } from './home.ts'
+
+let home: Home
+beforeEach(async () => {
+  home = await openHome()
+  await home.signMandate({ coolingOffSeconds: 0 })
+  await home.confirm('auto')
+  await home.level(1400)
+  await home.pass(HOUR_MS)
+  await home.level(800)
+  await home.pass(HOUR_MS)
+})
+afterEach(() => home.close())
+
+/** Sends a call as anybody, past the gateway. */
+async function sendAs(from: Address, to: Address, data: string): Promise<void> {
+  const { rpc } = home.connection
+  await rpc.send('anvil_setBalance', [from, '0x56bc75e2d63100000'])
+  await rpc.send('anvil_impersonateAccount', [from])
+  await rpc.send('eth_sendTransaction', [{ from, to, data, gas: '0x4c4b40' }])
+  await rpc.send('anvil_stopImpersonatingAccount', [from])
+}
+const pay = (from: Address, to: Address, amount: bigint) =>
+  sendAs(from, home.chain.facts.token.address, erc20.encode('transfer', [to, amount]))
+const inEscrow = () => home.balance(home.chain.facts.escrow)
+
+/** The wallet is empty when the block comes, though it was not when it was looked at: the contract refuses the payment. */
+async function refusedOrder(): Promise<{ data: string }> {
+  const { funds } = home.chain
+  const owned = await home.balance(home.wallet.address)
+  await pay(home.wallet.address, home.selling.address, owned)
+  home.chain.funds = async () => ({ balance: owned, allowance: owned })
+  await home.level(250)
+  home.chain.funds = funds
+  await pay(home.selling.address, home.wallet.address, owned)
+  expect((await home.onlyOrder()).state).toBe('dropped')
+  const sent = home.db.prepare(`SELECT raw FROM transactions WHERE purpose LIKE 'authorize%'`).pluck().get() as string
+  return Transaction.from(sent)
+}
+
+it('a refused payment that somebody sends again is cancelled, and the seller is not told of it', async () => {
+  const { data } = await refusedOrder()
+  await sendAs(home.selling.address, home.chain.facts.escrow, data)
+  expect(await inEscrow()).toBe(PRICE)
+  await home.drain()
+  expect(await inEscrow()).toBe(0n)
+  expect((await home.onlyOrder()).state).toBe('dropped')
+  expect(home.shop.messages).toEqual([])
+  expect((await home.feed()).at(-1)?.text).toContain('12.49 TUSD was held for an order that was given up')
+  const told = (await home.feed()).length
+  await home.pass(HOUR_MS)
+  expect((await home.feed()).length).toBe(told)
+})
+
+it('goods that the seller sends for it at once are reclaimed when their time is over', async () => {
+  const { data } = await refusedOrder()
+  await sendAs(home.selling.address, home.chain.facts.escrow, data)
+  const stored = home.db.prepare('SELECT terms FROM authorizations').pluck().get() as string
+  const terms = Terms.parse(JSON.parse(stored))
+  await home.selling.ship([{ terms, shipment: `0x${'5'.repeat(64)}` }], home.transactions.save)
+  await home.pass(14 * 24 * HOUR_MS)
+  expect(await inEscrow()).toBe(PRICE)
+  await home.pass(HOUR_MS)
+  expect(await inEscrow()).toBe(0n)
+  expect(home.shop.messages).toEqual([])
+})
