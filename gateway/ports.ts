@@ -297,7 +297,14 @@ export type OrderActions = {
   get(homeId: string, orderId: string): Promise<OrderView | undefined>
   received(homeId: string, orderId: string, who: string): Promise<ActionResult>
   cancel(homeId: string, orderId: string, who: string): Promise<ActionResult>
-  consent(homeId: string, orderId: string, answer: 'yes' | 'no', who: string): Promise<ActionResult>
+  /** `seenMinorUnits`: the total that this person saw; a yes to less than is now asked is none. Absent: not told. */
+  consent(
+    homeId: string,
+    orderId: string,
+    answer: 'yes' | 'no',
+    who: string,
+    seenMinorUnits?: bigint,
+  ): Promise<ActionResult>
 }
 
 // ── chain ───────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -84,7 +84,7 @@ export function orderActions(parts: OrderActionParts): OrderActions {
         }
       }),
 
-    consent: (homeId, orderId, answer, who) =>
+    consent: (homeId, orderId, answer, who, seenMinorUnits) =>
       act(homeId, orderId, async (order) => {
         if (order.state !== 'awaiting-consent' || order.quote === undefined) {
           return no(`The order is ${order.state}: it does not wait for your consent.`)
@@ -92,6 +92,10 @@ export function orderActions(parts: OrderActionParts): OrderActions {
         const { quote } = order.quote.signed
         const nowMs = parts.clock.nowMs()
         const price = formatMoney(quote.totalMinorUnits, parts.chain.facts.token)
+        // The price may have risen since the page was drawn, or this is the repeat of a yes to the price before.
+        if (answer === 'yes' && seenMinorUnits !== undefined && quote.totalMinorUnits > seenMinorUnits) {
+          return no(`The price is ${price} now: look at it, and say yes again if you agree.`)
+        }
         const shown = { quoteHash: order.quote.quoteHash, totalShown: quote.totalMinorUnits, answer, who, how: 'API' }
         await parts.store.addConsent(order, shown, nowMs)
         if (answer === 'yes') return yes(`Agreed to ${price}: the order goes on if the seller still holds that price.`)

@@ -60,7 +60,7 @@ export function orderWorkReader(db: Db): (row: OrderRow) => OrderWork {
   const consentedQuote = db.prepare<[string], QuoteRow>(
     `SELECT quote, signature, quotes.quote_hash AS quote_hash, seller_url FROM consents
      JOIN quotes ON quotes.order_id = consents.order_id AND quotes.quote_hash = consents.quote_hash
-     WHERE consents.order_id = ? AND answer = 'yes' ORDER BY at_ms DESC LIMIT 1`,
+     WHERE consents.order_id = ? AND answer = 'yes' ORDER BY attempt DESC LIMIT 1`,
   )
   const evidenceOf = db.prepare<[string], { kind: string }>('SELECT kind FROM evidence WHERE order_id = ?')
 

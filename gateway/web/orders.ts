@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import { OrderId } from '../domain/identifiers.ts'
+import { MinorUnits } from '../domain/money.ts'
 import { HttpError, parseInput } from '../lib/http.ts'
 import type { ActionResult, OrderActions, OrderView } from '../ports.ts'
 import { orderAnswer, queryNumber, type TokenFormat } from './answers.ts'
@@ -15,7 +16,7 @@ const OrderParams = z.object({
 const ListQuery = z.object({ limit: queryNumber({ min: 1, max: 1000, default: 50 }) })
 const Who = z.string().min(1).max(64).default('owner')
 const ActionBody = z.strictObject({ who: Who }).prefault({})
-const ConsentBody = z.strictObject({ answer: z.enum(['yes', 'no']), who: Who })
+const ConsentBody = z.strictObject({ answer: z.enum(['yes', 'no']), who: Who, seenMinorUnits: MinorUnits.optional() })
 
 /** An abbreviated id is looked for among this many newest orders. */
 const NEWEST_ORDERS = 1000
@@ -48,8 +49,8 @@ export function orderRoutes(
   })
 
   app.post('/v1/orders/:orderId/consent', async (request) => {
-    const { answer, who } = parseInput(ConsentBody, request.body, 'a consent')
-    return act(request.params, (orderId) => orders.consent(homeId, orderId, answer, who))
+    const { answer, who, seenMinorUnits } = parseInput(ConsentBody, request.body, 'a consent')
+    return act(request.params, (orderId) => orders.consent(homeId, orderId, answer, who, seenMinorUnits))
   })
 
   async function act(params: unknown, action: (orderId: string) => Promise<ActionResult>) {

@@ -91,6 +91,13 @@ describe('an order', () => {
     await home.drain()
     expect(await state()).toBe('awaiting-consent')
     expect(await lastText()).toContain('changed since your last answer')
+    // The first yes comes twice, from somebody who has not seen the new price.
+    expect(await home.actions.consent(home.homeId, orderId, 'yes', 'owner', PRICE)).toMatchObject({ ok: false })
+    await home.drain()
+    expect(await state()).toBe('awaiting-consent')
+    expect(await home.actions.consent(home.homeId, orderId, 'yes', 'owner', PRICE + 1n)).toMatchObject({ ok: true })
+    await home.drain()
+    expect(await state()).toBe('authorized')
   })
 
   it('is dropped without consent: at a no, and after 48 hours of silence', async () => {

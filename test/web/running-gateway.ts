@@ -189,7 +189,8 @@ function actionsOn(orders: OrderView[], asked: unknown[]): OrderActions {
     get: async (_homeId, orderId) => orders.find((order) => order.orderId === orderId),
     received: async (_homeId, orderId, who) => answer('received', orderId, who),
     cancel: async (_homeId, orderId, who) => answer('cancel', orderId, who),
-    consent: async (_homeId, orderId, yesOrNo, who) => answer('consent', orderId, who, { answer: yesOrNo }),
+    consent: async (_homeId, orderId, yesOrNo, who, seenMinorUnits) =>
+      answer('consent', orderId, who, { answer: yesOrNo, ...(seenMinorUnits !== undefined && { seenMinorUnits }) }),
   }
 }
 

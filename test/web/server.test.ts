@@ -167,11 +167,14 @@ test('the verbs of an order act on it and wake the workers; a refusal is its sen
     sentence: 'Noted: received.',
   })
   await gateway.call(`/v1/orders/${ORDER}/cancel`, {})
+  await gateway.call(`/v1/orders/${ORDER}/consent`, { answer: 'yes', seenMinorUnits: '12490000' })
   await gateway.call(`/v1/orders/${ORDER}/consent`, { answer: 'no' })
   expect(gateway.asked).toEqual([
     { verb: 'received', orderId: ORDER, who: 'Ada' },
     'changed',
     { verb: 'cancel', orderId: ORDER, who: 'owner' },
+    'changed',
+    { verb: 'consent', orderId: ORDER, who: 'owner', answer: 'yes', seenMinorUnits: 12_490_000n },
     'changed',
     { verb: 'consent', orderId: ORDER, who: 'owner', answer: 'no' },
     'changed',

@@ -88,15 +88,16 @@ function deviceElement(device) {
   )
 }
 
+/** What a person may do to an order as it is shown; a yes names the price that was seen. */
 const ACTIONS = {
-  'awaiting-consent': [
-    ['Buy it', 'consent', { answer: 'yes' }],
+  'awaiting-consent': (order) => [
+    ['Buy it', 'consent', { answer: 'yes', seenMinorUnits: order.quote.totalMinorUnits }],
     ['Do not buy', 'consent', { answer: 'no' }],
   ],
-  authorized: [['Cancel', 'cancel', {}]],
-  due: [['Cancel', 'cancel', {}]],
-  shipped: [['It has arrived', 'received', {}]],
-  delivered: [['It is all right', 'received', {}]],
+  authorized: () => [['Cancel', 'cancel', {}]],
+  due: () => [['Cancel', 'cancel', {}]],
+  shipped: () => [['It has arrived', 'received', {}]],
+  delivered: () => [['It is all right', 'received', {}]],
 }
 
 function actionElement(order, [label, verb, body]) {
@@ -138,7 +139,7 @@ function orderElement(order, isOpen) {
     ),
     element('p', { class: 'quiet' }, `${order.deviceId} ${order.slot}, ${order.quote?.total ?? 'no price yet'}`),
     details,
-    ...(ACTIONS[order.state] ?? []).map((action) => actionElement(order, action)),
+    ...(ACTIONS[order.state]?.(order) ?? []).map((action) => actionElement(order, action)),
   )
 }
 
