@@ -187,6 +187,10 @@ export type OrderWork = Order & {
     | undefined
   /** The quote that a person said yes to, if any. */
   consented: Quote | undefined
+  /** Empty, or why its slot buys nothing now. */
+  suspendedReason: string
+  /** Somebody filled the slot after the order was made. */
+  isRefilled: boolean
   evidence: string[]
 }
 /** A mandate that the chain knows as granted, ready to be used for one product. */

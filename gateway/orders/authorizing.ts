@@ -15,7 +15,6 @@ import type {
 
 /** Time after a quote's end in which its authorization may still be found in a block. */
 const LATE_BLOCK_MS = 60_000
-/** A mandate check that the chain could not answer is repeated after this. */
 
 export type QuotedOrder = OrderWork & { state: 'quoted'; quote: NonNullable<OrderWork['quote']> }
 export type AuthorizingParts = { store: OrderStore; chain: Chain; signer: DeviceSigner }
@@ -70,6 +69,7 @@ async function prepare(
   nowMs: number,
 ): Promise<{ kind: 'ready'; prepared: Prepared } | { kind: 'refused'; reason: string }> {
   const { quote } = order.quote.signed
+  if (order.suspendedReason !== '') return { kind: 'refused', reason: order.suspendedReason }
   const mandates = await parts.store.mandatesFor(order.deviceId, order.gtin)
   const mandate = mandates.find(({ file }) => file.payees.some(({ payee }) => payee === quote.seller))
   const product = mandate?.file.products.find(({ gtin }) => gtin14(gtin) === gtin14(quote.gtin))

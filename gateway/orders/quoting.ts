@@ -31,6 +31,8 @@ export async function askForQuote(
   parts: QuotingParts,
   nowMs: number,
 ) {
+  if (order.suspendedReason !== '') return drop(order.suspendedReason)
+  if (order.state === 'needed' && order.isRefilled) return drop('somebody filled it meanwhile.', 'cancelled')
   const [mandate] = await parts.store.mandatesFor(order.deviceId, order.gtin)
   if (mandate === undefined) {
     return drop(
@@ -62,7 +64,7 @@ export async function askForQuote(
   const quoteHash = parts.chain.quoteHash(answer.signed.quote)
   return parts.store.saveQuote(order, { signed: answer.signed, quoteHash, sellerUrl: mandate.sellerUrl }, nowMs)
 
-  function drop(reason: string, kind: 'problem' | 'limit-reached' = 'problem') {
+  function drop(reason: string, kind: 'problem' | 'limit-reached' | 'cancelled' = 'problem') {
     const text = `${order.deviceId} ${order.slot} is not ordered: ${reason}`
     return parts.store.move(order, 'dropped', nowMs, { reason, tell: { kind, text } })
   }

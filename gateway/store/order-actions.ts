@@ -2,7 +2,7 @@ import type { OrderState } from '../domain/order.ts'
 import type { OrderActionStore, OrderView } from '../ports.ts'
 import type { Db } from './database.ts'
 import { orderMoves } from './order-moves.ts'
-import { type OrderRow, orderWorkReader } from './order-rows.ts'
+import { type OrderRow, orderOf, orderWorkReader } from './order-rows.ts'
 import { inOneTransaction } from './orders.ts'
 
 /** `OrderActionStore` over the gateway's database: what a person sees of orders, and a person's word. */
@@ -41,9 +41,9 @@ export function sqliteOrderActionStore(db: Db): OrderActionStore {
   )
 
   function viewOf(row: OrderRow): OrderView {
-    const { quote, authorization, failures: _, consented: __, evidence: ___, ...order } = readWork(row)
+    const { quote, authorization } = readWork(row)
     return {
-      ...order,
+      ...orderOf(row),
       quote: quote?.signed.quote,
       authorizationId: authorization?.authorizationId,
       evidence: evidence.all(row.order_id).map(({ kind, detail, at_ms }) => ({ kind, detail, atMs: at_ms })),

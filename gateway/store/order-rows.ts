@@ -62,12 +62,16 @@ export function orderWorkReader(db: Db): (row: OrderRow) => OrderWork {
      JOIN quotes ON quotes.order_id = consents.order_id AND quotes.quote_hash = consents.quote_hash
      WHERE consents.order_id = ? AND answer = 'yes' ORDER BY attempt DESC LIMIT 1`,
   )
+  const slotOf = db.prepare<[string, string], { suspended_reason: string; last_refill_at_ms: number | null }>(
+    'SELECT suspended_reason, last_refill_at_ms FROM slots WHERE device_id = ? AND slot = ?',
+  )
   const evidenceOf = db.prepare<[string], { kind: string }>('SELECT kind FROM evidence WHERE order_id = ?')
 
   return (row) => {
     const quote = quoteOf.get(row.order_id, row.attempt)
     const authorization = authorizationOf.get(row.order_id, row.attempt)
     const consented = consentedQuote.get(row.order_id)
+    const slot = slotOf.get(row.device_id, row.slot)
     return {
       ...orderOf(row),
       failures: row.failures,
@@ -83,6 +87,8 @@ export function orderWorkReader(db: Db): (row: OrderRow) => OrderWork {
         shippedAtSeconds: authorization.shipped_at_seconds ?? undefined,
       },
       consented: consented && Quote.parse(JSON.parse(consented.quote)),
+      suspendedReason: slot?.suspended_reason ?? '',
+      isRefilled: (slot?.last_refill_at_ms ?? 0) > row.created_at_ms,
       evidence: evidenceOf.all(row.order_id).map((evidence) => evidence.kind),
     }
   }

@@ -83,6 +83,33 @@ describe('a slot', () => {
   })
 })
 
+describe('an order that could not be placed yet', () => {
+  /** The seller is silent while the drawer runs low; then it is back. */
+  async function placedLate(meanwhile: () => Promise<unknown>): Promise<void> {
+    await fullHome()
+    home.shop.isSilent = true
+    await home.level(250)
+    await home.pass(HOUR_MS)
+    expect(await state()).toBe('needed')
+    await meanwhile()
+    home.shop.isSilent = false
+    await home.pass(12 * HOUR_MS)
+  }
+
+  it('is dropped when buying was suspended meanwhile', async () => {
+    await placedLate(async () => home.db.prepare(`UPDATE slots SET suspended_reason = 'the firmware changed'`).run())
+    expect(await state()).toBe('dropped')
+    expect((await home.feed()).at(-1)?.text).toContain('the firmware changed')
+    expect(await home.balance(home.chain.facts.escrow)).toBe(0n)
+  })
+
+  it('is dropped when somebody filled the slot meanwhile', async () => {
+    await placedLate(() => home.level(1400))
+    expect(await state()).toBe('dropped')
+    expect(await home.balance(home.chain.facts.escrow)).toBe(0n)
+  })
+})
+
 describe('a reorg', () => {
   it('that takes back the end of an order does not stop the watcher when the slot has its next one', async () => {
     await fullHome({ coolingOffSeconds: 0 })
