@@ -39,6 +39,11 @@ export const Mandate = z.strictObject({
 })
 export type Mandate = z.infer<typeof Mandate>
 
+/** Whether it may be used in this chain second, as far as its term goes. */
+export function holdsAt({ start, end }: Pick<Mandate, 'start' | 'end'>, seconds: number): boolean {
+  return start <= seconds && seconds < end
+}
+
 /** One product that the mandate names; salted so that the chain does not tell a home's habits. */
 export const MandateProduct = z.strictObject({
   salt: Hex32,

@@ -142,14 +142,21 @@ export function orderActions(parts: OrderActionParts): OrderActions {
       return no(`On the chain the order is ${hold.state}: it can no longer be cancelled.`)
     const signature = await parts.signer.cancellation(order.deviceId, authorization.authorizationId)
     const keepTime = order.state === 'due' ? authorization.terms.shipBy * 1000 + 1000 : undefined
-    await parts.chain.cancel(authorization.terms, signature, (tx) =>
-      parts.orders.saveTransaction(
-        { ...tx, purpose: `${tx.purpose} for ${who}` },
-        order,
-        keepTime ?? dueTime(order),
-        nowMs,
-      ),
-    )
+    try {
+      await parts.chain.cancel(authorization.terms, signature, (tx) =>
+        parts.orders.saveTransaction(
+          { ...tx, purpose: `${tx.purpose} for ${who}` },
+          order,
+          keepTime ?? dueTime(order),
+          nowMs,
+        ),
+      )
+    } catch (error) {
+      // The seller may have shipped in this very moment.
+      const { state } = await parts.chain.hold(authorization.terms)
+      if (state === 'authorized') throw error
+      return no(`On the chain the order is ${state}: it can no longer be cancelled.`)
+    }
     return yes('The cancellation is on its way to the chain; the money comes back with its block.')
   }
 

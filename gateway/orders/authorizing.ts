@@ -1,5 +1,5 @@
 import { gtin14 } from '../domain/identifiers.ts'
-import type { Authorization } from '../domain/mandate.ts'
+import { type Authorization, holdsAt } from '../domain/mandate.ts'
 import { formatMoney } from '../domain/money.ts'
 import { SHIP_WITHIN_MS } from '../domain/timers.ts'
 import type {
@@ -70,8 +70,9 @@ async function prepare(
 ): Promise<{ kind: 'ready'; prepared: Prepared } | { kind: 'refused'; reason: string }> {
   const { quote } = order.quote.signed
   if (order.suspendedReason !== '') return { kind: 'refused', reason: order.suspendedReason }
-  const mandates = await parts.store.mandatesFor(order.deviceId, order.gtin)
-  const mandate = mandates.find(({ file }) => file.payees.some(({ payee }) => payee === quote.seller))
+  const all = await parts.store.mandatesFor(order.deviceId, order.gtin)
+  const mandates = all.filter(({ file }) => file.payees.some(({ payee }) => payee === quote.seller))
+  const mandate = mandates.find(({ file }) => holdsAt(file.mandate, head.timestampSeconds)) ?? mandates[0]
   const product = mandate?.file.products.find(({ gtin }) => gtin14(gtin) === gtin14(quote.gtin))
   if (mandate === undefined || product === undefined) {
     return {

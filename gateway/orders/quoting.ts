@@ -1,4 +1,5 @@
 import { gtin14 } from '../domain/identifiers.ts'
+import { holdsAt } from '../domain/mandate.ts'
 import { formatMoney } from '../domain/money.ts'
 import type { Quote, SignedQuote } from '../domain/quote.ts'
 import { CONSENT_WAIT_MS } from '../domain/timers.ts'
@@ -33,7 +34,8 @@ export async function askForQuote(
 ) {
   if (order.suspendedReason !== '') return drop(order.suspendedReason)
   if (order.state === 'needed' && order.isRefilled) return drop('somebody filled it meanwhile.', 'cancelled')
-  const [mandate] = await parts.store.mandatesFor(order.deviceId, order.gtin)
+  const mandates = await parts.store.mandatesFor(order.deviceId, order.gtin)
+  const mandate = mandates.find(({ file }) => holdsAt(file.mandate, nowMs / 1000)) ?? mandates[0]
   if (mandate === undefined) {
     return drop(
       `No mandate covers GTIN ${order.gtin} any more: sign one with \`adept mandate sign ${order.deviceId}\`.`,

@@ -36,6 +36,25 @@ describe('an order that its owner cancels', () => {
     expect(home.shop.messages).toEqual([])
     await home.pass(30 * HOUR_MS)
   })
+
+  it('in the moment in which the seller ships is told that it is too late', async () => {
+    await fullHome({ coolingOffSeconds: 0 })
+    await home.level(250)
+    const { orderId } = await home.onlyOrder()
+    const order = home.shop.messages[0]
+    if (order?.kind !== 'order') throw new Error('The shop was told of no order.')
+    const { hold } = home.chain
+    home.chain.hold = async (terms) => {
+      home.chain.hold = hold
+      const before = await hold(terms)
+      await home.selling.ship([{ terms, shipment: `0x${'5'.repeat(64)}` }], home.transactions.save)
+      return before
+    }
+    expect(await home.actions.cancel(home.homeId, orderId, 'owner')).toEqual({
+      ok: false,
+      sentence: 'On the chain the order is shipped: it can no longer be cancelled.',
+    })
+  })
 })
 
 describe('goods', () => {
@@ -107,6 +126,16 @@ describe('an order that could not be placed yet', () => {
     await placedLate(() => home.level(1400))
     expect(await state()).toBe('dropped')
     expect(await home.balance(home.chain.facts.escrow)).toBe(0n)
+  })
+})
+
+describe('two mandates', () => {
+  it('do not shadow each other: the one that still holds is used', async () => {
+    await fullHome()
+    await home.signMandate({ days: 1 })
+    await home.pass(30 * HOUR_MS)
+    await home.level(250)
+    expect(await state()).toBe('authorized')
   })
 })
 
