@@ -29,17 +29,27 @@ export async function authorizeTogether(orders: QuotedOrder[], parts: Authorizin
   const checks = new MandateChecks(parts.chain)
   const head = await parts.chain.head()
   const prepared: Prepared[] = []
+  const faults: unknown[] = []
   for (const order of orders) {
-    const outcome = await prepare(order, checks, head, parts, nowMs)
-    if (outcome.kind === 'ready') prepared.push(outcome.prepared)
-    else
-      await parts.store.move(order, 'dropped', nowMs, {
-        reason: outcome.reason,
-        tell: { kind: 'limit-reached', text: `${order.deviceId} ${order.slot} is not ordered: ${outcome.reason}` },
-      })
+    try {
+      const outcome = await prepare(order, checks, head, parts, nowMs)
+      if (outcome.kind === 'ready') prepared.push(outcome.prepared)
+      else await dropRefused(order, outcome.reason, parts, nowMs)
+    } catch (error) {
+      // One order that cannot be signed, or was moved meanwhile, does not keep the others.
+      faults.push(error)
+    }
   }
-  if (prepared.length === 0) return
+  if (prepared.length > 0) await sendTogether(prepared, parts, nowMs)
+  if (faults.length > 0) throw faults[0]
+}
 
+function dropRefused(order: QuotedOrder, reason: string, parts: AuthorizingParts, nowMs: number): Promise<void> {
+  const text = `${order.deviceId} ${order.slot} is not ordered: ${reason}`
+  return parts.store.move(order, 'dropped', nowMs, { reason, tell: { kind: 'limit-reached', text } })
+}
+
+async function sendTogether(prepared: Prepared[], parts: AuthorizingParts, nowMs: number): Promise<void> {
   const baskets = byPayer(prepared)
   await parts.chain.authorize(
     baskets.map((basket): Basket => basket.map(({ item }) => item)),

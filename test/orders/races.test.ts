@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { sqliteWatchStore } from '../../gateway/store/watch.ts'
-import { HOUR_MS, type Home, openHome } from './home.ts'
+import { HOUR_MS, type Home, openHome, PRICE } from './home.ts'
 
 let home: Home
 afterEach(() => home.close())
@@ -126,6 +126,22 @@ describe('an order that could not be placed yet', () => {
     await placedLate(() => home.level(1400))
     expect(await state()).toBe('dropped')
     expect(await home.balance(home.chain.facts.escrow)).toBe(0n)
+  })
+})
+
+describe('an order that cannot be signed', () => {
+  it('does not keep the others from being placed', async () => {
+    await fullHome({ maxOpenOrders: 2 })
+    // A second device like the first, whose sealed key was damaged.
+    home.db.exec(`
+      INSERT INTO devices SELECT 'broken', home_id, secret_sha256, key_address, x'00', added_at_ms, status, status_at_ms, description, described_at_ms FROM devices;
+      INSERT INTO slots (device_id, slot, suspended_reason) VALUES ('broken', 'detergent', '');
+      INSERT INTO mandates SELECT 'another', home_id, 'broken', file, seller_url, payer_signature, state, NULL, 0, created_at_ms FROM mandates;
+      INSERT INTO orders VALUES ('0193d2a4-0000-7000-8000-000000000001', 'home', 'broken', 'detergent', '04006381333931', 1,
+        'auto', 'needed', ${home.clock.nowMs()}, 1, ${home.clock.nowMs()}, 0, ${home.clock.nowMs()}, '[]', '');`)
+    await expect(home.level(250)).rejects.toThrow('device broken')
+    await expect(home.drain()).rejects.toThrow('device broken')
+    expect(await home.balance(home.chain.facts.escrow)).toBe(PRICE)
   })
 })
 
