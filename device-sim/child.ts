@@ -21,6 +21,8 @@ export class Child {
     this.name = name
     // Its own process group: Ctrl-C reaches us alone, and we end the children in order.
     this.#process = spawn(process.execPath, ['--import', LEASH, script, ...args], {
+      // No environment: settings of a gateway of the user's own would reach ours.
+      env: {},
       stdio: ['pipe', 'pipe', 'pipe'],
       detached: true,
     })

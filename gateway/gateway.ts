@@ -26,6 +26,7 @@ import { sqliteDeviceStore } from './store/devices.ts'
 import { sqliteDeliveryStore, sqliteFeedStore } from './store/feed.ts'
 import { ensureHome } from './store/homes.ts'
 import { sqliteIntakeStore } from './store/intake.ts'
+import { lockFolder } from './store/lock.ts'
 import { sqliteMandateStore } from './store/mandates.ts'
 import { sqliteOrderActionStore } from './store/order-actions.ts'
 import { sqliteOrderStore } from './store/orders.ts'
@@ -67,6 +68,8 @@ export async function startGateway(options: {
 
   try {
     // store
+    const lock = lockFolder(dataFolder, 'A gateway')
+    started.push(() => lock.release())
     const db = openDatabase(join(dataFolder, 'gateway.db'), 'gateway')
     started.push(() => void db.close())
     ensureHome(db, config.home)

@@ -1,8 +1,7 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import pino from 'pino'
-import { z } from 'zod'
 import { dataFolderFrom, loadConfig } from './config.ts'
 import { startGateway } from './gateway.ts'
 import { joinVirtualTime } from './lib/virtual-time.ts'
@@ -20,15 +19,11 @@ Usage: npm start -- [options]
 /** After this a stop that hangs is ended; systemd's default would wait 90 s. */
 const STOP_TIMEOUT_MS = 10_000
 
-/** What the running gateway tells other programs of this machine. */
-const RunningGateway = z.object({ pid: z.int(), httpUrl: z.url(), mqttPort: z.int() })
-
 /** Runs the gateway of this data folder until a signal ends it; throws a sentence when it cannot start. */
 export async function run(dataFolder: string, timeSocket?: string): Promise<void> {
   mkdirSync(dataFolder, { recursive: true, mode: 0o700 })
   const config = loadConfig(dataFolder)
   const runningFile = join(dataFolder, 'gateway.json')
-  await refuseSecond(runningFile)
 
   const log = pino({ level: config.log.level, base: null }, pino.destination({ fd: 2, sync: true }))
   const virtualTime = timeSocket === undefined ? undefined : await joinVirtualTime(timeSocket, 'gateway')
@@ -58,19 +53,6 @@ export async function run(dataFolder: string, timeSocket?: string): Promise<void
   }
   process.once('SIGTERM', stop)
   process.once('SIGINT', stop)
-}
-
-/** Two gateways on one data folder would each send the same nonces. */
-async function refuseSecond(runningFile: string): Promise<void> {
-  if (!existsSync(runningFile)) return
-  const running = RunningGateway.safeParse(JSON.parse(readFileSync(runningFile, 'utf8')))
-  if (!running.success) return
-  const answers = await fetch(`${running.data.httpUrl}/healthz`, { signal: AbortSignal.timeout(2_000) }).then(
-    (response) => response.ok,
-    () => false,
-  )
-  if (answers)
-    throw new Error(`A gateway already runs on this data folder (process ${running.data.pid}): stop it first.`)
 }
 
 function ownVersion(): string {

@@ -209,8 +209,13 @@ export type OrderStore = {
     quote: { signed: SignedQuote; quoteHash: Hex32; sellerUrl: string },
     atMs: number,
   ): Promise<void>
-  /** Stays in its state and is looked at again then; a failure is counted, and told to the homeowner when `tell` says so. */
-  postpone(order: Order, nextAtMs: number, atMs: number, failure?: { reason: string; tell: boolean }): Promise<void>
+  /** Stays in its state and is looked at again then; a note is counted and kept, and told to the homeowner if it says so. */
+  postpone(
+    order: Order,
+    nextAtMs: number,
+    atMs: number,
+    note?: { reason: string; tell?: NotificationKind | undefined },
+  ): Promise<void>
   /** Moves on, with the sentence why and what the homeowner is told. */
   move<S extends OrderState>(
     order: Order & { state: S },

@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
+import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import pino from 'pino'
@@ -10,12 +11,14 @@ import { type NodeFile, readNodeFile } from '../chain/node-file.ts'
 import { openRpc, type Rpc, RpcError } from '../chain/rpc.ts'
 import { sellerChain } from '../chain/seller.ts'
 import { Sender, settleWorker } from '../chain/sender.ts'
+import { dataFolderFrom } from '../config.ts'
 import type { Address } from '../domain/identifiers.ts'
 import { systemClock } from '../lib/clock.ts'
 import { LOOPBACK_HOSTS } from '../lib/http.ts'
 import { Scheduler } from '../lib/scheduler.ts'
 import { joinVirtualTime } from '../lib/virtual-time.ts'
 import { openDatabase } from '../store/database.ts'
+import { lockFolder } from '../store/lock.ts'
 import { sellerOrderStore } from '../store/merchant/orders.ts'
 import { quoteBook } from '../store/merchant/quotes.ts'
 import { sqliteTransactionStore } from '../store/transactions.ts'
@@ -29,6 +32,7 @@ const POLL_MS = 1_000
 const NODE_WAIT_MS = 30_000
 const NODE_POLL_MS = 250
 const STOP_WITHIN_MS = 10_000
+const REPEAT_AFTER_MS = 60_000
 
 export type MerchantOptions = {
   dataFolder: string
@@ -47,6 +51,7 @@ export async function startMerchant(options: MerchantOptions): Promise<Merchant>
   const { dataFolder, log, shipAfterSeconds } = options
   const catalogue = readCatalogue(options.catalogueFile ?? DEMO_CATALOGUE)
   mkdirSync(dataFolder, { recursive: true, mode: 0o700 })
+  const lock = lockFolder(dataFolder, 'A merchant agent')
   const key = openKeyring(dataFolder).fileKey('seller')
   const connection = await connect(options.chain, addressOf(key), log)
   const time = options.timeSocket === undefined ? undefined : await joinVirtualTime(options.timeSocket, 'merchant')
@@ -92,6 +97,7 @@ export async function startMerchant(options: MerchantOptions): Promise<Merchant>
     await server.close()
     await scheduler.stop()
     db.close()
+    lock.release()
   }
 
   try {
@@ -160,13 +166,24 @@ function portError(error: unknown, port: number): unknown {
   })
 }
 
-/** JSON lines, or a line a person can read. */
+/** JSON lines, or lines that a person can read: the same one again is told once a minute. */
 function openLog(json: boolean): pino.Logger {
   if (json) return pino({ base: null }, pino.destination({ dest: 2, sync: true }))
-  return pino({ base: null }, { write: (line) => void process.stderr.write(humanLine(line)) })
+  let last = { text: '', atMs: 0 }
+  return pino(
+    { base: null },
+    {
+      write(line) {
+        const { atMs, text } = humanLine(line)
+        if (text === last.text && atMs - last.atMs < REPEAT_AFTER_MS) return
+        last = { text, atMs }
+        process.stderr.write(`${new Date(atMs).toISOString()} ${text}\n`)
+      },
+    },
+  )
 }
 
-function humanLine(line: string): string {
+function humanLine(line: string): { atMs: number; text: string } {
   const { time, level, msg, err } = JSON.parse(line) as {
     time: number
     level: number
@@ -174,18 +191,18 @@ function humanLine(line: string): string {
     err?: { message: string }
   }
   const cause = err === undefined ? '' : `: ${err.message}`
-  return `${new Date(time).toISOString()} ${pino.levels.labels[level]} ${msg}${cause}\n`
+  return { atMs: time, text: `${pino.levels.labels[level]} ${msg}${cause}` }
 }
 
 async function main(): Promise<void> {
   const flags = command().parse().opts<Flags>()
   const log = openLog(flags.json === true)
   const merchant = await startMerchant({
-    dataFolder: flags.data,
+    dataFolder: flags.data ?? join(homedir(), '.adept-shop'),
     port: flags.port,
     catalogueFile: flags.catalogue,
     shipAfterSeconds: flags.shipAfter,
-    chain: chainPlace(flags),
+    chain: chainPlace(flags, dataFolderFrom(undefined)),
     maxFeeGwei: flags.maxFeeGwei,
     timeSocket: flags.time,
     log,

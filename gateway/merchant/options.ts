@@ -8,7 +8,7 @@ export type ChainPlace =
 
 /** The command line, parsed; numbers and addresses are checked. */
 export type Flags = {
-  data: string
+  data?: string
   port: number
   catalogue?: string
   shipAfter: number
@@ -25,11 +25,14 @@ export type Flags = {
 export function command(): Command {
   return new Command('merchant')
     .description('A seller: signs quotes, ships orders whose money is held on chain, and is paid when they arrive.')
-    .requiredOption('--data <folder>', 'folder for its database and its sealed key; made when missing')
+    .option('--data <folder>', 'folder for its database and its sealed key (default: ~/.adept-shop)')
     .option('--port <number>', 'port of its HTTP API on 127.0.0.1; 0 takes a free one', whole(0, 65_535), 8788)
     .option('--catalogue <yaml>', 'what it sells (default: the demo shop, gateway/merchant/demo-catalogue.yaml)')
     .option('--ship-after <seconds>', 'time from the end of cooling off until it packs', whole(0, 30 * 86_400), 0)
-    .option('--gateway-data <folder>', 'use the embedded chain of the gateway with this data folder')
+    .option(
+      '--gateway-data <folder>',
+      'use the embedded chain of the gateway with this data folder (default: ADEPT_DATA, else ~/.adept)',
+    )
     .option('--rpc-url <url>', 'use this chain; needs --chain-id, --escrow and --token too')
     .option('--chain-id <number>', 'id that the chain must answer with', whole(1, Number.MAX_SAFE_INTEGER))
     .option('--escrow <address>', 'the order escrow', account)
@@ -59,10 +62,11 @@ function account(text: string): Address {
   throw new InvalidArgumentError('It must be 0x and 40 hex digits.')
 }
 
-/** Throws a sentence when the flags do not name one chain. */
-export function chainPlace(flags: Flags): ChainPlace {
+/** Throws a sentence when the flags do not name one chain; naming none means the gateway's in `ownGateway`. */
+export function chainPlace(flags: Flags, ownGateway: string): ChainPlace {
   const { gatewayData, rpcUrl, chainId, escrow, token } = flags
-  if (gatewayData !== undefined && rpcUrl === undefined) return { kind: 'gateway-data', folder: gatewayData }
+  const others = [rpcUrl, chainId, escrow, token].filter((flag) => flag !== undefined).length
+  if (others === 0) return { kind: 'gateway-data', folder: gatewayData ?? ownGateway }
   if (
     gatewayData === undefined &&
     rpcUrl !== undefined &&

@@ -32,32 +32,21 @@ export function orderActions(parts: OrderActionParts): OrderActions {
 
     received: (homeId, orderId, who) =>
       act(homeId, orderId, async (order) => {
-        switch (order.state) {
-          case 'shipped': {
-            const added = await parts.store.addEvidence(
-              order,
-              'owner',
-              `${who} says the goods are here.`,
-              parts.clock.nowMs(),
-            )
-            if (added === 'known')
-              return yes('Your word is already noted; a second evidence, such as the refill, is still missing.')
-            return yes('Noted. The seller is paid once a second evidence, such as the refill, is there.')
-          }
-          case 'delivered': {
-            const added = await parts.store.addEvidence(
-              order,
-              'owner',
-              `${who} says the goods are here.`,
-              parts.clock.nowMs(),
-            )
-            return yes(added === 'added' ? 'Noted: the inspection is over and the seller is paid.' : 'Already noted.')
-          }
-          case 'completed':
-            return yes('The order is already complete.')
-          default:
-            return no(`The order is ${order.state}, not shipped: there is nothing to receive yet.`)
+        if (order.state === 'completed') return yes('The order is already complete.')
+        if (order.state !== 'shipped' && order.state !== 'delivered') {
+          return no(`The order is ${order.state}, not shipped: there is nothing to receive yet.`)
         }
+        const added = await parts.store.addEvidence(
+          order,
+          'owner',
+          `${who} says the goods are here.`,
+          parts.clock.nowMs(),
+        )
+        const noted = added === 'known' ? 'Your word is already noted' : 'Noted'
+        if (order.state === 'delivered') return yes(`${noted}: the inspection is over and the seller is paid.`)
+        if (order.evidence.some((kind) => kind !== 'owner'))
+          return yes(`${noted}: there is a second evidence, so the seller is paid.`)
+        return yes(`${noted}. The seller is paid once a second evidence, such as the refill, is there.`)
       }),
 
     cancel: (homeId, orderId, who) =>

@@ -12,10 +12,10 @@ const LEAST_QUOTE_LIFE_SECONDS = 60
 const MOST_QUOTE_LIFE_SECONDS = 3600
 /** Less, and a block that comes at the end of the quote's life would be too late to ship in: the escrow refuses it. */
 const LEAST_SHIP_WITHIN_SECONDS = MOST_QUOTE_LIFE_SECONDS
-const FIRST_RETRY_MS = 30_000
+const FIRST_RETRY_MS = 5_000
 const LONGEST_RETRY_MS = 6 * 3_600_000
 /** The homeowner hears of a silent seller after this many failures in a row. */
-const TELL_AFTER_FAILURES = 3
+const TELL_AFTER_FAILURES = 5
 /** A seller that gives no usable quote for this long: the order is dropped and the homeowner told. */
 const GIVE_UP_AFTER_MS = 48 * 3_600_000
 /** An order that ended up here again and again is not worth another try. */
@@ -74,7 +74,10 @@ export async function askForQuote(
   function tryLater(reason: string) {
     if (nowMs - order.stateChangedAtMs > GIVE_UP_AFTER_MS) return drop(reason)
     const nextAtMs = nowMs + backoffMs(order.failures, FIRST_RETRY_MS, LONGEST_RETRY_MS)
-    return parts.store.postpone(order, nextAtMs, nowMs, { reason, tell: order.failures + 1 === TELL_AFTER_FAILURES })
+    return parts.store.postpone(order, nextAtMs, nowMs, {
+      reason,
+      tell: order.failures + 1 === TELL_AFTER_FAILURES ? 'problem' : undefined,
+    })
   }
 }
 

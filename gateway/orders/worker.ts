@@ -11,6 +11,12 @@ const ORDERS_PER_STEP = 50
 const LOOK_AGAIN_MS = 10 * 60_000
 /** Arrival takes two evidences, at least one of them from the home itself (DOMAIN.md). */
 const HOME_EVIDENCE = ['owner', 'refill', 'weight']
+const EVIDENCE_NAMES: Record<string, string> = {
+  owner: 'your word',
+  refill: 'the refill that the device saw',
+  carrier: "the carrier's word",
+  weight: 'the weight on receipt',
+}
 
 export type OrderWorkerParts = {
   store: OrderStore
@@ -169,9 +175,11 @@ async function lookForArrival(
   const fromHome = order.evidence.some((kind) => HOME_EVIDENCE.includes(kind))
   if (order.evidence.length >= 2 && fromHome) {
     const owner = order.evidence.includes('owner')
-    const text = `${order.deviceId} ${order.slot}: the goods arrived (${order.evidence.join(' and ')}).`
+    const names = order.evidence.map((kind) => EVIDENCE_NAMES[kind] ?? kind).join(' and ')
+    const then = owner ? 'The seller is paid.' : 'Look at them: the seller is paid after the inspection.'
+    const text = `${order.deviceId} ${order.slot}: the goods arrived, by ${names}. ${then}`
     return parts.store.move(order, 'delivered', nowMs, {
-      reason: `Two evidences of arrival: ${order.evidence.join(', ')}.`,
+      reason: `Evidence of arrival: ${names}.`,
       nextAtMs: owner ? nowMs : nowMs + (parts.inspectionMs ?? INSPECTION_MS),
       tell: { kind: 'delivered', text },
     })
@@ -179,7 +187,14 @@ async function lookForArrival(
   const unconfirmedAtMs =
     (order.authorization?.shippedAtSeconds ?? Math.floor(order.stateChangedAtMs / 1000)) * 1000 + UNCONFIRMED_MS
   if (nowMs > unconfirmedAtMs) return reclaim(order, parts, nowMs)
-  return parts.store.postpone(order, unconfirmedAtMs + 1000, nowMs)
+  const isOwnersTurn = order.evidence.length === 1 && order.evidence[0] === 'refill' && order.failures === 0
+  const reason = `${order.deviceId} saw ${order.slot} rise: did the goods arrive? Say \`adept order received ${order.orderId}\`.`
+  return parts.store.postpone(
+    order,
+    unconfirmedAtMs + 1000,
+    nowMs,
+    isOwnersTurn ? { reason, tell: 'update' } : undefined,
+  )
 }
 
 /**

@@ -83,16 +83,16 @@ export function sqliteOrderStore(db: Db, channels: readonly Channel[]): OrderSto
       })
     }),
 
-    postpone: inOneTransaction(db, (order, nextAtMs, atMs, failure) => {
+    postpone: inOneTransaction(db, (order, nextAtMs, atMs, note) => {
       const { changes } = postpone.run({
         orderId: order.orderId,
         state: order.state,
         nextAtMs,
-        failures: failure ? 1 : 0,
+        failures: note ? 1 : 0,
       })
-      if (changes !== 1 || failure === undefined) return
-      moves.record(order, order.state, order.state, { atMs, reason: failure.reason })
-      if (failure.tell) tell({ ...about(order), kind: 'problem', text: failure.reason }, atMs)
+      if (changes !== 1 || note === undefined) return
+      moves.record(order, order.state, order.state, { atMs, reason: note.reason })
+      if (note.tell) tell({ ...about(order), kind: note.tell, text: note.reason }, atMs)
     }),
 
     move: inOneTransaction(db, (order, to, atMs, move) => {
