@@ -69,26 +69,29 @@ export function chainEvents(
         applyToMandate(event, atMs)
         return
       case 'refused':
-        for (const order of basketOrders.all(event.txHash, event.basket)) refuse(order, event, atMs)
+        refuse(basketOrders.all(event.txHash, event.basket), event, atMs)
         return
       default:
         applyToOrder(event, atMs)
     }
   }
 
-  /** The contract skipped our basket: no funds moved, and the order ends with the contract's reason. */
-  function refuse(order: HeldOrder, event: ChainEvent & { type: 'refused' }, atMs: number): void {
-    if (order.auth_state !== 'sent') return
-    setState(order, 'refused', {})
-    if (order.state !== 'quoted' || order.attempt !== order.auth_attempt) return
+  /** The contract skipped our basket: no funds moved. Of several orders nobody knows which it meant: all are tried again. */
+  function refuse(orders: HeldOrder[], event: ChainEvent & { type: 'refused' }, atMs: number): void {
     const reason = `The contract refused the order: ${event.sentence}`
-    moves.move({ ...orderOf(order), state: 'quoted' }, 'dropped', {
-      atMs,
-      reason,
-      txHash: event.txHash,
-      blockNumber: event.blockNumber,
-    })
-    tell({ ...about(order), kind: 'limit-reached', text: `${reason} Nothing was paid.`, txHash: event.txHash }, atMs)
+    for (const order of orders) {
+      if (order.auth_state !== 'sent') continue
+      setState(order, 'refused', {})
+      if (order.state !== 'quoted' || order.attempt !== order.auth_attempt) continue
+      const quoted = { ...orderOf(order), state: 'quoted' as const }
+      const step = { atMs, reason, txHash: event.txHash, blockNumber: event.blockNumber }
+      if (orders.length > 1) {
+        moves.move(quoted, 'needed', { ...step, nextAtMs: atMs, attempt: order.attempt + 1 })
+        continue
+      }
+      moves.move(quoted, 'dropped', step)
+      tell({ ...about(order), kind: 'limit-reached', text: `${reason} Nothing was paid.`, txHash: event.txHash }, atMs)
+    }
   }
 
   function applyToOrder(event: OrderEvent, atMs: number): void {

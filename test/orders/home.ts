@@ -45,7 +45,7 @@ const START_MS = Date.UTC(2027, 0, 4, 8)
  * A home from its readings to its feed, with real rows and a real chain in virtual time. Only the shop is the test's own:
  * it signs with a real key, and `shop` says how it misbehaves.
  */
-export async function openHome() {
+export async function openHome(slots = ['detergent']) {
   const folder = mkdtempSync(join(tmpdir(), 'home-'))
   const clock = new ManualClock(START_MS)
   const db = openDatabase(join(folder, 'gateway.db'), 'gateway')
@@ -201,25 +201,15 @@ export async function openHome() {
       }
       throw new Error('The home found no rest.')
     },
-    /** One level, as if it had just been measured, and what follows from it. */
+    /** One level of every slot, as if it had just been measured, and what follows from it. */
     async level(remaining: number, report: { seq?: number; measuredAtMs?: number; session?: string } = {}) {
-      await intake.commit(
-        [
-          {
-            kind: 'report',
-            report: {
-              deviceId: 'washer-1',
-              session: report.session ?? 's1',
-              seq: report.seq ?? seq++,
-              kind: 'consumable',
-              measuredAtMs: report.measuredAtMs ?? clock.nowMs(),
-              body: '{}',
-              level: { slot: 'detergent', remaining, unit: 'ml' },
-            },
-          },
-        ],
-        clock.nowMs(),
-      )
+      const common = { deviceId: 'washer-1', kind: 'consumable' as const, body: '{}', session: report.session ?? 's1' }
+      const measuredAtMs = report.measuredAtMs ?? clock.nowMs()
+      const reports = slots.map((slot) => ({
+        kind: 'report' as const,
+        report: { ...common, seq: report.seq ?? seq++, measuredAtMs, level: { slot, remaining, unit: 'ml' as const } },
+      }))
+      await intake.commit(reports, clock.nowMs())
       await scheduler.drain()
     },
     confirm: (mode: 'notify' | 'ask' | 'auto') => devices.confirm(homeId, 'washer-1', undefined, mode, clock.nowMs()),
@@ -286,15 +276,13 @@ export async function openHome() {
   const description = {
     maker: 'Samsung',
     model: 'W9000',
-    slots: [
-      {
-        slot: 'detergent',
-        unit: 'ml' as const,
-        capacity: 1400,
-        degradationDirection: 'down' as const,
-        replacementProducts: [{ type: 'gtin14' as const, value: GTIN }],
-      },
-    ],
+    slots: slots.map((slot) => ({
+      slot,
+      unit: 'ml' as const,
+      capacity: 1400,
+      degradationDirection: 'down' as const,
+      replacementProducts: [{ type: 'gtin14' as const, value: GTIN }],
+    })),
   }
   await intake.commit(
     [{ kind: 'description', deviceId: 'washer-1', description, body: JSON.stringify(description) }],

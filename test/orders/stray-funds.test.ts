@@ -69,3 +69,23 @@ it('goods that the seller sends for it at once are reclaimed when their time is 
   expect(await inEscrow()).toBe(0n)
   expect(home.shop.messages).toEqual([])
 })
+
+it('a refused basket of several orders ends none of them for the fault of another', async () => {
+  await home.close()
+  home = await openHome(['detergent', 'softener'])
+  await home.signMandate({ coolingOffSeconds: 0 })
+  await home.confirm('auto')
+  for (const remaining of [1400, 800]) await home.level(remaining)
+  const owned = await home.balance(home.wallet.address)
+  await pay(home.wallet.address, home.selling.address, owned - PRICE)
+  const { funds } = home.chain
+  home.chain.funds = async () => {
+    home.chain.funds = funds
+    return { balance: owned, allowance: owned }
+  }
+  await home.level(250)
+  const states = (await home.orders()).map(({ state, attempt }) => `${state} at attempt ${attempt}`)
+  expect(states.toSorted()).toEqual(['dropped at attempt 2', 'due at attempt 2'])
+  expect(await inEscrow()).toBe(PRICE)
+  expect((await home.feed()).find(({ kind }) => kind === 'limit-reached')?.text).toContain('top it up')
+})

@@ -203,8 +203,11 @@ CREATE TABLE authorizations (
   shipment TEXT,
   held_at_seconds INTEGER,
   shipped_at_seconds INTEGER,
+  -- when funds that are held for an order which does not wait for them are given back next
+  give_back_at_ms INTEGER,
   UNIQUE (order_id, attempt)
 ) STRICT;
+CREATE INDEX authorizations_to_give_back ON authorizations (give_back_at_ms) WHERE give_back_at_ms IS NOT NULL;
 CREATE INDEX authorizations_of_tx ON authorizations (tx_hash, basket);
 
 CREATE TABLE evidence (
