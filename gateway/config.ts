@@ -7,6 +7,7 @@ import { Address, HomeId } from './domain/identifiers.ts'
 
 const Host = z.string().min(1).max(255)
 const Port = z.int().min(0).max(65_535)
+const HttpUrl = z.url({ protocol: /^https?$/, error: 'expected an address that begins with http:// or https://' })
 
 /** Every setting of `adept.yaml`, with its default and its meaning; the README's table is made from this. */
 export const Config = z.strictObject({
@@ -40,7 +41,7 @@ export const Config = z.strictObject({
       }),
       z.strictObject({
         kind: z.literal('rpc'),
-        rpcUrl: z.url().describe('JSON-RPC endpoint of the chain.'),
+        rpcUrl: HttpUrl.describe('JSON-RPC endpoint of the chain.'),
         chainId: z.int().positive().describe('Id that the endpoint must answer with.'),
         escrow: Address.describe('Address of the deployed OrderEscrow.'),
         token: Address.describe('Address of the ERC-20 token that orders are paid in.'),
@@ -51,10 +52,9 @@ export const Config = z.strictObject({
     .default({ kind: 'embedded' }),
   seller: z
     .strictObject({
-      url: z
-        .url()
-        .default('http://127.0.0.1:8788')
-        .describe('Merchant agent that `adept mandate sign` asks for prices.'),
+      url: HttpUrl.default('http://127.0.0.1:8788').describe(
+        'Merchant agent that `adept mandate sign` asks for prices.',
+      ),
     })
     .prefault({}),
   rules: z
@@ -93,10 +93,9 @@ export const Config = z.strictObject({
     .prefault({}),
   notify: z
     .strictObject({
-      webhookUrl: z
-        .url()
-        .optional()
-        .describe('Each entry of the feed is sent there as JSON, with its id, until it is answered 2xx.'),
+      webhookUrl: HttpUrl.optional().describe(
+        'Each entry of the feed is sent there as JSON, with its id, until it is answered 2xx.',
+      ),
     })
     .prefault({}),
   log: z
@@ -115,12 +114,14 @@ export class ConfigError extends Error {}
 
 /** The folder that holds all of a gateway's state: the option, else `ADEPT_DATA`, else `~/.adept`. */
 export function dataFolderFrom(option: string | undefined): string {
-  return resolve(option ?? process.env['ADEPT_DATA'] ?? join(homedir(), '.adept'))
+  // The shell leaves a quoted `~/` as it is.
+  return resolve((option ?? process.env['ADEPT_DATA'] ?? '~/.adept').replace(/^~(?=\/|$)/, () => homedir()))
 }
 
 /**
  * Reads `<dataFolder>/adept.yaml` (absent: all defaults), then lays the environment over it: `ADEPT_MQTT_PORT=1884` is
- * `mqtt.port`, `ADEPT_RULES_ORDER_BELOW_SHARE` is `rules.orderBelowShare`. Throws `ConfigError` naming file, line and setting.
+ * `mqtt.port`, `ADEPT_RULES_ORDER_BELOW_SHARE` is `rules.orderBelowShare`. Throws `ConfigError` naming the
+ * setting and where it was made.
  */
 export function loadConfig(dataFolder: string, env: Record<string, string | undefined> = process.env): Config {
   const file = join(dataFolder, 'adept.yaml')
@@ -129,15 +130,39 @@ export function loadConfig(dataFolder: string, env: Record<string, string | unde
   if (syntaxError !== undefined) throw new ConfigError(`${file} is not valid YAML: ${syntaxError.message}`)
 
   const settings: unknown = document.toJS() ?? {}
-  if (!isTable(settings)) throw new ConfigError(`${file} must hold settings such as "mqtt:", not a ${typeof settings}.`)
+  if (!isTable(settings)) {
+    const found = Array.isArray(settings) ? 'a list' : `only the value ${JSON.stringify(settings)}`
+    throw new ConfigError(`${file} must hold settings such as "mqtt:", not ${found}.`)
+  }
+  refuseUnknownNames(env)
   for (const path of settingPaths()) {
     const value = env[environmentName(path)]
     if (value !== undefined) setAt(settings, path, readScalar(value))
   }
   const parsed = Config.safeParse(settings)
-  if (!parsed.success)
-    throw new ConfigError(`${file} or the environment has a mistake:\n${z.prettifyError(parsed.error)}`)
+  if (!parsed.success) throw new ConfigError(parsed.error.issues.map((issue) => mistake(issue, file, env)).join('\n'))
   return parsed.data
+}
+
+/** A mistyped name would else leave its setting at the default, and nobody told. */
+function refuseUnknownNames(env: Record<string, string | undefined>): void {
+  const names = settingPaths().map(environmentName)
+  for (const name of Object.keys(env)) {
+    if (!name.startsWith('ADEPT_') || name === 'ADEPT_DATA' || names.includes(name)) continue
+    const section = name.split('_', 2).join('_')
+    const alike = names.filter((other) => other.startsWith(`${section}_`))
+    throw new ConfigError(
+      `${name} in the environment names no setting. There are ${(alike.length > 0 ? alike : names).join(', ')}.`,
+    )
+  }
+}
+
+function mistake(issue: z.core.$ZodIssue, file: string, env: Record<string, string | undefined>): string {
+  const path = issue.path.map(String)
+  const name = environmentName(path)
+  if (env[name] !== undefined) return `${name} in the environment (${path.join('.')}): ${issue.message}.`
+  const isSetting = settingPaths().some((known) => known.join('.') === path.join('.'))
+  return `${path.join('.')} in ${file}${isSetting ? ` (or ${name} in the environment)` : ''}: ${issue.message}.`
 }
 
 /** `['rules', 'orderBelowShare']` → `ADEPT_RULES_ORDER_BELOW_SHARE`. */
