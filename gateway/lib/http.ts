@@ -1,5 +1,5 @@
-import Fastify, { type FastifyInstance } from 'fastify'
-import { z } from 'zod'
+import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify'
+import type { z } from 'zod'
 import { jsonText } from './json.ts'
 
 /** Names under which a program on this machine is reached; a listener elsewhere adds its own. */
@@ -47,6 +47,8 @@ export function httpServer(options: {
     keepAliveTimeout: 10_000,
     forceCloseConnections: 'idle',
     exposeHeadRoutes: false,
+    frameworkErrors: (error, _request, reply: FastifyReply) =>
+      void reply.code(statusOf(error)).send({ error: 'This address is malformed: a % in it begins no character.' }),
   })
   // Without it a form on another site could post text/plain here without asking first.
   app.removeContentTypeParser('text/plain')
@@ -77,9 +79,15 @@ function statusOf(error: unknown): number {
   return typeof code === 'number' && code >= 400 && code <= 599 ? code : 500
 }
 
-/** Parses what came from outside; throws a 400 that names each field that is wrong. */
+/** Parses what came from outside; throws a 400 that names each field that is wrong, and what was in it. */
 export function parseInput<T extends z.ZodType>(schema: T, input: unknown, what: string): z.output<T> {
   const parsed = schema.safeParse(input)
   if (parsed.success) return parsed.data
-  throw new HttpError(400, `This is not ${what}: ${z.prettifyError(parsed.error).replaceAll('\n', ' ').slice(0, 1000)}`)
+  const faults = parsed.error.issues.map(({ path, message }) => {
+    const found = path.reduce<unknown>((inner, name) => (inner as Record<PropertyKey, unknown>)?.[name], input)
+    const value = typeof found === 'string' ? ` ${JSON.stringify(found.slice(0, 64))}` : ''
+    return path.length === 0 ? message : `${path.join('.')}${value}: ${message}`
+  })
+  const it = typeof input === 'string' ? JSON.stringify(input.slice(0, 64)) : 'This'
+  throw new HttpError(400, `${it} is not ${what}: ${faults.join('; ').slice(0, 1000)}.`)
 }

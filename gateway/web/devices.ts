@@ -9,7 +9,7 @@ import { queryNumber } from './answers.ts'
 
 const NewDeviceBody = z.strictObject({ deviceId: DeviceId })
 const ConfirmBody = z.strictObject({ mode: z.enum(MODES), slot: SlotName.optional() })
-const DeviceParams = z.object({ deviceId: DeviceId })
+type DeviceParams = { Params: { deviceId: string } }
 const LimitQuery = z.object({ limit: queryNumber({ min: 1, max: 1000, default: 50 }) })
 
 /** 192 bits: nobody guesses it, and a person can still type it into a board's sketch. */
@@ -41,8 +41,8 @@ export function deviceRoutes(
     return reply.code(201).send({ deviceId, password })
   })
 
-  app.post('/v1/devices/:deviceId/confirm', async (request) => {
-    const { deviceId } = parseInput(DeviceParams, request.params, 'a device id')
+  app.post<DeviceParams>('/v1/devices/:deviceId/confirm', async (request) => {
+    const deviceId = parseInput(DeviceId, request.params.deviceId, 'a device id')
     const { mode, slot } = parseInput(ConfirmBody, request.body, 'a confirmation')
     await knownDevice(deviceId)
     const slots = await devices.confirm(homeId, deviceId, slot, mode, ports.clock.nowMs())
@@ -58,8 +58,8 @@ export function deviceRoutes(
     return { deviceId, mode, slots }
   })
 
-  app.get('/v1/devices/:deviceId/readings', async (request) => {
-    const { deviceId } = parseInput(DeviceParams, request.params, 'a device id')
+  app.get<DeviceParams>('/v1/devices/:deviceId/readings', async (request) => {
+    const deviceId = parseInput(DeviceId, request.params.deviceId, 'a device id')
     const { limit } = parseInput(LimitQuery, request.query, 'a query')
     await knownDevice(deviceId)
     return { readings: await devices.readings(homeId, deviceId, limit) }

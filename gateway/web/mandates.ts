@@ -35,7 +35,6 @@ const SignBody = z.union(
   ],
   'give the draft as it was made, and either its "signature" or "useGatewayWallet": true',
 )
-const MandateParams = z.object({ mandateHash: Hex32 })
 
 export function mandateRoutes(
   app: FastifyInstance,
@@ -71,8 +70,8 @@ export function mandateRoutes(
     return reply.code(201).send({ mandateHash: body.draft.file.mandateHash, sentence, txHash })
   })
 
-  app.post('/v1/mandates/:mandateHash/revoke', async (request) => {
-    const { mandateHash } = parseInput(MandateParams, request.params, 'a mandate hash')
+  app.post<{ Params: { mandateHash: string } }>('/v1/mandates/:mandateHash/revoke', async (request) => {
+    const mandateHash = parseInput(Hex32, request.params.mandateHash, 'a mandate hash')
     const revoked = await mandateVerbs.revoke(homeId, mandateHash)
     if (!revoked.ok) throw new HttpError(409, revoked.sentence)
     ports.onChanged()

@@ -7,12 +7,11 @@ import type { ActionResult, OrderActions, OrderView } from '../ports.ts'
 import { orderAnswer, queryNumber, type TokenFormat } from './answers.ts'
 
 /** An order's UUID or its first characters. */
-const OrderParams = z.object({
-  orderId: z
-    .string()
-    .toLowerCase()
-    .regex(/^[0-9a-f-]{4,36}$/, 'an order id, or at least its first 4 characters, is expected'),
-})
+const OrderName = z
+  .string()
+  .toLowerCase()
+  .regex(/^[0-9a-f-]{4,36}$/, 'give the id or its first 4 or more characters, as `adept orders` shows them')
+type OrderParams = { Params: { orderId: string } }
 const ListQuery = z.object({ limit: queryNumber({ min: 1, max: 1000, default: 50 }) })
 const Who = z.string().min(1).max(64).default('owner')
 const ActionBody = z.strictObject({ who: Who }).prefault({})
@@ -34,26 +33,26 @@ export function orderRoutes(
     return { orders: (await orders.list(homeId, limit)).map((order) => orderAnswer(order, token)) }
   })
 
-  app.get('/v1/orders/:orderId', async (request) => {
+  app.get<OrderParams>('/v1/orders/:orderId', async (request) => {
     return { order: orderAnswer(await findOrder(request.params), token) }
   })
 
-  app.post('/v1/orders/:orderId/received', async (request) => {
+  app.post<OrderParams>('/v1/orders/:orderId/received', async (request) => {
     const { who } = parseInput(ActionBody, request.body, 'an action')
     return act(request.params, (orderId) => orders.received(homeId, orderId, who))
   })
 
-  app.post('/v1/orders/:orderId/cancel', async (request) => {
+  app.post<OrderParams>('/v1/orders/:orderId/cancel', async (request) => {
     const { who } = parseInput(ActionBody, request.body, 'an action')
     return act(request.params, (orderId) => orders.cancel(homeId, orderId, who))
   })
 
-  app.post('/v1/orders/:orderId/consent', async (request) => {
+  app.post<OrderParams>('/v1/orders/:orderId/consent', async (request) => {
     const { answer, who, seenMinorUnits } = parseInput(ConsentBody, request.body, 'a consent')
     return act(request.params, (orderId) => orders.consent(homeId, orderId, answer, who, seenMinorUnits))
   })
 
-  async function act(params: unknown, action: (orderId: string) => Promise<ActionResult>) {
+  async function act(params: OrderParams['Params'], action: (orderId: string) => Promise<ActionResult>) {
     const { orderId } = await findOrder(params)
     const result = await action(orderId)
     if (!result.ok) throw new HttpError(409, result.sentence)
@@ -61,8 +60,8 @@ export function orderRoutes(
     return { orderId, sentence: result.sentence }
   }
 
-  async function findOrder(params: unknown): Promise<OrderView> {
-    const { orderId } = parseInput(OrderParams, params, 'an order id')
+  async function findOrder(params: OrderParams['Params']): Promise<OrderView> {
+    const orderId = parseInput(OrderName, params.orderId, 'an order id')
     const order = OrderId.safeParse(orderId).success ? await orders.get(homeId, orderId) : await findByPrefix(orderId)
     if (order === undefined) throw new HttpError(404, `There is no order ${orderId}. See all with \`adept orders\`.`)
     return order

@@ -63,7 +63,7 @@ export type WebOptions = {
   sellerUrl: string
 }
 export type WebServer = {
-  /** Listens; resolves to the address for clients on this machine. */
+  /** Listens; resolves to the address for clients on this machine. Rejects with a sentence when the port is taken. */
   start(): Promise<{ url: string; port: number }>
   /** New rows are in the feed: live streams read them now instead of at their next poll. */
   nudge(): void
@@ -106,7 +106,13 @@ export function createWebServer(ports: WebPorts, options: WebOptions): WebServer
   return {
     async start() {
       const host = options.host ?? '127.0.0.1'
-      await app.listen({ host, port: options.port })
+      await app.listen({ host, port: options.port }).catch((error: NodeJS.ErrnoException) => {
+        const why =
+          error.code === 'EADDRINUSE'
+            ? 'another program uses it: stop that, or set another port (http.port)'
+            : error.message
+        throw new Error(`The API and the dashboard cannot listen on ${host}:${options.port}: ${why}.`, { cause: error })
+      })
       const { port } = app.server.address() as AddressInfo
       return { url: `http://127.0.0.1:${port}`, port }
     },

@@ -41,7 +41,7 @@ export type RunningGateway = {
   stop(): Promise<void>
 }
 
-export async function runGateway(): Promise<RunningGateway> {
+export async function runGateway(port = 0): Promise<RunningGateway> {
   const dataFolder = mkdtempSync(join(tmpdir(), 'adept-web-'))
   const token = openToken(dataFolder)
   const db = openDatabase(join(dataFolder, 'gateway.db'), 'gateway')
@@ -96,9 +96,17 @@ export async function runGateway(): Promise<RunningGateway> {
       onChanged: () => asked.push('changed'),
       onFault: (error) => faults.push(error),
     },
-    { homeId: HOME, token, port: 0, sellerUrl: 'http://127.0.0.1:8788' },
+    { homeId: HOME, token, port, sellerUrl: 'http://127.0.0.1:8788' },
   )
-  const { url } = await server.start()
+  const close = async () => {
+    await server.stop()
+    db.close()
+    rmSync(dataFolder, { recursive: true })
+  }
+  const { url } = await server.start().catch(async (error: unknown) => {
+    await close()
+    throw error
+  })
   writeFileSync(join(dataFolder, 'gateway.json'), JSON.stringify({ pid: process.pid, httpUrl: url, mqttPort: 1883 }))
   return {
     url,
@@ -121,11 +129,7 @@ export async function runGateway(): Promise<RunningGateway> {
       })
       return { status: response.status, body: await response.json() }
     },
-    async stop() {
-      await server.stop()
-      db.close()
-      rmSync(dataFolder, { recursive: true })
-    },
+    stop: close,
   }
 }
 

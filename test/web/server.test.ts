@@ -87,7 +87,7 @@ test.each([
   ['/v1/devices', { deviceId: 'Not A Name' }, /device id is 1–63 characters/],
   ['/v1/devices', { deviceId: 'washer', more: 1 }, /more/],
   ['/v1/devices/washer/confirm', { mode: 'sometimes' }, /notify.*ask.*auto/],
-  ['/v1/orders/zz/cancel', {}, /at least its first 4/],
+  ['/v1/orders/zz/cancel', {}, /^"zz" is not an order id: .*first 4/],
   [`/v1/orders/${ORDER}/consent`, { answer: 'maybe' }, /yes.*no/],
   ['/v1/mandates/0x12/revoke', {}, /64 hex digits/],
   ['/v1/mandates/draft', { deviceId: 'washer', allowance: '12.5' }, /whole number of minor units/],
