@@ -1,5 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import { ConfigError } from '../config.ts'
+import { fileProblem } from '../lib/file-problem.ts'
+import { ownVersion } from '../lib/version.ts'
 import { CliError } from './client.ts'
 import { consentCommand } from './consent.ts'
 import { deadLettersCommand } from './dead-letters.ts'
@@ -31,7 +33,7 @@ export async function runAdept(args: readonly string[]): Promise<void> {
       process.exitCode = error.exitCode === 0 ? 0 : MISUSE
       return
     }
-    console.error(error instanceof Error ? error.message : String(error))
+    console.error(fileProblem(error) ?? (error instanceof Error ? error.message : String(error)))
     process.exitCode = error instanceof CliError ? error.exitCode : error instanceof ConfigError ? MISUSE : 1
   }
 }
@@ -39,6 +41,7 @@ export async function runAdept(args: readonly string[]): Promise<void> {
 function program(): Command {
   const adept = new Command('adept')
     .description('Appliances that buy their own consumables, within limits that you signed.')
+    .version(ownVersion(), '--version', 'print the version')
     .option('--data <folder>', "the gateway's data folder (default: ADEPT_DATA, else ~/.adept)")
     .option('--json', 'print JSON instead of text')
     .configureHelp({ showGlobalOptions: true })

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { z } from 'zod'
@@ -91,7 +91,8 @@ async function sentenceOf(response: Response, url: string): Promise<string> {
 
 /** As the running gateway says in `gateway.json`, else the configured port. */
 function gatewayUrl(dataFolder: string): string {
-  if (!existsSync(tokenFile(dataFolder))) {
+  // Not existsSync: it finds nothing either in a folder of another user, and there the fault is thrown.
+  if (statSync(tokenFile(dataFolder), { throwIfNoEntry: false }) === undefined) {
     throw new CliError(
       `There is no gateway in ${dataFolder}. Make one with \`adept init\`, or name its folder with --data.`,
     )

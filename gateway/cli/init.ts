@@ -14,15 +14,14 @@ export function initCommand(): Command {
       const { openKeyring } = await import('../chain/keys.ts')
       const { dataFolder, print } = contextOf(command)
       const configFile = join(dataFolder, 'adept.yaml')
-      const made = !existsSync(configFile)
+      // A start without init makes all but the settings.
+      const made = !existsSync(configFile) && !existsSync(join(dataFolder, 'master.key'))
       if (made && existsSync(dataFolder) && readdirSync(dataFolder).length > 0) {
-        throw new CliError(
-          `${dataFolder} holds other things and no adept.yaml. Name a new or empty folder with --data.`,
-        )
+        throw new CliError(`${dataFolder} holds other things and no gateway. Name a new or empty folder with --data.`)
       }
       mkdirSync(dataFolder, { recursive: true, mode: 0o700 })
       chmodSync(dataFolder, 0o700)
-      if (made) writeFileSync(configFile, configText(settings()), { mode: 0o600, flag: 'wx' })
+      if (!existsSync(configFile)) writeFileSync(configFile, configText(settings()), { mode: 0o600, flag: 'wx' })
       openToken(dataFolder)
       openKeyring(dataFolder)
       print(

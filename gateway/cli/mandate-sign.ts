@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline/promises'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import type { MandateFile } from '../domain/mandate.ts'
 import { CliError, type Context, contextOf } from './client.ts'
 import type { StatusAnswer } from './status.ts'
@@ -32,15 +32,12 @@ export function signCommand(): Command {
     .option('--gtin <gtin...>', 'products it may buy (default: those of its slots that the seller has)')
     .option('--seller <url>', 'the seller (default: seller.url of adept.yaml)')
     .option('--allowance <amount>', 'most that it may spend in one period', '50.00')
-    .option('--period <duration>', 'length of a period', parseDuration, parseDuration('30d'))
+    .addOption(durationOption('--period <duration>', 'length of a period', '30d'))
     .option('--max-per-order <amount>', 'most for one order', '25.00')
     .option('--max-open-orders <count>', 'most orders at once (default: one for each slot)', parseCount)
     .option('--max-unit-price <amount>', "most for one pack (default: the seller's price now and a tenth)")
-    .option(
-      '--cooling-off <duration>',
-      'time in which you can cancel before the seller may ship',
-      parseDuration,
-      parseDuration('24h'),
+    .addOption(
+      durationOption('--cooling-off <duration>', 'time in which you can cancel before the seller may ship', '24h'),
     )
     .option('--days <count>', 'how long the mandate runs', parseCount, 365)
     .option('--payer <address>', "the wallet that pays (default: the gateway's own, on the embedded chain)")
@@ -67,6 +64,10 @@ export function signCommand(): Command {
       if (!options.yes && !(await saysYes())) throw new CliError('Nothing was signed.')
       await send(context, { draft, useGatewayWallet: true })
     })
+}
+
+function durationOption(flags: string, description: string, standard: string): Option {
+  return new Option(flags, description).argParser(parseDuration).default(parseDuration(standard), standard)
 }
 
 async function makeDraft({ client }: Context, deviceId: string, options: SignOptions) {

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
@@ -31,6 +31,8 @@ test('help is there, with the options that all commands have', async () => {
     expect.arrayContaining(['init', 'start', 'device', 'devices', 'orders', 'order', 'consent', 'feed', 'mandate']),
   )
   const helps = await Promise.all([adept('feed', '--help'), adept('order', 'received', '-h'), adept('help', 'mandate')])
+  expect((await adept('mandate', 'sign', '--help')).out).toMatch(/length of a period \(default: 30d\)/)
+  expect((await adept('--version')).out).toMatch(/^\d+\.\d+\.\d+\n$/)
   for (const help of helps) {
     expect(help).toMatchObject({ code: 0, err: '' })
     expect(help.out).toMatch(/--data <folder>[\s\S]*--json/)
@@ -46,7 +48,9 @@ test('what is not understood exits with 2 and says what would be', async () => {
     [['orders', '--limit', 'many'], /whole number above 0/],
     [['mandate', 'sign', 'washer', '--period', 'month'], /such as 30d or 24h/],
     [['mandate', 'sign', 'washer', '--allowance', '1,50'], /--allowance 1,50 is no amount/],
-    [['device', 'add', 'Not A Name'], /device id is 1–63 characters/],
+    [['device', 'add', 'Not A Name'], /"Not A Name": a device id is 1–63 characters[^\n→✖]*\n$/],
+    [['readings', 'Not A Name'], /^"Not A Name" is not a device id: /],
+    [['mandate', 'sign', 'washer', '--gtin', '123'], /gtins\.0 "123": a GTIN has 8, 12, 13 or 14 digits\.\n$/],
   ]
   const runs = await Promise.all(cases.map(([args]) => adept(...args)))
   for (const [index, { code, err }] of runs.entries()) {
@@ -73,6 +77,30 @@ test('init makes a closed folder that the gateway can read, once', async () => {
   const mode = statSync(join(folder, 'photos')).mode
   expect(await adept('init', '--data', join(folder, 'photos'))).toMatchObject({ code: 1 })
   expect(statSync(join(folder, 'photos')).mode).toBe(mode)
+})
+
+test('init adds the settings to a folder that a start without them has made', async () => {
+  mkdirSync(join(folder, 'keys'))
+  writeFileSync(join(folder, 'master.key'), Buffer.alloc(32, 1), { mode: 0o600 })
+  expect(await adept('init', '--data', folder)).toMatchObject({
+    code: 0,
+    out: expect.stringMatching(/^There was already/),
+  })
+  expect(loadConfig(folder, {})).toEqual(Config.parse({}))
+  expect(readFileSync(join(folder, 'master.key'))).toEqual(Buffer.alloc(32, 1))
+})
+
+test('a place that cannot be a data folder is refused with a sentence', async () => {
+  writeFileSync(join(folder, 'file'), '')
+  symlinkSync(join(folder, 'gone', 'away'), join(folder, 'link'))
+  for (const [place, pattern] of [
+    ['file', /file cannot be used: it, or a folder on the way to it, is a file/],
+    ['file/below', /below cannot be used: it, or a folder on the way to it, is a file/],
+    ['link', /link cannot be used: it does not exist, or is a link to what does not exist/],
+  ] as const) {
+    const refused = { code: 1, out: '', err: expect.stringMatching(pattern) }
+    expect(await adept('init', '--data', join(folder, place))).toEqual(refused)
+  }
 })
 
 test('no gateway, a stopped one, and the token of another are three different sentences', async () => {
@@ -149,7 +177,10 @@ test('an order is shown with each step, by a beginning of its id, beside the ver
     code: 1,
     err: expect.stringMatching(/no order bbbb.*adept orders/),
   })
-  expect(await adept('order', 'aaa')).toMatchObject({ code: 2, err: expect.stringMatching(/first 4 characters/) })
+  expect(await adept('order', 'aaa')).toMatchObject({
+    code: 2,
+    err: expect.stringMatching(/^"aaa" is not an order id: give the id or its first 4 or more characters/),
+  })
   gateway.orders[0]!.state = 'completed'
   expect(await adept('order', 'cancel', 'aaaa1')).toMatchObject({ code: 1, err: 'This order is completed already.\n' })
 })
