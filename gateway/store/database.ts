@@ -9,20 +9,39 @@ const BUSY_TIMEOUT_MS = 5_000
 
 /**
  * Opens a SQLite file in WAL mode with `synchronous = FULL`, so that a commit is on disk when it returns, and brings its
- * schema up to date with the numbered files of `migrations/<schema>/`. Throws a sentence when the file was written by a newer version.
+ * schema up to date with the numbered files of `migrations/<schema>/`. Throws a sentence when the file cannot be used, or was
+ * written by a newer version.
  */
 export function openDatabase(file: string, schema: 'gateway' | 'merchant'): Db {
-  const db = new Database(file, { timeout: BUSY_TIMEOUT_MS })
+  let db: Db | undefined
   try {
+    db = new Database(file, { timeout: BUSY_TIMEOUT_MS })
     db.pragma('journal_mode = WAL')
     db.pragma('synchronous = FULL')
     db.pragma('foreign_keys = ON')
     migrate(db, file, schema)
     return db
   } catch (error) {
-    db.close()
-    throw error
+    db?.close()
+    throw withAdvice(error, file)
   }
+}
+
+const ADVICE: Record<string, string> = {
+  SQLITE_CANTOPEN: 'It must be a file, in a folder that this user may write to',
+  SQLITE_READONLY: 'This user must be allowed to write to it and to its folder',
+  SQLITE_NOTADB: 'Move it away and restore your backup; without the file a start makes a new, empty one',
+  SQLITE_CORRUPT: 'Move it away and restore your backup',
+  SQLITE_BUSY: 'Another program holds it: end that first',
+  SQLITE_FULL: 'The disk is full: make room on it',
+}
+
+function withAdvice(error: unknown, file: string): unknown {
+  if (!(error instanceof Database.SqliteError)) return error
+  // Some codes have a third part, such as SQLITE_READONLY_DIRECTORY.
+  const advice = ADVICE[error.code.split('_', 2).join('_')]
+  if (advice === undefined) return error
+  return new Error(`The database ${file} cannot be used: ${error.message}. ${advice}.`, { cause: error })
 }
 
 /** Applies the migrations above the file's `user_version`, each in its own transaction. A landed migration is never edited. */

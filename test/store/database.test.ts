@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
@@ -31,6 +31,18 @@ it('refuses the schema of a newer version with a sentence, and leaves the file a
   const untouched = new Database(file)
   expect(untouched.pragma('user_version', { simple: true })).toBe(999)
   untouched.close()
+})
+
+it('says what to do about a file that cannot be opened, and leaves it alone', () => {
+  writeFileSync(file, 'no database')
+  expect(() => openDatabase(file, 'gateway')).toThrow(
+    /gateway\.db cannot be used: file is not a database\. Move it away/,
+  )
+  expect(readFileSync(file, 'utf8')).toBe('no database')
+  mkdirSync(join(folder, 'folder.db'))
+  expect(() => openDatabase(join(folder, 'folder.db'), 'gateway')).toThrow(
+    /folder\.db cannot be used: .*must be a file/,
+  )
 })
 
 it('takes one open order per slot, and a second only after the first has ended', () => {
