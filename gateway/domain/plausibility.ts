@@ -13,6 +13,8 @@ const MAX_FALL_WITHIN_MS = 3_600_000
 const AGREEMENT_SHARE = 0.1
 /** A rise of this share of the capacity is a refill: more than a scale drifts, less than the smallest pack adds. */
 const REFILL_SHARE = 0.2
+/** The end of JavaScript's dates, in the year 275760. */
+const LAST_DATE_MS = 8.64e15
 
 /** What is known of a slot before a reading. */
 export type SlotHistory = {
@@ -71,7 +73,8 @@ export function assessLevel(
     return judged('unverified', 'It was measured before the level that is already known.', { latest: false })
   }
   if (report.measuredAtMs !== undefined && report.measuredAtMs > nowMs + MAX_AHEAD_MS) {
-    return judged('unverified', `The device's clock is ${minutes(report.measuredAtMs - nowMs)} ahead: set its clock.`)
+    const [theirs, ours] = [utcMinute(report.measuredAtMs), utcMinute(nowMs)]
+    return judged('unverified', `The device's clock says ${theirs} when it is ${ours} (UTC): set its clock.`)
   }
   if (measuredAtMs < nowMs - MAX_AGE_MS) {
     return judged('unverified', 'It was measured more than 30 days ago: if it was not, set the device’s clock.')
@@ -127,6 +130,8 @@ function agrees(latest: SlotHistory['latest'], report: MeasuredLevel, capacity: 
   )
 }
 
-function minutes(ms: number): string {
-  return `${Math.round(ms / 60_000)} minutes`
+/** `2026-03-01 14:05`; what a date cannot hold is shown as the last that it can. */
+function utcMinute(atMs: number): string {
+  const iso = new Date(Math.min(atMs, LAST_DATE_MS)).toISOString()
+  return iso.replace('T', ' ').replace(/:\d\d\.\d{3}Z$/, '')
 }

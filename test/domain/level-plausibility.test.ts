@@ -107,6 +107,10 @@ describe('a level that is doubtful', () => {
     expect(at(300_000)).toMatchObject({ mark: 'verified', measuredAtMs: NOW_MS, gatewayTime: true })
     expect(at(300_001)).toMatchObject({ mark: 'unverified', measuredAtMs: NOW_MS, gatewayTime: true })
     expect(at(0)).toMatchObject({ mark: 'verified', gatewayTime: false })
+    expect(at(24 * HOUR_MS)?.reason).toMatch(
+      /says \d{4}-\d\d-\d\d \d\d:\d\d when it is \d{4}-\d\d-\d\d \d\d:\d\d \(UTC\)/,
+    )
+    expect(at(Number.MAX_SAFE_INTEGER - NOW_MS)?.reason).toMatch(/says \+275760-09-13 00:00/)
   })
   it('is not shut out after a reading from the future', () => {
     expect(
