@@ -69,6 +69,8 @@ export type SlotView = {
   /** Empty, or the sentence why this slot buys nothing now. */
   suspendedReason: string
   level: Level | undefined
+  /** While it is less than half full: what the rules last decided, and why. */
+  lastDecision: string | undefined
 }
 export type DeviceView = {
   deviceId: string
@@ -99,6 +101,8 @@ export type DeadLetterView = {
   deadLetterId: number
   deviceId: string | undefined
   topic: string
+  /** The beginning of the payload as text of at most 2,000 characters, control characters escaped. */
+  payloadText: string
   reason: string
   receivedAtMs: number
 }

@@ -25,9 +25,11 @@ export function devicesCommand(): Command {
     })
 }
 
-function slotCells({ slot, description, level, mode, suspendedReason }: SlotView): string[] {
+function slotCells({ slot, description, level, mode, suspendedReason, lastDecision }: SlotView): string[] {
   const amount =
     level === undefined ? 'none yet' : `${level.remaining}/${description?.capacity ?? '?'} ${level.unit} ${level.mark}`
-  const notes = [suspendedReason && `buys nothing: ${suspendedReason}`, level?.markReason]
+  // What the rules decided of a level that is not verified only repeats its mark.
+  const why = level?.markReason || (suspendedReason === '' ? lastDecision : '')
+  const notes = [suspendedReason && `buys nothing: ${suspendedReason}`, why]
   return [slot, amount, mode, notes.filter(Boolean).join('; ')]
 }

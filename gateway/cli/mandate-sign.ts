@@ -3,9 +3,10 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { Command, Option } from 'commander'
 import type { MandateFile } from '../domain/mandate.ts'
-import { CliError, type Context, contextOf } from './client.ts'
+import type { MandateState } from '../ports.ts'
+import { CliError, type Client, type Context, contextOf } from './client.ts'
 import type { StatusAnswer } from './status.ts'
-import { minorUnits, parseCount, parseDuration } from './text.ts'
+import { durationText, minorUnits, parseCount, parseDuration } from './text.ts'
 
 type SignOptions = {
   gtin?: string[]
@@ -21,6 +22,19 @@ type SignOptions = {
   typedData?: true
   signature?: string
   yes?: true
+}
+/** A mandate of `GET /v1/mandates`. */
+export type MandateAnswer = {
+  mandateHash: string
+  deviceId: string
+  state: MandateState
+  /** Granted, and within its term. */
+  inForce: boolean
+  createdAtMs: number
+  allowance: string
+  spent?: string
+  openOrders?: number
+  file: MandateFile
 }
 type Draft = { deviceId: string; sellerUrl: string; file: MandateFile }
 type SignedAnswer = { mandateHash: string; sentence: string; txHash?: string }
@@ -46,21 +60,24 @@ export function signCommand(): Command {
     .option('--yes', 'sign without asking')
     .action(async (deviceId: string, options: SignOptions, command: Command) => {
       const context = contextOf(command)
+      // With --json or --typed-data standard output is for the answer alone.
+      const tell = console[context.json || options.typedData ? 'error' : 'log']
       if (options.signature !== undefined) {
         const draft = keptDraft(context.dataFolder, deviceId, options.payer)
+        for (const sentence of await holdingBeside(context.client, deviceId)) tell(sentence)
         return send(context, { draft, signature: options.signature })
       }
       const { draft, typedData } = await makeDraft(context, deviceId, options)
+      tell(`${draft.file.readable}\n`)
+      for (const sentence of await holdingBeside(context.client, deviceId)) tell(sentence)
       if (options.typedData) {
         keepDraft(context.dataFolder, draft)
         console.error(
-          `${draft.file.readable}\n\nSign this with ${draft.file.mandate.payer}, then: adept mandate sign ${deviceId} --signature 0x…`,
+          `Sign this with ${draft.file.mandate.payer}, then: adept mandate sign ${deviceId} --signature 0x…`,
         )
         console.log(JSON.stringify(typedData, null, 2))
         return
       }
-      // With --json standard output is for the answer alone.
-      console[context.json ? 'error' : 'log'](`${draft.file.readable}\n`)
       if (!options.yes && !(await saysYes())) throw new CliError('Nothing was signed.')
       await send(context, { draft, useGatewayWallet: true })
     })
@@ -68,6 +85,18 @@ export function signCommand(): Command {
 
 function durationOption(flags: string, description: string, standard: string): Option {
   return new Option(flags, description).argParser(parseDuration).default(parseDuration(standard), standard)
+}
+
+/** A new mandate does not replace one that is in force: the device may then spend the sum of both. */
+async function holdingBeside(client: Client, deviceId: string): Promise<string[]> {
+  const { mandates } = await client.get<{ mandates: MandateAnswer[] }>('/v1/mandates')
+  return mandates
+    .filter((mandate) => mandate.deviceId === deviceId && mandate.inForce)
+    .map(
+      ({ mandateHash, allowance, file }) =>
+        `${deviceId} already has a mandate of ${allowance} per ${durationText(file.mandate.period)} in force; both will hold. ` +
+        `Revoke the old one with \`adept mandate revoke ${mandateHash.slice(0, 10)}\`.\n`,
+    )
 }
 
 async function makeDraft({ client }: Context, deviceId: string, options: SignOptions) {

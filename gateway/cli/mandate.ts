@@ -1,21 +1,9 @@
 import { Command } from 'commander'
 import { MandateFile } from '../domain/mandate.ts'
-import type { MandateState } from '../ports.ts'
 import { CliError, type Client, contextOf } from './client.ts'
-import { signCommand } from './mandate-sign.ts'
+import { type MandateAnswer, signCommand } from './mandate-sign.ts'
 import type { StatusAnswer } from './status.ts'
 import { localTime } from './text.ts'
-
-type MandateAnswer = {
-  mandateHash: string
-  deviceId: string
-  state: MandateState
-  createdAtMs: number
-  allowance: string
-  spent?: string
-  openOrders?: number
-  file: MandateFile
-}
 
 export function mandateCommand(): Command {
   return new Command('mandate')

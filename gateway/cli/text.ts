@@ -35,6 +35,13 @@ export function parseDuration(text: string): number {
   return Number(match[1]) * { d: 86_400, h: 3_600, m: 60, s: 1 }[match[2] as 'd' | 'h' | 'm' | 's']
 }
 
+/** `30 days`, `1 hour`, `5400 seconds`: the largest unit that fits. */
+export function durationText(seconds: number): string {
+  const [unit, length] =
+    seconds % 86_400 === 0 ? ['day', 86_400] : seconds % 3_600 === 0 ? ['hour', 3_600] : ['second', 1]
+  return `${seconds / length} ${unit}${seconds === length ? '' : 's'}`
+}
+
 export function parseCount(text: string): number {
   if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError('Give a whole number above 0.')
   return Number(text)

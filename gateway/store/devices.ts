@@ -1,12 +1,14 @@
 import type { Address } from '../domain/identifiers.ts'
 import type { Level, SlotDescription } from '../domain/level.ts'
 import type { Mode } from '../domain/order.ts'
+import { printable } from '../lib/printable.ts'
 import type { DeviceDescription, DeviceStore, DeviceView, SlotView } from '../ports.ts'
 import type { Db } from './database.ts'
 import { READING_KINDS } from './intake.ts'
 
 /** Readings of one device are looked for among the newest of all: about 50 ms at most, and no index that slows intake. */
 const READINGS_SEARCHED = 200_000
+const PAYLOAD_TEXT_LENGTH = 2_000
 
 type DeviceRow = {
   device_id: string
@@ -54,6 +56,9 @@ export function sqliteDeviceStore(db: Db): DeviceStore {
   const all = db.prepare<[string], DeviceRow>('SELECT * FROM devices WHERE home_id = ? ORDER BY device_id')
   const one = db.prepare<[string, string], DeviceRow>('SELECT * FROM devices WHERE home_id = ? AND device_id = ?')
   const slotsOf = db.prepare<[string], SlotRow>('SELECT * FROM slots WHERE device_id = ? ORDER BY slot')
+  const lastDecision = db.prepare<[string, string], { reasons: string }>(
+    'SELECT reasons FROM decisions WHERE device_id = ? AND slot = ? ORDER BY decision_id DESC LIMIT 1',
+  )
   const confirmSlots = db.prepare<[Mode, number, string, string, string | null, string | null], { slot: string }>(
     `UPDATE slots SET mode = ?, confirmed_at_ms = ?, suspended_reason = '', evaluate = 1
      WHERE device_id = (SELECT device_id FROM devices WHERE home_id = ? AND device_id = ?)
@@ -69,9 +74,18 @@ export function sqliteDeviceStore(db: Db): DeviceStore {
   )
   const newestDeadLetters = db.prepare<
     [number],
-    { dead_letter_id: number; device_id: string | null; topic: string; reason: string; received_at_ms: number }
+    {
+      dead_letter_id: number
+      device_id: string | null
+      topic: string
+      /** SQLite gives null for the beginning of an empty one. */
+      payload: Buffer | null
+      reason: string
+      received_at_ms: number
+    }
   >(
-    `SELECT dead_letter_id, device_id, topic, reason, received_at_ms FROM dead_letters
+    `SELECT dead_letter_id, device_id, topic, substr(payload, 1, ${PAYLOAD_TEXT_LENGTH}) AS payload, reason, received_at_ms
+     FROM dead_letters
      ORDER BY dead_letter_id DESC LIMIT ?`,
   )
 
@@ -86,7 +100,7 @@ export function sqliteDeviceStore(db: Db): DeviceStore {
       maker: description?.maker,
       model: description?.model,
       keyAddress: row.key_address as Address,
-      slots: slotsOf.all(row.device_id).map(slotView),
+      slots: slotsOf.all(row.device_id).map((slot) => slotView(slot, lastDecision.get(row.device_id, slot.slot))),
     }
   }
 
@@ -133,6 +147,7 @@ export function sqliteDeviceStore(db: Db): DeviceStore {
         deadLetterId: row.dead_letter_id,
         deviceId: row.device_id ?? undefined,
         topic: row.topic,
+        payloadText: printable(row.payload?.toString() ?? '').slice(0, PAYLOAD_TEXT_LENGTH),
         reason: row.reason,
         receivedAtMs: row.received_at_ms,
       }))
@@ -140,11 +155,12 @@ export function sqliteDeviceStore(db: Db): DeviceStore {
   }
 }
 
-function slotView(row: SlotRow): SlotView {
+function slotView(row: SlotRow, decision: { reasons: string } | undefined): SlotView {
   const { remaining, unit, mark, measured_at_ms } = row
+  const description = row.description === null ? undefined : (JSON.parse(row.description) as SlotDescription)
   return {
     slot: row.slot,
-    description: row.description === null ? undefined : (JSON.parse(row.description) as SlotDescription),
+    description,
     mode: row.mode,
     confirmed: row.confirmed_at_ms !== null,
     suspendedReason: row.suspended_reason,
@@ -152,5 +168,15 @@ function slotView(row: SlotRow): SlotView {
       remaining === null || unit === null || measured_at_ms === null
         ? undefined
         : { remaining, unit, mark, markReason: row.mark_reason, measuredAtMs: measured_at_ms },
+    lastDecision:
+      decision === undefined || isHalfFull(remaining, description)
+        ? undefined
+        : (JSON.parse(decision.reasons) as string[]).join(' '),
   }
+}
+
+function isHalfFull(remaining: number | null, description: SlotDescription | undefined): boolean {
+  if (remaining === null || description === undefined) return false
+  const { capacity, degradationDirection } = description
+  return (degradationDirection === 'up' ? capacity - remaining : remaining) >= capacity / 2
 }

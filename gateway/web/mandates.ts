@@ -1,10 +1,10 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import { Address, DeviceId, Gtin, Hex32, HexBytes } from '../domain/identifiers.ts'
-import { MandateFile } from '../domain/mandate.ts'
+import { holdsAt, MandateFile } from '../domain/mandate.ts'
 import { formatMoney } from '../domain/money.ts'
 import { HttpError, parseInput } from '../lib/http.ts'
-import type { Chain, MandateRow, MandateStore, MandateVerbs } from '../ports.ts'
+import type { Chain, Clock, MandateRow, MandateStore, MandateVerbs } from '../ports.ts'
 
 const MAX_UINT16 = 65_535
 const MAX_UINT32 = 4_294_967_295
@@ -42,6 +42,7 @@ export function mandateRoutes(
     mandates: Pick<MandateStore, 'list'>
     mandateVerbs: MandateVerbs
     chain: Pick<Chain, 'facts' | 'mandateStatus'>
+    clock: Clock
     onChanged(): void
   },
   options: { homeId: string; sellerUrl: string },
@@ -87,6 +88,7 @@ export function mandateRoutes(
       deviceId,
       sellerUrl,
       state,
+      inForce: state === 'granted' && holdsAt(file.mandate, Math.floor(ports.clock.nowMs() / 1000)),
       createdAtMs,
       allowance: formatMoney(file.mandate.allowance, token),
       spent: used && formatMoney(used.spent, token),

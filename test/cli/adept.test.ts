@@ -148,7 +148,17 @@ test('a device is added, confirmed and shown', async () => {
   expect(await json('devices')).toMatchObject([{ deviceId: 'washer', slots: [{ mode: 'ask', confirmed: true }] }])
   expect((await adept('readings', 'washer')).out).toBe('washer has reported nothing yet.\n')
   expect((await adept('readings', 'dryer')).err).toMatch(/no device dryer/)
+  gateway.db.exec(`INSERT INTO decisions (device_id, slot, at_ms, outcome, reasons)
+    VALUES ('washer', 'detergent', 1, 'tell-low', '["old"]'), ('washer', 'detergent', 2, 'nothing', '["Low.", "No mandate."]')`)
+  expect((await adept('devices')).out).toMatch(/ask +Low\. No mandate\.\n/)
+
   expect((await adept('dead-letters')).out).toBe('No message was misunderstood.\n')
+  gateway.db
+    .prepare(`INSERT INTO dead_letters (topic, payload, reason, received_at_ms) VALUES ('t', ?, 'one\n  two', 1)`)
+    .run(Buffer.from(`{"a":\u001b"${'x'.repeat(5_000)}`))
+  expect((await adept('dead-letters')).out).toMatch(/ t +one two +\{"a":\\u\{1b\}"x{107}…\n$/)
+  const [letter] = (await json('dead-letters')) as { payloadText: string }[]
+  expect(letter!.payloadText).toHaveLength(2_000)
 })
 
 test('an order is shown with each step, by a beginning of its id, beside the verbs of the same word', async () => {

@@ -42,6 +42,20 @@ test('a mandate is signed only after its text was seen', async () => {
   expect((await adept('mandate', 'sign', 'undescribed', '--yes')).err).toMatch(/not told which products/)
 })
 
+test('a second mandate is signed in the knowledge of the first', async () => {
+  await gateway.call('/v1/devices', { deviceId: 'washer' })
+  await adept('mandate', 'sign', 'washer', '--yes')
+  const sentence =
+    /washer already has a mandate of 50\.00 USDT per 30 days in force; both will hold\. Revoke.*revoke 0xabababab`/
+  expect((await adept('mandate', 'sign', 'washer')).out).not.toMatch(sentence)
+  gateway.db.prepare(`UPDATE mandates SET state = 'granted'`).run()
+  expect((await adept('mandate', 'sign', 'washer')).out).toMatch(sentence)
+  const asJson = await adept('mandate', 'sign', 'washer', '--yes', '--json')
+  expect(asJson.err).toMatch(sentence)
+  expect(JSON.parse(asJson.out)).toMatchObject({ sentence: 'Signed and sent.' })
+  expect((await adept('mandate', 'sign', 'dryer')).out).not.toMatch(sentence)
+})
+
 test('a wallet of its own signs the draft that was kept, and gets the call that revokes it', async () => {
   await gateway.call('/v1/devices', { deviceId: 'washer' })
   const payer = `0x${'bb'.repeat(20)}`

@@ -42,6 +42,27 @@ it('shows the devices of one home only', async () => {
   expect(await store.devices.readings('other', 'washer-1', 10)).toEqual([])
 })
 
+it('tells the newest decision of a slot while it is less than half full', async () => {
+  await store.add('washer-1')
+  await store.intake.commit([{ kind: 'description', deviceId: 'washer-1', description: WASHER, body: '' }], NOW_MS)
+  const { capacity } = WASHER.slots[0]!
+  const decide = (reasons: string, remaining: number) => {
+    store.db.prepare('UPDATE slots SET remaining = ?, unit = ?, measured_at_ms = 1').run(remaining, 'ml')
+    store.db
+      .prepare(
+        `INSERT INTO decisions (device_id, slot, at_ms, outcome, reasons) VALUES ('washer-1', 'detergent', 1, 'nothing', ?)`,
+      )
+      .run(reasons)
+  }
+  const told = async () => (await store.devices.get(HOME, 'washer-1'))!.slots[0]!.lastDecision
+  expect(await told()).toBeUndefined()
+  decide('["Low.","First."]', 1)
+  decide('["Low.","Then."]', 1)
+  expect(await told()).toBe('Low. Then.')
+  decide('["Enough."]', capacity / 2)
+  expect(await told()).toBeUndefined()
+})
+
 it('shows the newest readings first, telemetry and events too', async () => {
   await store.add('washer-1')
   const report = { deviceId: 'washer-1', session: 's1', measuredAtMs: NOW_MS - 1 }

@@ -138,12 +138,12 @@ test('readings and dead letters are shown, newest first and not without bound', 
   for (const reason of ['first', 'second']) {
     gateway.db
       .prepare(
-        `INSERT INTO dead_letters (device_id, topic, payload, reason, received_at_ms) VALUES ('washer', 't', x'00', ?, 1)`,
+        `INSERT INTO dead_letters (device_id, topic, payload, reason, received_at_ms) VALUES ('washer', 't', x'', ?, 1)`,
       )
       .run(reason)
   }
   const { deadLetters } = (await gateway.call('/v1/dead-letters?limit=1')).body as { deadLetters: object[] }
-  expect(deadLetters).toEqual([expect.objectContaining({ reason: 'second' })])
+  expect(deadLetters).toEqual([expect.objectContaining({ reason: 'second', payloadText: '' })])
 })
 
 test('an order is found by its id or a beginning that only it has', async () => {

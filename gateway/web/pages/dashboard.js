@@ -69,6 +69,9 @@ function slotElement(slot) {
       level?.markReason ? `, ${level.mark}: ${level.markReason}` : '',
     ),
     slot.suspendedReason ? element('p', { class: 'warning' }, `Buys nothing: ${slot.suspendedReason}`) : undefined,
+    slot.lastDecision && !slot.suspendedReason && !level?.markReason
+      ? element('p', { class: 'quiet' }, slot.lastDecision)
+      : undefined,
   )
 }
 
