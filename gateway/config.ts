@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseDocument } from 'yaml'
@@ -125,7 +125,7 @@ export function dataFolderFrom(option: string | undefined): string {
  */
 export function loadConfig(dataFolder: string, env: Record<string, string | undefined> = process.env): Config {
   const file = join(dataFolder, 'adept.yaml')
-  const document = parseDocument(existsSync(file) ? readFileSync(file, 'utf8') : '')
+  const document = parseDocument(isThere(file) ? readFileSync(file, 'utf8') : '')
   const [syntaxError] = document.errors
   if (syntaxError !== undefined) throw new ConfigError(`${file} is not valid YAML: ${syntaxError.message}`)
 
@@ -229,4 +229,9 @@ function isTimeZone(name: string): boolean {
   } catch {
     return false
   }
+}
+
+/** Unlike `existsSync` it throws in a folder that this user may not look into: no settings would be read as the defaults. */
+function isThere(file: string): boolean {
+  return statSync(file, { throwIfNoEntry: false }) !== undefined
 }
