@@ -1,9 +1,10 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import pino from 'pino'
 import { dataFolderFrom, loadConfig } from './config.ts'
 import { startGateway } from './gateway.ts'
+import { ownVersion } from './lib/version.ts'
 import { joinVirtualTime } from './lib/virtual-time.ts'
 import { openToken } from './web/token.ts'
 
@@ -53,13 +54,6 @@ export async function run(dataFolder: string, timeSocket?: string): Promise<void
   }
   process.once('SIGTERM', stop)
   process.once('SIGINT', stop)
-}
-
-function ownVersion(): string {
-  const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '..', 'package.json'), 'utf8')) as {
-    version: string
-  }
-  return version
 }
 
 if (import.meta.main) {

@@ -5,7 +5,14 @@ import { localTime } from './text.ts'
 
 /** An order as the API's JSON has it. */
 export type OrderAnswer = Omit<OrderView, 'quote' | 'steps'> & {
-  quote?: { productName: string; total: string; packSize: number; contentUnit: string; seller: string }
+  quote?: {
+    productName: string
+    total: string
+    totalMinorUnits: string
+    packSize: number
+    contentUnit: string
+    seller: string
+  }
   steps: (Omit<OrderView['steps'][number], 'amountMinorUnits'> & { amount?: string })[]
 }
 

@@ -21,7 +21,7 @@ const HOUR_MS = 3_600_000
 export function evaluate(situation: Situation, rule: ThresholdRule, nowMs: number, newOrderId: () => string): Decision {
   const { level, description } = situation
   if (level === undefined || description === undefined) return nothing('No level is known yet.')
-  if (level.mark !== 'verified') return nothing(`The level is ${level.mark}: ${level.markReason}.`)
+  if (level.mark !== 'verified') return nothing(`The level is ${level.mark}: ${level.markReason}`)
   const ageHours = (nowMs - level.measuredAtMs) / HOUR_MS
   if (ageHours > rule.levelValidHours) {
     return nothing(

@@ -148,7 +148,8 @@ export function sqliteRulesStore(db: Db, channels: readonly Channel[]): RulesSto
     } else if (decision.outcome === 'tell-low') {
       tell({ homeId, deviceId, slot, kind: 'low', text: `${deviceId} ${slot}: ${text}` }, atMs)
     }
-    const lowTold = decision.outcome === 'tell-low' || (situation.lowTold && !isRefilled(situation))
+    // The intake forgets it at the next refill.
+    const lowTold = decision.outcome === 'tell-low' || situation.lowTold
     settle.run({ deviceId, slot, evaluateAtMs: decision.evaluateAgainAtMs ?? null, lowTold: lowTold ? 1 : 0 })
   }
 
@@ -162,9 +163,4 @@ export function sqliteRulesStore(db: Db, channels: readonly Channel[]): RulesSto
       return { decided: rows.length, nextDueAtMs: nextDue.get()?.at ?? undefined }
     }),
   }
-}
-
-/** The spell of being low is over once the slot is at least half full again. */
-function isRefilled({ level, description }: Situation): boolean {
-  return level !== undefined && description !== undefined && level.remaining >= description.capacity / 2
 }

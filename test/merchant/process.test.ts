@@ -69,7 +69,7 @@ test('says what it can do, and what is missing', async () => {
   await once(help.child, 'close')
   expect(help.stdout()).toContain('--gateway-data <folder>')
   for (const [flags, says] of [
-    [['--data', market.folder], 'Say which chain'],
+    [['--data', market.folder, '--chain-id', '1'], 'Say which chain'],
     [['--data', market.folder, '--gateway-data', market.folder, '--port', '70000'], 'from 0 to 65535'],
     [['--data', market.folder, '--gateway-data', market.folder, '--catalogue', 'nowhere.yaml'], 'cannot be read'],
   ] as const) {
