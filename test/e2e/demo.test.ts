@@ -71,7 +71,7 @@ function comparable(output: string): string {
     .split('\n')
     .filter((line) => !line.startsWith('{'))
     .join('\n')
-    .replaceAll(/0x[0-9a-f]+/g, '0x…')
+    .replaceAll(/0x[0-9a-f]+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '…')
     .replaceAll(/127\.0\.0\.1:\d+/g, '127.0.0.1:…')
     .replace(/in [\d.]+ s\./, 'in … s.')
 }
