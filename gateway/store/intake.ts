@@ -57,9 +57,11 @@ export function sqliteIntakeStore(db: Db): IntakeStore {
     const { slot, remaining, unit } = level
     const measured = { remaining, unit, measuredAtMs: report.measuredAtMs }
     const assessment = levels.assess(deviceId, slot, measured, atMs)
+    const { measuredAtMs, gatewayTime, mark, reason } = assessment
+    const fromGateway = gatewayTime ? 1 : 0
+    // biome-ignore format: one row's values, in the order of its columns
     const { lastInsertRowid } = insertReading.run(
-      ...[session.sessionKey, seq, kind, assessment.measuredAtMs, assessment.gatewayTime ? 1 : 0, atMs],
-      ...[slot, remaining, assessment.mark, assessment.reason, body],
+      session.sessionKey, seq, kind, measuredAtMs, fromGateway, atMs, slot, remaining, mark, reason, body,
     )
     levels.accept(deviceId, slot, measured, assessment, Number(lastInsertRowid), atMs)
   }
