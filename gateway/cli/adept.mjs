@@ -2,12 +2,12 @@
 // The flag: Node's default young space of 16 MiB costs an idle gateway 25 MiB more memory.
 // Plain JavaScript that any Node understands: older ones would stop at the first type with a syntax error.
 import module from 'node:module'
-import { fileURLToPath } from 'node:url'
+import { COMPILE_CACHE } from './compile-cache.mjs'
 
 const [major, minor] = process.versions.node.split('.').map(Number)
 if (major > 22 || (major === 22 && minor >= 18)) {
   // Keeps the sources stripped of their types: a start takes half the time and 25 MiB less memory.
-  module.enableCompileCache(fileURLToPath(new URL('../../node_modules/.cache/adept', import.meta.url)))
+  module.enableCompileCache(COMPILE_CACHE)
   const { runAdept } = await import('./adept.ts')
   await runAdept(process.argv.slice(2))
 } else {

@@ -19,7 +19,7 @@ const LATE_BLOCK_MS = 60_000
 export type QuotedOrder = OrderWork & { state: 'quoted'; quote: NonNullable<OrderWork['quote']> }
 export type AuthorizingParts = { store: OrderStore; chain: Chain; signer: DeviceSigner }
 
-type Prepared = { order: QuotedOrder; item: AuthorizationItem; cost: bigint }
+type Prepared = { order: QuotedOrder; item: AuthorizationItem }
 
 /**
  * Signs what is due together with the devices' keys and sends it as one transaction, one basket per payer. Each order is
@@ -108,7 +108,7 @@ async function prepare(
   }
   const signature = await parts.signer.authorization(order.deviceId, authorization)
   const item = { authorization, file: mandate.file, gtin: product.gtin, signature }
-  return { kind: 'ready', prepared: { order, item, cost: quote.totalMinorUnits } }
+  return { kind: 'ready', prepared: { order, item } }
 }
 
 /** What the chain says of the mandates and wallets of one batch, less what the batch itself already takes of them. */

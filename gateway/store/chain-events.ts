@@ -6,7 +6,7 @@ import type { Db } from './database.ts'
 import { mandateEvents } from './mandate-events.ts'
 import { type Channel, notifier } from './notifications.ts'
 import { orderMoves } from './order-moves.ts'
-import { type OrderRow, orderOf } from './order-rows.ts'
+import { about, type OrderRow, orderOf } from './order-rows.ts'
 
 type HeldOrder = OrderRow & {
   authorization_id: string
@@ -242,8 +242,4 @@ export function chainEvents(
 /** Its order is at another attempt, or was given up before anything was held. */
 function isStray(order: HeldOrder): boolean {
   return order.attempt !== order.auth_attempt || UNPAID_STATES.includes(order.state)
-}
-
-function about(row: OrderRow) {
-  return { homeId: row.home_id, orderId: row.order_id, deviceId: row.device_id, slot: row.slot }
 }

@@ -65,3 +65,12 @@ function migrate(db: Db, file: string, schema: string): void {
     }).immediate()
   }
 }
+
+/** Wraps a body of statements as an async method: all of it is committed, or nothing. */
+export function inOneTransaction<Arguments extends unknown[], Result>(
+  db: Db,
+  body: (...args: Arguments) => Result,
+): (...args: Arguments) => Promise<Result> {
+  const run = db.transaction(body)
+  return async (...args) => run.immediate(...args)
+}

@@ -1,8 +1,7 @@
 import type { Notification } from '../domain/notification.ts'
 import type { DeliveryStore, FeedStore } from '../ports.ts'
-import type { Db } from './database.ts'
+import { type Db, inOneTransaction } from './database.ts'
 import { ENDED, type OrderRow, orderOf } from './order-rows.ts'
-import { inOneTransaction } from './orders.ts'
 
 type NotificationRow = {
   notification_id: number

@@ -1,9 +1,8 @@
 import type { OrderState } from '../domain/order.ts'
 import type { OrderActionStore, OrderView } from '../ports.ts'
-import type { Db } from './database.ts'
+import { type Db, inOneTransaction } from './database.ts'
 import { orderMoves } from './order-moves.ts'
 import { type OrderRow, orderOf, orderWorkReader } from './order-rows.ts'
-import { inOneTransaction } from './orders.ts'
 
 /** `OrderActionStore` over the gateway's database: what a person sees of orders, and a person's word. */
 export function sqliteOrderActionStore(db: Db): OrderActionStore {

@@ -48,6 +48,11 @@ export function orderOf(row: OrderRow): Order {
   }
 }
 
+/** What a notification about an order names. */
+export function about(row: OrderRow) {
+  return { homeId: row.home_id, orderId: row.order_id, deviceId: row.device_id, slot: row.slot }
+}
+
 /** Reads an order with what is known of its current attempt. */
 export function orderWorkReader(db: Db): (row: OrderRow) => OrderWork {
   const quoteOf = db.prepare<[string, number], QuoteRow>(

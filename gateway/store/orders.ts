@@ -3,7 +3,7 @@ import { MandateFile } from '../domain/mandate.ts'
 import { StaleOrderError } from '../domain/order.ts'
 import { jsonText } from '../lib/json.ts'
 import type { OrderStore } from '../ports.ts'
-import type { Db } from './database.ts'
+import { type Db, inOneTransaction } from './database.ts'
 import { type Channel, notifier } from './notifications.ts'
 import { orderMoves } from './order-moves.ts'
 import { type OrderRow, orderWorkReader } from './order-rows.ts'
@@ -152,15 +152,6 @@ export function sqliteOrderStore(db: Db, channels: readonly Channel[]): OrderSto
       })
     }),
   }
-}
-
-/** Wraps a body of statements as an async method: all of it is committed, or nothing. */
-export function inOneTransaction<Arguments extends unknown[], Result>(
-  db: Db,
-  body: (...args: Arguments) => Result,
-): (...args: Arguments) => Promise<Result> {
-  const run = db.transaction(body)
-  return async (...args) => run.immediate(...args)
 }
 
 function about(order: { homeId: string; orderId: string; deviceId: string; slot: string }) {

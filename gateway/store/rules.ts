@@ -4,11 +4,10 @@ import { MandateFile } from '../domain/mandate.ts'
 import type { Mode, OrderState } from '../domain/order.ts'
 import { Quote } from '../domain/quote.ts'
 import type { Decision, RulesStore, Situation } from '../ports.ts'
-import type { Db } from './database.ts'
+import { type Db, inOneTransaction } from './database.ts'
 import { type Channel, notifier } from './notifications.ts'
 import { orderMoves } from './order-moves.ts'
 import { ENDED } from './order-rows.ts'
-import { inOneTransaction } from './orders.ts'
 
 type SlotRow = {
   home_id: string

@@ -4,9 +4,8 @@ import { Terms } from '../domain/mandate.ts'
 import { MinorUnits } from '../domain/money.ts'
 import { SignedQuote } from '../domain/quote.ts'
 import type { SellerMessage, SellerMessageStore } from '../ports.ts'
-import type { Db } from './database.ts'
+import { type Db, inOneTransaction } from './database.ts'
 import { type Channel, notifier } from './notifications.ts'
-import { inOneTransaction } from './orders.ts'
 
 const StoredMessage = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('order'), signedQuote: SignedQuote, terms: Terms }),

@@ -1,10 +1,9 @@
 import { Terms } from '../domain/mandate.ts'
 import type { StrayFundsStore } from '../ports.ts'
-import type { Db } from './database.ts'
+import { type Db, inOneTransaction } from './database.ts'
 import { type Channel, notifier } from './notifications.ts'
 import { orderMoves } from './order-moves.ts'
 import { type OrderRow, orderOf } from './order-rows.ts'
-import { inOneTransaction } from './orders.ts'
 import { insertTransaction } from './transactions.ts'
 
 /** `StrayFundsStore` over the gateway's database; the watcher (chain-events.ts) marks the rows. */

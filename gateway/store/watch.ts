@@ -1,11 +1,10 @@
 import type { OrderState } from '../domain/order.ts'
 import type { WatchedBlock, WatchStore } from '../ports.ts'
 import { chainEvents } from './chain-events.ts'
-import type { Db } from './database.ts'
+import { type Db, inOneTransaction } from './database.ts'
 import { type Channel, notifier } from './notifications.ts'
 import { orderMoves } from './order-moves.ts'
-import { ENDED, type OrderRow, orderOf } from './order-rows.ts'
-import { inOneTransaction } from './orders.ts'
+import { about, ENDED, type OrderRow, orderOf } from './order-rows.ts'
 
 /**
  * Block hashes that are kept to find the place where a reorg began; more than any confirmation setting. Counted, not by
@@ -84,8 +83,4 @@ export function sqliteWatchStore(
 function authorizationStateAt(state: OrderState): string {
   if (state === 'authorized' || state === 'due') return 'held'
   return state === 'shipped' || state === 'delivered' ? 'shipped' : 'sent'
-}
-
-function about(row: OrderRow) {
-  return { homeId: row.home_id, orderId: row.order_id, deviceId: row.device_id, slot: row.slot }
 }
