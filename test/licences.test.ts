@@ -15,8 +15,8 @@ const ACCEPTED = [
   'Python-2.0',
 ]
 
-/** Tools that are not shipped may also be under MPL-2.0; one of them names its licence only in its file. */
-const ACCEPTED_OF_TOOLS = [...ACCEPTED, 'MPL-2.0']
+/** Tools that are not shipped may also be under MPL-2.0 or, for data, CC-BY-4.0; one names its licence only in its file. */
+const ACCEPTED_OF_TOOLS = [...ACCEPTED, 'MPL-2.0', 'CC-BY-4.0']
 const NAMED_ELSEWHERE: Record<string, string> = { 'node_modules/memorystream': 'MIT' }
 
 type Package = { license?: string; dev?: boolean; optional?: boolean }

@@ -1,11 +1,25 @@
 import { execFileSync, spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 
-/** Debian packages that tests need, and a command that each brings. */
-const NEEDED = { 'mosquitto-clients': 'mosquitto_pub' } as const
+/** Debian packages that tests need, and a command or a file that each brings. */
+const NEEDED = {
+  'mosquitto-clients': 'mosquitto_pub',
+  'gcc-avr': 'avr-gcc',
+  'avr-libc': '/usr/lib/avr/include/avr/io.h',
+  'arduino-core-avr': '/usr/share/arduino/hardware/arduino/avr/cores/arduino/Arduino.h',
+  avrdude: 'avrdude',
+  simavr: 'simavr',
+  'libsimavr-dev': '/usr/include/simavr/sim_avr.h',
+  socat: 'socat',
+} as const
 
-/** The needed packages whose command is not on the PATH. */
+/** The needed packages that are not installed. */
 export function missingDebianPackages(): string[] {
-  return Object.entries(NEEDED).flatMap(([name, command]) => (spawnSync('which', [command]).status === 0 ? [] : [name]))
+  return Object.entries(NEEDED).flatMap(([name, proof]) => (isThere(proof) ? [] : [name]))
+}
+
+function isThere(proof: string): boolean {
+  return proof.startsWith('/') ? existsSync(proof) : spawnSync('which', [proof]).status === 0
 }
 
 /** The sentence for somebody who has to install them by hand. */
