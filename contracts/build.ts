@@ -12,7 +12,7 @@ Usage: node contracts/build.ts [--check]
 `
 
 /** The contracts that other code uses. */
-const CONTRACTS = ['OrderEscrow', 'TestDollar'] as const
+const CONTRACTS = ['DeviceRegistry', 'OrderEscrow', 'TestDollar'] as const
 type ContractName = (typeof CONTRACTS)[number]
 
 /** No metadata: the bytecode, and with it the CREATE2 address, changes only with the code. */
@@ -61,8 +61,12 @@ export function compile(): Record<ContractName, Compiled> {
 
 /** The text of each generated file. */
 function generate(): Record<ContractName, string> {
-  const { OrderEscrow, TestDollar } = compile()
-  return { OrderEscrow: typescript(OrderEscrow) + typescriptOfMessages(), TestDollar: typescript(TestDollar) }
+  const { DeviceRegistry, OrderEscrow, TestDollar } = compile()
+  return {
+    DeviceRegistry: typescript(DeviceRegistry),
+    OrderEscrow: typescript(OrderEscrow) + typescriptOfMessages(),
+    TestDollar: typescript(TestDollar),
+  }
 }
 
 function typescript(compiled: Compiled): string {

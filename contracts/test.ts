@@ -18,11 +18,15 @@ function main(args: string[]): void {
   if (args.includes('--help')) return void process.stdout.write(HELP)
 
   console.log('Compiling what the tests are about …')
-  const bytecode = `0x${compile().OrderEscrow.evm.bytecode.object}`
+  const { DeviceRegistry, OrderEscrow } = compile()
+  const bytecode = {
+    DEVICE_REGISTRY_BYTECODE: `0x${DeviceRegistry.evm.bytecode.object}`,
+    ORDER_ESCROW_BYTECODE: `0x${OrderEscrow.evm.bytecode.object}`,
+  }
   // forge learns from its environment only where the configuration is. Not a terminal, so that it prints no spinner.
   const forge = spawn(foundryBinary('forge'), ['test', ...args], {
     cwd: fileURLToPath(new URL('..', import.meta.url)),
-    env: { ...env, FOUNDRY_CONFIG: 'contracts/foundry.toml', ORDER_ESCROW_BYTECODE: bytecode },
+    env: { ...env, FOUNDRY_CONFIG: 'contracts/foundry.toml', ...bytecode },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   forge.stdout.pipe(process.stdout)
