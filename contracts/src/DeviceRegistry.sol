@@ -152,7 +152,7 @@ contract DeviceRegistry is ERC721, IDeviceRegistry {
     }
 
     /// @inheritdoc IDeviceRegistry
-    function keyOf(uint256 deviceId) external view returns (address deviceKey, uint64 epoch) {
+    function keyAndEpoch(uint256 deviceId) external view returns (address key, uint64 epoch) {
         Device storage device = _devices[deviceId];
         return (device.key, device.epoch);
     }
