@@ -17,7 +17,7 @@ type ContractName = (typeof CONTRACTS)[number]
 
 /** No metadata: the bytecode, and with it the CREATE2 address, changes only with the code. */
 const SETTINGS = {
-  optimizer: { enabled: true, runs: 10_000 },
+  optimizer: { enabled: true, runs: 200 },
   viaIR: true,
   evmVersion: 'cancun',
   metadata: { appendCBOR: false, bytecodeHash: 'none' },
@@ -83,7 +83,7 @@ export const bytecode =
 
 /** EIP-712 types, read from the strings that the contracts hash. */
 function typescriptOfMessages(): string {
-  const messages = ['MandateManager', 'OrderEscrow'].flatMap((name) =>
+  const messages = ['MandateManager', 'Disputes', 'OrderEscrow'].flatMap((name) =>
     [...readFileSync(sourceUrl(name), 'utf8').matchAll(/keccak256\(\s*"(\w+)\((.*)\)"/g)].map(
       ([, message, fields]) => `  ${message}: ${eip712Fields(fields!)},\n`,
     ),

@@ -1,23 +1,39 @@
 import type { AbiParameterToPrimitiveType, ExtractAbiFunction } from 'abitype'
-import { id, type TypedDataDomain, type TypedDataField } from 'ethers'
+import { AbiCoder, id, keccak256, Signature, type TypedDataDomain, type TypedDataField } from 'ethers'
 import { abi, eip712Types } from './generated/OrderEscrow.ts'
 import { abi as tokenAbi } from './generated/TestDollar.ts'
 import { MerkleTree } from './merkle.ts'
 import { coder } from './typed.ts'
 
-type FirstArgument<Name extends 'authorizationId' | 'authorizeBasket' | 'mandateHash' | 'record'> =
-  AbiParameterToPrimitiveType<ExtractAbiFunction<typeof abi, Name>['inputs'][0], 'inputs'>
+type FirstArgument<
+  Name extends 'authorizationDigest' | 'authorizeBasket' | 'capture' | 'mandateHash' | 'ship' | 'termsHash',
+> = AbiParameterToPrimitiveType<ExtractAbiFunction<typeof abi, Name>['inputs'][0], 'inputs'>
 export type Mandate = FirstArgument<'mandateHash'>
-export type Authorization = FirstArgument<'authorizationId'>
-export type Terms = FirstArgument<'record'>
-export type Basket = FirstArgument<'authorizeBasket'>
-export type Product = Basket['orders'][number]['product']
+export type Authorization = FirstArgument<'authorizationDigest'>
+export type Terms = FirstArgument<'termsHash'>
+/** Orders under one mandate; a basket is some of these, of one payer and one token. */
+export type Section = FirstArgument<'authorizeBasket'>[number]
+export type Shipment = FirstArgument<'ship'>[number]
+export type Claim = FirstArgument<'capture'>[number]
+export type Delivery = Claim['deliveries'][number]
+type Product = Omit<Section['products'][number], 'proof'>
 
 /** `MandateStatus` of the contract, in its order. */
 export const MANDATE_STATUSES = ['none', 'granted', 'revoked'] as const
 
 /** `State` of the contract, in its order. */
-export const ORDER_STATES = ['none', 'authorized', 'shipped', 'captured', 'cancelled', 'declined', 'reclaimed'] as const
+export const ORDER_STATES = [
+  'none',
+  'authorized',
+  'shipped',
+  'captured',
+  'cancelled',
+  'declined',
+  'reclaimed',
+  'disputed',
+  'settled',
+  'decided',
+] as const
 
 export const escrow = coder(abi)
 const token = coder(tokenAbi)
@@ -44,23 +60,29 @@ export function productsTree(products: readonly Product[]) {
   return new MerkleTree(['bytes32', 'bytes32', 'uint64', 'uint32', 'uint96'], leaves)
 }
 
-/** The terms under which the contract keeps an order; known before it is placed. */
-export function termsOf(mandate: Mandate, authorization: Authorization, authorizationId: `0x${string}`): Terms {
-  return {
-    authorizationId,
-    mandateHash: authorization.mandateHash,
-    payer: mandate.payer,
-    deviceKey: mandate.deviceKey,
-    arbiter: mandate.arbiter,
-    token: mandate.token,
-    seller: authorization.seller,
-    amount: authorization.total,
-    shipBy: authorization.shipBy,
-    coolingOffSeconds: mandate.coolingOffSeconds,
-    start: mandate.start,
-    period: mandate.period,
-    household: mandate.household,
-  }
+/** What the end of an order needs to know of its mandate; `termsHash` of it is a part of the order's key on chain. */
+export function termsOf(mandate: Mandate, mandateHash: `0x${string}`): Terms {
+  const { payer, deviceKey, arbiter, token, start, period, household } = mandate
+  return { mandateHash, payer, deviceKey, arbiter, token, start, period, household }
+}
+
+/** The hash that stands for the terms in `ship` and `record`; the same as the contract's own `termsHash`. */
+export function termsHash(terms: Terms): `0x${string}` {
+  const { mandateHash, payer, deviceKey, arbiter, token, start, period, household } = terms
+  const types = ['bytes32', 'address', 'address', 'address', 'address', 'uint48', 'uint32', 'uint64']
+  const values = [mandateHash, payer, deviceKey, arbiter, token, start, period, household]
+  return keccak256(AbiCoder.defaultAbiCoder().encode(types, values)) as `0x${string}`
+}
+
+/** A basket as `authorize` takes it: orders of one payer in one token, all placed or none. */
+export function encodeBasket(sections: readonly Section[]): `0x${string}` {
+  return escrow.encode('authorizeBasket', [sections]) as `0x${string}`
+}
+
+/** A signature of 65 bytes in EIP-2098's compact form; throws on anything else. */
+export function compactSignature(signature: string): { r: `0x${string}`; vs: `0x${string}` } {
+  const { r, yParityAndS } = Signature.from(signature)
+  return { r: r as `0x${string}`, vs: yParityAndS as `0x${string}` }
 }
 
 /** Why a call reverted or a basket was refused: an error of the escrow, or of a token that follows ERC-6093. */

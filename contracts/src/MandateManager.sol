@@ -8,21 +8,23 @@ import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+import {Households} from "./Households.sol";
+import {IDeviceRegistry} from "./IDeviceRegistry.sol";
 
 /// @title Standing consents of payers, and what has been spent under each
 /// @notice A mandate lets one device key spend a payer's tokens within caps that the payer signed. It is stored as one
 ///         slot under its EIP-712 digest; the mandate itself travels in calldata.
 /// @dev    Times are chain seconds, amounts are minor units of the mandate's token.
-abstract contract MandateManager is EIP712 {
+abstract contract MandateManager is EIP712, Households {
     /// @notice What the payer signs (EIP-712, domain "ADEPT" version "1"; the digest is the mandate's hash).
     struct Mandate {
         /// Whose tokens are spent; an account or an ERC-1271 wallet.
         address payer;
         /// Signs authorizations, confirmations and cancellations; ECDSA only.
         address deviceKey;
-        /// Device in the registry. Must be 0: the registry does not exist yet.
+        /// Device in the registry; 0 when it is not registered, and then nothing is asked there.
         uint256 deviceId;
-        /// Epoch of that device. Must be 0: the registry does not exist yet.
+        /// Epoch of that device: when its key is rotated or it changes hands, the mandate can place no more orders.
         uint64 deviceEpoch;
         /// Splits a disputed remainder; 0 means nobody does. Never the payer, the device key or the seller.
         address arbiter;
@@ -46,10 +48,10 @@ abstract contract MandateManager is EIP712 {
         bytes32 payeesRoot;
         /// Merkle root of the products that may be bought, each with its highest price.
         bytes32 productsRoot;
-        /// Cap shared by several mandates. Must be 0: household caps do not exist yet.
-        bytes32 household;
+        /// Cap shared with other mandates of the payer in this token; 0 means none.
+        uint64 household;
         /// Makes two otherwise equal mandates different.
-        uint256 salt;
+        uint64 salt;
         /// keccak256 of the readable mandate that the person saw.
         bytes32 extraData;
     }
@@ -81,6 +83,26 @@ abstract contract MandateManager is EIP712 {
         uint48 lastNonce;
     }
 
+    /// @notice What the end of an order needs to know of its mandate.
+    struct Terms {
+        bytes32 mandateHash;
+        address payer;
+        address deviceKey;
+        address arbiter;
+        address token;
+        uint48 start;
+        uint32 period;
+        uint64 household;
+    }
+
+    /// @dev What orders of one mandate have counted while they are placed; read once and stored once.
+    struct Tally {
+        MandateState state;
+        bytes32 householdKey;
+        uint96 householdAllowance;
+        Spending shared;
+    }
+
     /// @notice The payer's consent is on chain; the mandate may be used from its start on.
     event MandateGranted(
         bytes32 indexed mandateHash, address indexed payer, address indexed deviceKey, address token, bytes32 extraData
@@ -89,15 +111,16 @@ abstract contract MandateManager is EIP712 {
     /// @notice The payer took the consent back, for good.
     event MandateRevoked(bytes32 indexed mandateHash, address indexed payer);
 
-    /// @notice A field that must not be zero is.
-    error MissingField(string field);
+    /// @notice No authorization of this mandate with a nonce up to `nonce` can be placed any more.
+    event NoncesInvalidated(bytes32 indexed mandateHash, uint48 nonce);
+
     /// @notice A mandate runs for at least a second and at most `maxSeconds`.
     error WrongTerm(uint48 start, uint48 end, uint256 maxSeconds);
-    error PeriodTooShort(uint32 actual, uint32 minimum);
     /// @notice The arbiter may not be a party of the mandate.
     error WrongArbiter(address arbiter);
-    error RegistryNotSupported(uint256 deviceId, uint64 deviceEpoch);
-    error HouseholdNotSupported(bytes32 household);
+    /// @notice The registry has another key or epoch for this device: its key was rotated, it changed hands, or it is
+    ///         not registered (key 0).
+    error WrongDevice(uint256 deviceId, address key, uint64 epoch);
     error WrongCaller(address actual, address expected);
     /// @notice No valid signature of `signer` over `digest` was given. Where the device key may sign as well, the payer
     ///         is named.
@@ -113,19 +136,23 @@ abstract contract MandateManager is EIP712 {
     error OverAllowance(uint256 spent, uint96 allowance);
     error TooManyOpenOrders(uint16 open, uint16 maxOpenOrders);
 
-    /// @notice Shortest period, in seconds.
-    uint32 public constant MIN_PERIOD_SECONDS = 1 hours;
-
     /// @notice Longest term of a mandate: ten years with three leap days. It also refuses milliseconds.
     uint256 public constant MAX_TERM_SECONDS = 3653 days;
 
     bytes32 private constant MANDATE_TYPEHASH = keccak256(
-        "Mandate(address payer,address deviceKey,uint256 deviceId,uint64 deviceEpoch,address arbiter,address token,uint96 allowance,uint32 period,uint48 start,uint48 end,uint96 maxPerOrder,uint16 maxOpenOrders,uint32 coolingOffSeconds,bytes32 payeesRoot,bytes32 productsRoot,bytes32 household,uint256 salt,bytes32 extraData)"
+        "Mandate(address payer,address deviceKey,uint256 deviceId,uint64 deviceEpoch,address arbiter,address token,uint96 allowance,uint32 period,uint48 start,uint48 end,uint96 maxPerOrder,uint16 maxOpenOrders,uint32 coolingOffSeconds,bytes32 payeesRoot,bytes32 productsRoot,uint64 household,uint64 salt,bytes32 extraData)"
     );
+
+    bytes32 private constant INVALIDATION_TYPEHASH = keccak256("Invalidation(bytes32 mandateHash,uint48 nonce)");
+
+    /// @notice Where devices are registered.
+    IDeviceRegistry public immutable registry;
 
     mapping(bytes32 mandateHash => MandateState) private _mandates;
 
-    constructor() EIP712("ADEPT", "1") {}
+    constructor(IDeviceRegistry registry_) EIP712("ADEPT", "1") {
+        registry = registry_;
+    }
 
     /// @notice Puts the payer's consent on chain. Anyone may send it; granting twice changes nothing, so that a copy
     ///         which was sent first does no harm. It needs no ERC-20 allowance: the first order does.
@@ -140,12 +167,13 @@ abstract contract MandateManager is EIP712 {
         _checkMandate(mandate);
         if (msg.sender != mandate.payer) {
             (address signer,,) = ECDSA.tryRecoverCalldata(hash, payerSignature);
-            if (!_isPayersSignature(mandate.payer, signer, hash, payerSignature)) {
+            if (!_isSignature(mandate.payer, signer, hash, payerSignature)) {
                 revert WrongSignature(mandate.payer, hash);
             }
         }
 
         _mandates[hash].status = MandateStatus.Granted;
+        if (mandate.household != 0) _join(mandate.payer, mandate.token, mandate.household);
         emit MandateGranted(hash, mandate.payer, mandate.deviceKey, mandate.token, mandate.extraData);
     }
 
@@ -166,8 +194,23 @@ abstract contract MandateManager is EIP712 {
     function revoke(Mandate calldata mandate) external {
         if (msg.sender != mandate.payer) revert WrongCaller(msg.sender, mandate.payer);
         bytes32 hash = mandateHash(mandate);
+        bool wasMember = mandate.household != 0 && _mandates[hash].status == MandateStatus.Granted;
         _mandates[hash].status = MandateStatus.Revoked;
+        if (wasMember) _leave(mandate.payer, mandate.token, mandate.household);
         emit MandateRevoked(hash, mandate.payer);
+    }
+
+    /// @notice Makes signed authorizations that were never placed worthless: all with a nonce up to `nonce`. What is
+    ///         placed already stays. Nonces that are used up anyway change nothing.
+    /// @param signature Of the device key or the payer over Invalidation(mandateHash, nonce); not looked at when one
+    ///                  of them is the sender.
+    function invalidate(Mandate calldata mandate, uint48 nonce, bytes calldata signature) external {
+        bytes32 hash = mandateHash(mandate);
+        bytes32 digest = _hashTypedDataV4(keccak256(abi.encode(INVALIDATION_TYPEHASH, hash, nonce)));
+        _checkBuyer(mandate.payer, mandate.deviceKey, digest, signature);
+        if (nonce <= _mandates[hash].lastNonce) return;
+        _mandates[hash].lastNonce = nonce;
+        emit NoncesInvalidated(hash, nonce);
     }
 
     /// @notice The EIP-712 digest of a mandate: its name on chain, and what the payer signs.
@@ -187,40 +230,78 @@ abstract contract MandateManager is EIP712 {
         return state.periodIndex == _periodIndex(mandate.start, mandate.period, block.timestamp) ? state.spent : 0;
     }
 
-    /// @dev Counts one order against its mandate: status, term, nonce, order cap, period cap, open orders.
-    function _count(Mandate calldata mandate, bytes32 hash, uint96 total, uint48 nonce) internal {
+    /// @dev Starts to count orders of a mandate that may be used now.
+    function _openTally(Mandate calldata mandate, bytes32 hash) internal view returns (Tally memory tally) {
         MandateState memory state = _mandates[hash];
         if (state.status != MandateStatus.Granted) {
             revert WrongMandateStatus(hash, state.status, MandateStatus.Granted);
         }
         if (block.timestamp < mandate.start) revert MandateNotStarted(block.timestamp, mandate.start);
         if (block.timestamp >= mandate.end) revert MandateEnded(block.timestamp, mandate.end);
+        _checkDevice(mandate);
+
+        uint32 periodIndex = _periodIndex(mandate.start, mandate.period, block.timestamp);
+        if (state.periodIndex != periodIndex) {
+            state.periodIndex = periodIndex;
+            state.spent = 0;
+        }
+        tally.state = state;
+        if (mandate.household != 0) {
+            tally.householdKey = _householdKey(mandate.payer, mandate.token, mandate.household);
+            (tally.householdAllowance, tally.shared) = _openSpending(tally.householdKey);
+        }
+    }
+
+    /// @dev Counts one order: nonce, order cap, open orders, period cap, household cap.
+    function _count(Tally memory tally, Mandate calldata mandate, uint96 total, uint48 nonce) internal pure {
+        MandateState memory state = tally.state;
         if (nonce <= state.lastNonce) revert NonceNotRising(nonce, state.lastNonce);
         if (total > mandate.maxPerOrder) revert OverOrderCap(total, mandate.maxPerOrder);
         if (state.openOrders >= mandate.maxOpenOrders) {
             revert TooManyOpenOrders(state.openOrders, mandate.maxOpenOrders);
         }
-        uint32 periodIndex = _periodIndex(mandate.start, mandate.period, block.timestamp);
-        uint256 spent = state.periodIndex == periodIndex ? state.spent : 0;
-        spent += total;
+        uint256 spent = uint256(state.spent) + total;
         if (spent > mandate.allowance) revert OverAllowance(spent, mandate.allowance);
+        state.spent = SafeCast.toUint96(spent);
+        state.lastNonce = nonce;
+        ++state.openOrders;
 
-        _mandates[hash] = MandateState({
-            status: MandateStatus.Granted,
-            periodIndex: periodIndex,
-            spent: SafeCast.toUint96(spent),
-            openOrders: state.openOrders + 1,
-            lastNonce: nonce
-        });
+        if (tally.householdKey == 0) return;
+        spent = uint256(tally.shared.spent) + total;
+        if (spent > tally.householdAllowance) revert OverHouseholdAllowance(spent, tally.householdAllowance);
+        tally.shared.spent = SafeCast.toUint96(spent);
     }
 
-    /// @dev Notes that an order ended. `giveBack` is what it leaves unspent of `periodIndex`: when that is not the
-    ///      period last counted in, nobody counts it any more. Never reverts: a counter must not block an exit.
-    function _uncount(bytes32 hash, uint96 giveBack, uint32 periodIndex) internal {
-        MandateState memory state = _mandates[hash];
+    function _saveTally(bytes32 hash, Tally memory tally) internal {
+        _mandates[hash] = tally.state;
+        if (tally.householdKey != 0) _saveSpending(tally.householdKey, tally.shared);
+    }
+
+    /// @dev Notes that orders ended which gave nothing back. Never reverts: a counter must not block an exit.
+    function _uncount(bytes32 hash, uint256 orders) internal {
+        uint16 open = _mandates[hash].openOrders;
+        _mandates[hash].openOrders = open - SafeCast.toUint16(Math.min(orders, open));
+    }
+
+    /// @dev Notes that an order of the second `authorizedAt` ended without leaving the seller. What it had counted is
+    ///      given back to each cap whose period is still the last counted in: an older one is counted by nobody.
+    function _uncountAndGiveBack(Terms calldata terms, uint96 amount, uint48 authorizedAt) internal {
+        MandateState memory state = _mandates[terms.mandateHash];
         if (state.openOrders > 0) --state.openOrders;
-        if (state.periodIndex == periodIndex) state.spent -= SafeCast.toUint96(Math.min(giveBack, state.spent));
-        _mandates[hash] = state;
+        if (state.periodIndex == _periodIndex(terms.start, terms.period, authorizedAt)) {
+            state.spent -= SafeCast.toUint96(Math.min(amount, state.spent));
+        }
+        _mandates[terms.mandateHash] = state;
+        if (terms.household == 0) return;
+        _giveBackShared(_householdKey(terms.payer, terms.token, terms.household), amount, authorizedAt);
+    }
+
+    /// @dev Whether the sender is the payer or the device key, or one of them has signed.
+    function _checkBuyer(address payer, address deviceKey, bytes32 digest, bytes calldata signature) internal view {
+        if (msg.sender == payer || msg.sender == deviceKey) return;
+        (address signer,,) = ECDSA.tryRecoverCalldata(digest, signature);
+        if (signer == deviceKey || _isSignature(payer, signer, digest, signature)) return;
+        revert WrongSignature(payer, digest);
     }
 
     /// @dev `timestamp` is at or after `start`.
@@ -228,26 +309,29 @@ abstract contract MandateManager is EIP712 {
         return SafeCast.toUint32((timestamp - start) / period);
     }
 
-    /// @dev Whether the payer signed. `recovered` is the ECDSA signer, asked first, so that the key of an account which
+    /// @dev Whether `party` signed. `recovered` is the ECDSA signer, asked first, so that the key of an account which
     ///      delegates (EIP-7702) keeps its word; a contract's signature is asked for by STATICCALL.
-    function _isPayersSignature(address payer, address recovered, bytes32 digest, bytes calldata signature)
+    function _isSignature(address party, address recovered, bytes32 digest, bytes calldata signature)
         internal
         view
         returns (bool)
     {
-        return recovered == payer || SignatureChecker.isValidERC1271SignatureNowCalldata(payer, digest, signature);
+        return recovered == party || SignatureChecker.isValidERC1271SignatureNowCalldata(party, digest, signature);
     }
 
-    function _checkMandate(Mandate calldata mandate) private pure {
+    /// @dev The registry is asked by STATICCALL.
+    function _checkDevice(Mandate calldata mandate) private view {
+        if (mandate.deviceId == 0) return;
+        (address key, uint64 epoch) = registry.keyAndEpoch(mandate.deviceId);
+        if (key != mandate.deviceKey || epoch != mandate.deviceEpoch) revert WrongDevice(mandate.deviceId, key, epoch);
+    }
+
+    function _checkMandate(Mandate calldata mandate) private view {
         if (mandate.payer == address(0)) revert MissingField("payer");
         if (mandate.deviceKey == address(0)) revert MissingField("deviceKey");
         if (mandate.token == address(0)) revert MissingField("token");
         if (mandate.payeesRoot == 0) revert MissingField("payeesRoot");
         if (mandate.productsRoot == 0) revert MissingField("productsRoot");
-        if (mandate.deviceId != 0 || mandate.deviceEpoch != 0) {
-            revert RegistryNotSupported(mandate.deviceId, mandate.deviceEpoch);
-        }
-        if (mandate.household != 0) revert HouseholdNotSupported(mandate.household);
         if (mandate.arbiter == mandate.payer || mandate.arbiter == mandate.deviceKey) {
             revert WrongArbiter(mandate.arbiter);
         }
@@ -255,5 +339,6 @@ abstract contract MandateManager is EIP712 {
         if (mandate.start >= mandate.end || mandate.end - mandate.start > MAX_TERM_SECONDS) {
             revert WrongTerm(mandate.start, mandate.end, MAX_TERM_SECONDS);
         }
+        _checkDevice(mandate);
     }
 }

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
+import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+import {IDeviceRegistry} from "./IDeviceRegistry.sol";
+import {MandateManager} from "./MandateManager.sol";
+
+/// @title Records of orders and the money that moves with them
+/// @dev   An order is one slot under the hash of (termsHash, seller, authorizationId). Only placing an authorization
+///        that the device signed makes a record, so a log with an authorization's id cannot be forged.
+abstract contract OrderBook is MandateManager, ReentrancyGuardTransient {
+    using SafeERC20 for IERC20;
+
+    /// @notice Later states are added at the end.
+    enum State {
+        None,
+        Authorized,
+        Shipped,
+        Captured,
+        Cancelled,
+        Declined,
+        Reclaimed,
+        Disputed,
+        Settled,
+        Decided
+    }
+
+    /// @notice All that is stored of an order: one slot.
+    struct Record {
+        State state;
+        /// Second in which it came into this state.
+        uint48 since;
+        /// Last second in which the seller may ship (inclusive).
+        uint48 shipBy;
+        /// Seconds after authorization during which the seller may not ship yet.
+        uint32 coolingOffSeconds;
+        /// Authorized, Shipped, Disputed: held here. Captured, Settled, Decided: paid to the seller and not refunded
+        /// since. Else 0. What is neither went back to the payer.
+        uint96 amount;
+    }
+
+    /// @notice The token refused a transfer; `account` may `withdraw` it later.
+    event Credited(address indexed token, address indexed account, uint256 amount);
+    event Withdrawn(address indexed token, address indexed account, uint256 amount);
+
+    error WrongState(bytes32 authorizationId, State actual, State expected);
+    /// @notice More was to be paid to the seller than is held.
+    error OverHeld(uint96 amount, uint96 held);
+    error ShortTransfer(uint256 actual, uint256 expected);
+    error NoCredit(address token, address account);
+
+    /// @notice What `withdraw` would send to `account`, in minor units of `token`.
+    mapping(address token => mapping(address account => uint256)) public credit;
+
+    mapping(bytes32 recordKey => Record) private _records;
+
+    constructor(IDeviceRegistry registry_) MandateManager(registry_) {}
+
+    /// @notice Sends the caller what could not be sent before; reverts when the token still refuses.
+    function withdraw(address token) external nonReentrant {
+        uint256 amount = credit[token][msg.sender];
+        if (amount == 0) revert NoCredit(token, msg.sender);
+        credit[token][msg.sender] = 0;
+        emit Withdrawn(token, msg.sender, amount);
+        IERC20(token).safeTransfer(msg.sender, amount);
+    }
+
+    /// @notice What is stored of an order; state None when there is none.
+    /// @param hash {termsHash} of its terms.
+    function record(bytes32 hash, address seller, bytes32 authorizationId) external view returns (Record memory) {
+        return _records[_recordKey(hash, seller, authorizationId)];
+    }
+
+    /// @notice Stands for the terms where the terms themselves are not needed.
+    function termsHash(Terms calldata terms) public pure returns (bytes32) {
+        return keccak256(abi.encode(terms));
+    }
+
+    function _recordKey(bytes32 hash, address seller, bytes32 authorizationId) internal pure returns (bytes32) {
+        return keccak256(abi.encode(hash, seller, authorizationId));
+    }
+
+    function _load(bytes32 key) internal view returns (Record memory) {
+        return _records[key];
+    }
+
+    function _save(bytes32 key, Record memory current) internal {
+        _records[key] = current;
+    }
+
+    /// @dev Moves an order into `state`, with `amount` as the amount that goes with it.
+    function _move(bytes32 key, Record memory current, State state, uint96 amount) internal {
+        current.state = state;
+        current.since = _now();
+        current.amount = amount;
+        _records[key] = current;
+    }
+
+    function _checkState(bytes32 id, Record memory current, State expected) internal pure {
+        if (current.state != expected) revert WrongState(id, current.state, expected);
+    }
+
+    /// @dev Takes tokens by allowance and refuses them when less arrives: the token takes a fee.
+    function _pull(address token, address from, address to, uint256 amount) internal {
+        uint256 before = IERC20(token).balanceOf(to);
+        IERC20(token).safeTransferFrom(from, to, amount);
+        uint256 arrived = IERC20(token).balanceOf(to) - before;
+        if (arrived < amount) revert ShortTransfer(arrived, amount);
+    }
+
+    /// @dev A transfer that the token refuses becomes a credit, so that it blocks nobody else.
+    function _pay(address token, address to, uint256 amount) internal {
+        if (amount == 0) return;
+        if (IERC20(token).trySafeTransfer(to, amount)) return;
+        credit[token][to] += amount;
+        emit Credited(token, to, amount);
+    }
+
+    function _now() internal view returns (uint48) {
+        return SafeCast.toUint48(block.timestamp);
+    }
+}
