@@ -6,7 +6,8 @@ import { basename, dirname, join } from 'node:path'
 import { env } from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { CompileError, compileSources, readSources } from './compiler.ts'
+import { environmentName, plainBytecode } from './bytecode.ts'
+import { CompileError, readSources } from './compiler.ts'
 import { foundryBinary } from './foundry.ts'
 import { applyMutant, findMutants, type Mutant } from './mutants.ts'
 
@@ -31,8 +32,6 @@ type Result = { name: string; line: number; outcome: Outcome; by?: string; ms: n
 type Equivalent = { name: string; proof: string }
 
 const OMITTED = ['src/TestDollar.sol']
-/** Fast enough for hundreds of runs; more than that are for the tests themselves. */
-const SETTINGS = { optimizer: { enabled: false }, evmVersion: 'cancun' }
 /** A fault can make a loop endless. */
 const TIMEOUT_MS = 180_000
 /** First what finds nearly all and is fast, then everything. */
@@ -59,7 +58,7 @@ class Bench implements Disposable {
     cpSync(join(here, '../package.json'), join(this.folder, 'package.json'))
     symlinkSync(join(here, '../node_modules'), join(this.folder, 'node_modules'))
     this.sources = readSources(join(this.folder, 'contracts'))
-    this.#bytecode = bytecodeOf(this.sources, Object.keys(this.sources))
+    this.#bytecode = plainBytecode(this.sources, Object.keys(this.sources))
   }
 
   /** The first test that fails on the bytecode given, and on the unchanged one of the other contracts. */
@@ -94,28 +93,11 @@ class Bench implements Disposable {
   }
 }
 
-/** Creation code of the contracts in the files, by the name under which the tests ask for it. */
-function bytecodeOf(sources: Record<string, string>, files: string[]): Record<string, string> {
-  const outputSelection = Object.fromEntries(files.map((file) => [file, { '*': ['evm.bytecode.object'] }]))
-  const { contracts } = compileSources(sources, { ...SETTINGS, outputSelection }, true)
-  return Object.fromEntries(
-    files
-      .flatMap((file) => Object.entries(contracts[file] ?? {}))
-      .map(([name, it]) => [environmentName(name), `0x${it.evm?.bytecode.object ?? ''}`])
-      .filter(([, code]) => code !== '0x'),
-  )
-}
-
 /** The file itself and every one that imports it, by whatever way. */
 function dependents(sources: Record<string, string>, file: string): string[] {
   const name = file.slice('src/'.length)
   const importers = Object.keys(sources).filter((it) => sources[it]!.includes(`from "./${name}"`))
   return [...new Set([file, ...importers.flatMap((it) => dependents(sources, it))])]
-}
-
-/** OrderEscrow → ORDER_ESCROW_BYTECODE */
-function environmentName(contract: string): string {
-  return `${contract.replace(/(?<=[a-z])(?=[A-Z])/g, '_').toUpperCase()}_BYTECODE`
 }
 
 /** A test that makes a contract of its own would test forge's copy of it, never a fault. */
@@ -146,7 +128,7 @@ async function run(bench: Bench, mutant: Mutant): Promise<Result> {
   let bytecode: Record<string, string>
   try {
     const faulty = { ...bench.sources, [mutant.file]: applyMutant(bench.sources[mutant.file]!, mutant) }
-    bytecode = bytecodeOf(faulty, dependents(bench.sources, mutant.file))
+    bytecode = plainBytecode(faulty, dependents(bench.sources, mutant.file))
   } catch (error) {
     if (error instanceof CompileError) return done('invalid')
     throw error
