@@ -2,7 +2,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { GENERATED, pages } from './pages.ts'
+import { readSources } from './compiler.ts'
+import { GENERATED, pagesOf } from './pages.ts'
 
 const HELP = `Writes a page for each verb of the contracts to contracts/docs, from the sources and their NatSpec.
 
@@ -26,7 +27,7 @@ function main(): void {
   const { values } = parseArgs({ options: { check: { type: 'boolean' }, help: { type: 'boolean' } } })
   if (values.help) return void process.stdout.write(HELP)
 
-  const wanted = pages()
+  const wanted = pagesOf(readSources())
   const existing = existingPages()
   const surplus = existing.filter((path) => !wanted.has(path))
   const stale = [...wanted].filter(
