@@ -1,7 +1,18 @@
 import { readFileSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { concat, getCreate2Address, isError, JsonRpcProvider, keccak256, type Signer, Wallet, ZeroHash } from 'ethers'
+import {
+  AbiCoder,
+  concat,
+  getCreate2Address,
+  isError,
+  JsonRpcProvider,
+  keccak256,
+  type Signer,
+  Wallet,
+  ZeroHash,
+} from 'ethers'
+import { bytecode as registryBytecode } from './generated/DeviceRegistry.ts'
 import { bytecode as escrowBytecode } from './generated/OrderEscrow.ts'
 import { bytecode as testDollarBytecode } from './generated/TestDollar.ts'
 
@@ -26,18 +37,25 @@ const SALT = ZeroHash
 const POLL_MS = 100
 const POLLS = 1200
 
+/** Where the device registry is, or will be, on every chain. */
+export const REGISTRY_ADDRESS = addressOf(registryBytecode)
+
+/** The escrow asks this registry, and no other. */
+const escrowInitCode = concat([escrowBytecode, AbiCoder.defaultAbiCoder().encode(['address'], [REGISTRY_ADDRESS])])
+
 /** Where the escrow is, or will be, on every chain. */
-export const ESCROW_ADDRESS = addressOf(escrowBytecode)
+export const ESCROW_ADDRESS = addressOf(escrowInitCode)
 
 /** Where the test dollar is, or will be, on a development chain. */
 export const TEST_DOLLAR_ADDRESS = addressOf(testDollarBytecode)
 
 /**
- * Puts the escrow on the signer's chain unless it is there; returns its address. The provider of the signer must not
+ * Puts the escrow and its registry on the signer's chain unless they are there; returns the escrow's address. The provider of the signer must not
  * cache (`cacheTimeout: -1`), or the second of two calls gets a used nonce.
  */
 export async function deployEscrow(signer: Signer): Promise<string> {
-  return await deploy(signer, escrowBytecode)
+  await deploy(signer, registryBytecode)
+  return await deploy(signer, escrowInitCode)
 }
 
 /** The same for the test dollar. */

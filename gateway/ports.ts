@@ -310,6 +310,8 @@ export type OrderActions = {
   get(homeId: string, orderId: string): Promise<OrderView | undefined>
   received(homeId: string, orderId: string, who: string): Promise<ActionResult>
   cancel(homeId: string, orderId: string, who: string): Promise<ActionResult>
+  /** Freezes the money of a shipped order that is not right, or did not come. */
+  dispute(homeId: string, orderId: string, who: string): Promise<ActionResult>
   /** `seenMinorUnits`: the total that this person saw; a yes to less than is now asked is none. Absent: not told. */
   consent(
     homeId: string,
@@ -376,8 +378,25 @@ export type MandateStatus = {
   openOrders: number
   lastNonce: number
 }
-export type HoldState = 'none' | 'authorized' | 'shipped' | 'captured' | 'cancelled' | 'declined' | 'reclaimed'
-export type Hold = { state: HoldState; remaining: bigint; sinceSeconds: number }
+export type HoldState =
+  | 'none'
+  | 'authorized'
+  | 'shipped'
+  | 'captured'
+  | 'cancelled'
+  | 'declined'
+  | 'reclaimed'
+  | 'disputed'
+  | 'settled'
+  | 'decided'
+/** An order as the escrow records it; `amount` is held there, or with the seller once it is captured, settled or decided. */
+export type Hold = {
+  state: HoldState
+  amount: bigint
+  sinceSeconds: number
+  shipBySeconds: number
+  coolingOffSeconds: number
+}
 
 /** What the stages ask of the chain. Verbs that send take `save`, which commits the bytes before they are broadcast. */
 export type Chain = {
@@ -409,6 +428,7 @@ export type Chain = {
   authorize(baskets: Basket[], save: SaveTransaction): Promise<SignedTransaction>
   cancel(terms: Terms, signature: HexBytes, save: SaveTransaction): Promise<SignedTransaction>
   reclaim(terms: Terms, save: SaveTransaction): Promise<SignedTransaction>
+  dispute(terms: Terms, signature: HexBytes, save: SaveTransaction): Promise<SignedTransaction>
 }
 
 /** Signs for a device with the key that the gateway keeps for it. */
@@ -419,6 +439,7 @@ export type DeviceSigner = {
     confirmation: { authorizationId: Hex32; shipment: Hex32; amount: bigint },
   ): Promise<HexBytes>
   cancellation(deviceId: string, authorizationId: Hex32): Promise<HexBytes>
+  dispute(deviceId: string, authorizationId: Hex32): Promise<HexBytes>
 }
 
 /** A log of the escrow, decoded. */
@@ -433,8 +454,14 @@ export type ChainEvent = {
   | { type: 'authorized'; authorizationId: Hex32; amount: bigint }
   | { type: 'refused'; basket: number; errorName: string; sentence: string }
   | { type: 'shipped'; authorizationId: Hex32; shipment: Hex32 }
-  | { type: 'captured'; authorizationId: Hex32; amount: bigint; refunded: bigint }
+  /** `amount` is the seller's; the rest of what was held came back. */
+  | { type: 'captured'; authorizationId: Hex32; amount: bigint }
   | { type: 'cancelled' | 'declined' | 'reclaimed'; authorizationId: Hex32; amount: bigint }
+  /** The seller gave this back of what it had captured. */
+  | { type: 'refunded'; authorizationId: Hex32; amount: bigint }
+  /** `by` is who sent it: the payer, the device, the seller, or whoever carried the buyer's signature. */
+  | { type: 'disputed'; authorizationId: Hex32; by: Address }
+  | { type: 'settled' | 'decided'; authorizationId: Hex32; toSeller: bigint; toPayer: bigint }
 )
 
 export type WatchedBlock = { blockNumber: number; blockHash: Hex32 }
@@ -466,7 +493,7 @@ export type PayerWallet = {
   address: Address
   sign(mandate: Mandate): Promise<HexBytes>
   /** Lets the escrow take tokens of this wallet; resolves when the allowance is on chain. */
-  allow(save: SaveTransaction): Promise<void>
+  allow(): Promise<void>
   revoke(mandate: Mandate, save: SaveTransaction): Promise<SignedTransaction>
 }
 
@@ -572,6 +599,8 @@ export type SellerChain = {
   ship(shipments: { terms: Terms; shipment: Hex32 }[], save: SaveTransaction): Promise<SignedTransaction>
   capture(captures: Confirmation[], save: SaveTransaction): Promise<SignedTransaction>
   decline(terms: Terms, save: SaveTransaction): Promise<SignedTransaction>
+  /** Gives back a part or all of what was captured; lets the escrow take so much of the shop's tokens first. */
+  refund(terms: Terms, amount: bigint, save: SaveTransaction): Promise<SignedTransaction>
 }
 export type Confirmation = { terms: Terms; shipment: Hex32; amount: bigint; signature: HexBytes }
 
@@ -600,6 +629,8 @@ export type SellerOrder = {
   heldSinceSeconds: number
   packed: PackedShipment | undefined
   confirmation: { amount: bigint; signature: HexBytes } | undefined
+  /** What the shop wants to give back, until it is on chain. */
+  refundAmount: bigint | undefined
   /** The latest transaction about this order, and what became of it. */
   transaction: { txHash: Hex32; state: string } | undefined
   /** Transactions in a row that failed; such an order travels alone. */
@@ -642,6 +673,8 @@ export type SellerOrderStore = {
   pack(authorizationId: Hex32, packed: PackedShipment, atMs: number): Promise<void>
   /** shipped → confirmed; nothing happens when a confirmation is kept already. */
   confirm(authorizationId: Hex32, confirmation: { amount: bigint; signature: HexBytes }, atMs: number): Promise<void>
+  /** paid → returning. */
+  wantRefund(authorizationId: Hex32, amount: bigint, atMs: number): Promise<void>
   /** The signed bytes and the arrow of every order in them, in one transaction. */
   send<S extends SellerOrderState>(
     authorizationIds: Hex32[],

@@ -1,11 +1,12 @@
 import {
-  type Basket as ContractBasket,
+  compactSignature,
+  encodeBasket,
   escrow,
-  type Product,
   payeesTree,
   productsTree,
+  type Section,
 } from '../../contracts/escrow.ts'
-import type { Hex32, HexBytes } from '../domain/identifiers.ts'
+import type { Address, Hex32, HexBytes } from '../domain/identifiers.ts'
 import type { Mandate, MandateFile, MandateProduct } from '../domain/mandate.ts'
 import type { AuthorizationItem, Basket } from '../ports.ts'
 import { productLeaf } from './digests.ts'
@@ -31,7 +32,11 @@ export function encodeAuthorize(baskets: readonly Basket[]): { data: HexBytes; g
       `${orders} orders in ${baskets.length} baskets need more gas than one transaction may have; send fewer at once.`,
     )
   }
-  return { data: escrow.encode('authorize', [baskets.map(contractBasket)]) as HexBytes, gasLimit }
+  return { data: escrow.encode('authorize', [baskets.map(encodedBasket)]) as HexBytes, gasLimit }
+}
+
+function encodedBasket(items: Basket): HexBytes {
+  return encodeBasket([...Map.groupBy(items, ({ file }) => file.mandateHash).values()].map(sectionOf))
 }
 
 /** Roots of the two trees of a mandate. */
@@ -45,33 +50,38 @@ export function mandateRoots(
   }
 }
 
-function contractBasket(items: Basket): ContractBasket {
-  const files = [...new Map(items.map(({ file }) => [file.mandateHash, file])).values()]
+/** One section per mandate: each seller and product is proven once for all its orders, whose nonces must rise. */
+function sectionOf(items: AuthorizationItem[]): Section {
+  const { file } = items[0]!
+  const { leaves, products, payees } = treesOf(file)
+  const usedProducts = [...new Set(items.map(({ authorization }) => leaves.indexOf(authorization.productLeaf)))]
+  const usedPayees = [...new Set(items.map(({ authorization }) => payeeOf(authorization.seller, file)))]
+  if (usedProducts.includes(-1))
+    throw new Error(`The mandate ${file.mandateHash} does not name the product of an order.`)
+  if (usedPayees.includes(-1)) throw new Error(`The mandate ${file.mandateHash} does not name the seller of an order.`)
   return {
-    mandates: files.map(({ mandate }) => mandate),
-    orders: items.map((item) => contractOrder(item, files)),
+    mandate: file.mandate,
+    payees: usedPayees.map((index) => ({
+      salt: file.payees[index]!.salt,
+      seller: file.payees[index]!.payee,
+      proof: payees.getProof(index),
+    })),
+    products: usedProducts.map((index) => ({
+      ...contractProduct(file.products[index]!),
+      proof: products.getProof(index),
+    })),
+    orders: items
+      .toSorted((a, b) => a.authorization.nonce - b.authorization.nonce)
+      .map(({ authorization, signature }) => ({
+        ...authorization,
+        payee: BigInt(usedPayees.indexOf(payeeOf(authorization.seller, file))),
+        product: BigInt(usedProducts.indexOf(leaves.indexOf(authorization.productLeaf))),
+        ...compactSignature(signature),
+      })),
   }
 }
 
-function contractOrder(
-  { authorization, file, signature }: AuthorizationItem,
-  files: MandateFile[],
-): ContractBasket['orders'][number] {
-  const { leaves, products, payees } = treesOf(file)
-  const product = leaves.indexOf(authorization.productLeaf)
-  const payee = file.payees.findIndex((candidate) => candidate.payee === authorization.seller)
-  if (product < 0) throw new Error(`The mandate ${file.mandateHash} does not name the product of this authorization.`)
-  if (payee < 0) throw new Error(`The mandate ${file.mandateHash} does not name the seller ${authorization.seller}.`)
-  return {
-    authorization,
-    mandateIndex: BigInt(files.findIndex(({ mandateHash }) => mandateHash === file.mandateHash)),
-    product: contractProduct(file.products[product]!),
-    productProof: products.getProof(product) as Hex32[],
-    payeeSalt: file.payees[payee]!.salt,
-    payeeProof: payees.getProof(payee) as Hex32[],
-    deviceSignature: signature,
-  }
-}
+const payeeOf = (seller: Address, file: MandateFile) => file.payees.findIndex(({ payee }) => payee === seller)
 
 type Trees = {
   leaves: Hex32[]
@@ -95,6 +105,6 @@ function treesOf(file: MandateFile): Trees {
   return trees
 }
 
-function contractProduct({ salt, gtin, packSize, maxUnitPrice }: MandateProduct): Product {
+function contractProduct({ salt, gtin, packSize, maxUnitPrice }: MandateProduct) {
   return { salt, gtin: BigInt(gtin), packSize, maxUnitPrice }
 }

@@ -44,6 +44,7 @@ export type Digests = {
   authorization(authorization: Authorization): Hex32
   confirmation(confirmation: ConfirmationMessage): Hex32
   cancellation(authorizationId: Hex32): Hex32
+  dispute(authorizationId: Hex32): Hex32
   quote(quote: Quote): Hex32
 }
 
@@ -54,6 +55,7 @@ export function digestsOf({ chainId, escrow }: Pick<ChainFacts, 'chainId' | 'esc
   const authorization = TypedDataEncoder.from(typesOf('Authorization'))
   const confirmation = TypedDataEncoder.from(typesOf('Confirmation'))
   const cancellation = TypedDataEncoder.from(typesOf('Cancellation'))
+  const dispute = TypedDataEncoder.from(typesOf('Dispute'))
   const quote = TypedDataEncoder.from(QUOTE_TYPES)
   const digest = (domainHash: string, structHash: string) =>
     keccak256(concat(['0x1901', domainHash, structHash])) as Hex32
@@ -62,6 +64,7 @@ export function digestsOf({ chainId, escrow }: Pick<ChainFacts, 'chainId' | 'esc
     authorization: (value) => digest(escrowDomain, authorization.hash(value)),
     confirmation: (value) => digest(escrowDomain, confirmation.hash(value)),
     cancellation: (authorizationId) => digest(escrowDomain, cancellation.hash({ authorizationId })),
+    dispute: (authorizationId) => digest(escrowDomain, dispute.hash({ authorizationId })),
     quote: (value) => digest(quoteDomain, quote.hash(value)),
   }
 }

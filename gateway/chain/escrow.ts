@@ -1,5 +1,5 @@
-import { escrow, MANDATE_STATUSES, ORDER_STATES, termsOf } from '../../contracts/escrow.ts'
-import type { HexBytes } from '../domain/identifiers.ts'
+import { escrow, MANDATE_STATUSES, ORDER_STATES, termsHash, termsOf } from '../../contracts/escrow.ts'
+import type { Address, Hex32, HexBytes } from '../domain/identifiers.ts'
 import type { Terms } from '../domain/mandate.ts'
 import type { Chain, Hold } from '../ports.ts'
 import { encodeAuthorize, mandateRoots } from './baskets.ts'
@@ -45,7 +45,14 @@ export function escrowChain(connection: Connection, relayer: Sender): Chain {
     hold: (terms) => readHold(connection, terms),
     authorizationId: digests.authorization,
     mandateHash: digests.mandate,
-    termsOf: ({ authorization, file }) => termsOf(file.mandate, authorization, digests.authorization(authorization)),
+    termsOf: ({ authorization, file }) => ({
+      ...termsOf(file.mandate, file.mandateHash),
+      authorizationId: digests.authorization(authorization),
+      seller: authorization.seller,
+      amount: authorization.total,
+      shipBy: authorization.shipBy,
+      coolingOffSeconds: file.mandate.coolingOffSeconds,
+    }),
     productLeaf,
     mandateRoots,
     mandateTypedData: (mandate) => mandateTypedData(facts, mandate),
@@ -57,10 +64,16 @@ export function escrowChain(connection: Connection, relayer: Sender): Chain {
       const purpose = `authorize ${baskets.reduce((sum, basket) => sum + basket.length, 0)} orders`
       return relayer.send({ to: facts.escrow, purpose, ...encodeAuthorize(baskets) }, save)
     },
-    cancel: (terms, signature, save) => send('cancel an order', escrow.encode('cancel', [terms, signature]), save),
-    reclaim: (terms, save) => send('reclaim an order', escrow.encode('reclaim', [terms]), save),
+    cancel: (terms, signature, save) =>
+      send('cancel an order', escrow.encode('cancel', [...nameOf(terms), signature]), save),
+    dispute: (terms, signature, save) =>
+      send('dispute an order', escrow.encode('dispute', [...nameOf(terms), signature]), save),
+    reclaim: (terms, save) => send('reclaim an order', escrow.encode('reclaim', nameOf(terms)), save),
   }
 }
+
+/** What names an order on chain, in the order of every verb's arguments. */
+const nameOf = (terms: Terms): [Terms, Address, Hex32] => [terms, terms.seller, terms.authorizationId]
 
 /** Sends a call of the escrow that either works or reverts. */
 export function escrowSend(connection: Connection, sender: Sender) {
@@ -74,10 +87,20 @@ export function escrowSend(connection: Connection, sender: Sender) {
 export async function readHold(connection: Connection, terms: Terms): Promise<Hold> {
   const record = escrow.decodeResult(
     'record',
-    await call(connection, connection.facts.escrow, escrow.encode('record', [terms])),
+    await call(
+      connection,
+      connection.facts.escrow,
+      escrow.encode('record', [termsHash(terms), terms.seller, terms.authorizationId]),
+    ),
   )
   const state = ORDER_STATES[record.state]
   if (state === undefined)
     throw new Error(`The escrow knows an order state ${record.state}, which is newer than this program.`)
-  return { state, remaining: record.remaining, sinceSeconds: record.since }
+  return {
+    state,
+    amount: record.amount,
+    sinceSeconds: Number(record.since),
+    shipBySeconds: Number(record.shipBy),
+    coolingOffSeconds: Number(record.coolingOffSeconds),
+  }
 }

@@ -41,6 +41,7 @@ export function explainRefusal(data: string, token: ChainFacts['token']): { erro
 }
 
 const SIGN_AGAIN = 'Sign a new mandate.'
+const NOBODY = `0x${'0'.repeat(40)}`
 
 const SENTENCES: Sentences = {
   // Mandates
@@ -50,8 +51,10 @@ const SENTENCES: Sentences = {
   PeriodTooShort: ({ actual, minimum }) =>
     `The mandate's period of ${actual} seconds is shorter than ${minimum}. ${SIGN_AGAIN}`,
   WrongArbiter: ({ arbiter }) => `The arbiter ${arbiter} is a party of the mandate. ${SIGN_AGAIN}`,
-  RegistryNotSupported: () => `Device registries do not exist yet: device id and epoch must be 0. ${SIGN_AGAIN}`,
-  HouseholdNotSupported: () => `Caps shared by a household do not exist yet: the household must be 0. ${SIGN_AGAIN}`,
+  WrongDevice: ({ key }) =>
+    key === NOBODY
+      ? `The device is not registered any more: it was sold, transferred or retired. ${SIGN_AGAIN}`
+      : `The device has another key in the registry than in the mandate: it was registered again. ${SIGN_AGAIN}`,
   WrongCaller: ({ actual, expected }) => `Only ${expected} may do this, not ${actual}.`,
   WrongSignature: ({ signer }) => `The signature is not one of ${signer}.`,
   WrongMandateStatus: ({ actual }) =>
@@ -70,17 +73,25 @@ const SENTENCES: Sentences = {
     `With this order ${show.money(spent)} would be spent in this period, more than the ${show.money(allowance)} that the mandate allows.`,
   TooManyOpenOrders: ({ open, maxOpenOrders }) =>
     `${open} orders are open, and the mandate allows ${maxOpenOrders}. Wait until one of them ends.`,
+  // Households
+  UnknownHousehold: ({ household }) =>
+    `The wallet has set no cap for the household ${household}. Set it first, or sign a mandate without a household.`,
+  HouseholdFull: ({ members, maximum }) =>
+    `${members} mandates share the household's cap already, and ${maximum} may. Revoke one of them first.`,
+  OverHouseholdAllowance: ({ spent, allowance }, show) =>
+    `With this order the household would have spent ${show.money(spent)} in this period, more than its ${show.money(allowance)}.`,
   // Orders
+  NotABasket: () => 'What was sent is no basket of orders.',
   EmptyBasket: () => 'The basket is empty.',
+  NotInSection: ({ index, length }) =>
+    `An order of the basket names entry ${index} of its sellers or products, of which there are ${length}.`,
   MixedBasket: ({ index }) => `Mandate ${index} of the basket has another payer or token than the first.`,
   AuthorizationExpired: ({ validBefore }, show) =>
     `The authorization was good until ${show.time(validBefore)} only. It must be signed again.`,
   ShipByTooSoon: ({ shipBy, coolingOffUntil }, show) =>
     `The seller must ship by ${show.time(shipBy)}, but cooling off lasts until ${show.time(coolingOffUntil)}. Give it more time.`,
-  WrongMandate: () => 'The authorization was signed for another mandate.',
   WrongSeller: ({ seller }) => `${seller} pays or decides in this mandate and cannot sell.`,
   SellerNotInMandate: ({ seller }) => `The mandate does not name the seller ${seller}. ${SIGN_AGAIN}`,
-  WrongProduct: () => 'The authorization was signed for another product.',
   ProductNotInMandate: () => `The mandate does not name this product. ${SIGN_AGAIN}`,
   OverPrice: ({ total, maximum }, show) =>
     `The order costs ${show.money(total)}, more than the ${show.money(maximum)} that the mandate allows for these packs.`,
@@ -90,8 +101,16 @@ const SENTENCES: Sentences = {
     `The order is ${ORDER_STATES[actual] ?? `in state ${actual}`} and not ${ORDER_STATES[expected] ?? `in state ${expected}`}.`,
   CoolingOff: ({ coolingOffUntil }, show) => `The order may ship from ${show.time(coolingOffUntil)} on.`,
   ShipByPassed: ({ shipBy }, show) => `The order had to ship by ${show.time(shipBy)}.`,
-  OverCapture: ({ amount, remaining }, show) =>
-    `${show.money(amount)} was asked, but only ${show.money(remaining)} is held.`,
+  OverHeld: ({ amount, held }, show) => `${show.money(amount)} was asked, but only ${show.money(held)} is held.`,
+  TooLateToDispute: ({ deadline }, show) => `The order could be disputed until ${show.time(deadline)} only.`,
+  TooLateToDecide: ({ deadline }, show) =>
+    `The arbiter could decide until ${show.time(deadline)} only; the buyer may take the money back now.`,
+  SettlementExpired: ({ validBefore }, show) =>
+    `The settlement was good until ${show.time(validBefore)} only. Both must sign again.`,
+  TooLateToRefund: ({ deadline }, show) =>
+    `The order could be refunded through the escrow until ${show.time(deadline)} only. Pay the buyer directly.`,
+  OverRefund: ({ amount, captured }, show) =>
+    `${show.money(amount)} was to be refunded, but only ${show.money(captured)} of the order is with the seller.`,
   TooEarlyToReclaim: ({ deadline }, show) => `The funds can be taken back after ${show.time(deadline)}.`,
   NoCredit: ({ account }) => `Nothing waits for ${account}.`,
   // The token (ERC-6093, ERC-2612) and the libraries

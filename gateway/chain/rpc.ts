@@ -67,6 +67,12 @@ export function openRpc(url: string): Rpc {
   }
 }
 
+/** A result of a batch; throws the refusal that stands in its place. */
+export function resultOf(answer: unknown): unknown {
+  if (answer instanceof RpcError) throw answer
+  return answer
+}
+
 function unwrap(method: string, answer: z.infer<typeof Answer> | undefined, host: string): unknown {
   if (answer === undefined) throw new Error(`What answers at ${host} is no JSON-RPC node.`)
   if ('error' in answer) throw new RpcError(method, answer.error)

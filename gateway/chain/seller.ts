@@ -1,11 +1,12 @@
 import type { SigningKey } from 'ethers'
-import { escrow } from '../../contracts/escrow.ts'
-import type { SellerChain } from '../ports.ts'
+import { type Claim, compactSignature, escrow, termsHash } from '../../contracts/escrow.ts'
+import type { Confirmation, SellerChain } from '../ports.ts'
 import { type Connection, readHead } from './connection.ts'
 import { digestsOf, quoteSigner, signDigest, signerOf, textHash } from './digests.ts'
 import { escrowSend, readHold } from './escrow.ts'
 import { RpcNumber } from './rpc.ts'
 import type { Sender } from './sender.ts'
+import { allowEscrow } from './signers.ts'
 import { readLogs } from './watcher.ts'
 
 /** Logs of an authorization are looked for in the newest blocks first, in so many windows of 1,000 blocks. */
@@ -39,8 +40,33 @@ export function sellerChain(connection: Connection, sender: Sender, key: Signing
     signQuote: async (quote) => signDigest(key, digests.quote(quote)),
     shipmentHash: textHash,
     confirmationSigner: ({ signature, ...message }) => signerOf(digests.confirmation(message), signature),
-    ship: (shipments, save) => send(`ship ${shipments.length} orders`, escrow.encode('ship', [shipments]), save),
-    capture: (captures, save) => send(`capture ${captures.length} orders`, escrow.encode('capture', [captures]), save),
-    decline: (terms, save) => send('decline an order', escrow.encode('decline', [terms]), save),
+    ship: (shipments, save) => {
+      const items = shipments.map(({ terms, shipment }) => ({
+        termsHash: termsHash(terms),
+        authorizationId: terms.authorizationId,
+        shipment,
+      }))
+      return send(`ship ${shipments.length} orders`, escrow.encode('ship', [items]), save)
+    },
+    capture: (captures, save) =>
+      send(`capture ${captures.length} orders`, escrow.encode('capture', [claimsOf(captures)]), save),
+    async refund(terms, amount, save) {
+      await allowEscrow(connection, sender, { atLeast: amount, allow: amount })
+      return send('refund an order', escrow.encode('refund', [terms, terms.authorizationId, amount]), save)
+    },
+    decline: (terms, save) => send('decline an order', escrow.encode('decline', [terms, terms.authorizationId]), save),
   }
+}
+
+/** Deliveries under one mandate share its terms: in a batch that is most of the call data. */
+function claimsOf(captures: Confirmation[]): Claim[] {
+  return [...Map.groupBy(captures, ({ terms }) => termsHash(terms)).values()].map((group) => ({
+    terms: group[0]!.terms,
+    deliveries: group.map(({ terms, shipment, amount, signature }) => ({
+      authorizationId: terms.authorizationId,
+      shipment,
+      amount,
+      ...compactSignature(signature),
+    })),
+  }))
 }

@@ -5,7 +5,7 @@ import type { Clock, OpenTransaction, SaveTransaction, SignedTransaction, Transa
 import { EMBEDDED_CHAIN_ID } from './connection.ts'
 import { cappedFees, FEE_CALLS, type Fees, gwei, raisedFees } from './fees.ts'
 import { addressOf } from './keys.ts'
-import { type Rpc, RpcBigInt, RpcError, RpcNumber, RpcReceipt } from './rpc.ts'
+import { type Rpc, RpcBigInt, RpcNumber, RpcReceipt, resultOf } from './rpc.ts'
 
 /** Not included after this long: the fees are raised. */
 const BUMP_AFTER_MS = 30_000
@@ -73,6 +73,11 @@ export class Sender {
       await this.#broadcast(tx)
       return tx
     })
+  }
+
+  /** `send` for a transaction that no other row goes with. */
+  sendAlone(call: Call): Promise<SignedTransaction> {
+    return this.send(call, (tx) => this.#options.store.save(tx))
   }
 
   /** One look at what is open: receipts are noted, dropped bytes sent again, slow ones replaced with higher fees. */
@@ -240,10 +245,4 @@ export function settleWorker(senders: readonly Sender[]): Worker {
       }
     },
   }
-}
-
-/** A result of a batch; throws the refusal that stands in its place. */
-function resultOf(answer: unknown): unknown {
-  if (answer instanceof RpcError) throw answer
-  return answer
 }

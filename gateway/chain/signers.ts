@@ -32,34 +32,39 @@ export function deviceSigner(
     authorization: (deviceId, authorization) => sign(deviceId, digests.authorization(authorization)),
     confirmation: (deviceId, confirmation) => sign(deviceId, digests.confirmation(confirmation)),
     cancellation: (deviceId, authorizationId) => sign(deviceId, digests.cancellation(authorizationId)),
+    dispute: (deviceId, authorizationId) => sign(deviceId, digests.dispute(authorizationId)),
   }
 }
 
 /** `PayerWallet` with a key that the gateway has: for the embedded chain only. `sender` pays its gas with the same key. */
 export function payerWallet(connection: Connection, sender: Sender, key: SigningKey): PayerWallet {
-  const { facts } = connection
-  const token = facts.token.address
-  const digests = digestsOf(facts)
+  const digests = digestsOf(connection.facts)
   const send = escrowSend(connection, sender)
-  const allowance = async () =>
-    erc20.decodeResult(
-      'allowance',
-      await call(connection, token, erc20.encode('allowance', [sender.address, facts.escrow])),
-    )
   return {
     address: sender.address,
     sign: async (mandate) => signDigest(key, digests.mandate(mandate)),
-    async allow(save) {
-      if ((await allowance()) >= ENOUGH) return
-      const data = erc20.encode('approve', [facts.escrow, UNLIMITED]) as HexBytes
-      const gasLimit = await estimateGas(connection, { from: sender.address, to: token, data })
-      await sender.send({ to: token, data, gasLimit, purpose: 'let the escrow take tokens' }, save)
-      for (let poll = 0; poll < ALLOWANCE_POLLS; poll++) {
-        if ((await allowance()) >= ENOUGH) return
-        await wait(ALLOWANCE_POLL_MS)
-      }
-      throw new Error('The allowance was sent but is not on chain after 30 seconds; try again later.')
-    },
+    allow: () => allowEscrow(connection, sender, { atLeast: ENOUGH, allow: UNLIMITED }),
     revoke: (mandate, save) => send('revoke a mandate', escrow.encode('revoke', [mandate]), save),
   }
+}
+
+/** Lets the escrow take tokens of the sender's account, unless it may already; resolves when that is on chain. */
+export async function allowEscrow(
+  connection: Connection,
+  sender: Sender,
+  { atLeast, allow }: { atLeast: bigint; allow: bigint },
+): Promise<void> {
+  const { facts } = connection
+  const token = facts.token.address
+  const question = erc20.encode('allowance', [sender.address, facts.escrow])
+  const isEnough = async () => erc20.decodeResult('allowance', await call(connection, token, question)) >= atLeast
+  if (await isEnough()) return
+  const data = erc20.encode('approve', [facts.escrow, allow]) as HexBytes
+  const gasLimit = await estimateGas(connection, { from: sender.address, to: token, data })
+  await sender.sendAlone({ to: token, data, gasLimit, purpose: 'let the escrow take tokens' })
+  for (let poll = 0; poll < ALLOWANCE_POLLS; poll++) {
+    if (await isEnough()) return
+    await wait(ALLOWANCE_POLL_MS)
+  }
+  throw new Error('The allowance was sent but is not on chain after 30 seconds; try again later.')
 }

@@ -128,16 +128,23 @@ function decode(log: RpcLog, { facts }: Connection): Happening | undefined {
       return { type: 'refused', basket: Number(event.args.basket), ...explainRefusal(event.args.reason, facts.token) }
     case 'Shipped':
       return { type: 'shipped', authorizationId: event.args.authorizationId, shipment: event.args.shipment }
-    case 'Captured': {
-      const { authorizationId, amount, returned } = event.args
-      return { type: 'captured', authorizationId, amount, refunded: returned }
-    }
+    case 'Captured':
+      return { type: 'captured', authorizationId: event.args.authorizationId, amount: event.args.amount }
     case 'Cancelled':
       return { type: 'cancelled', authorizationId: event.args.authorizationId, amount: event.args.amount }
     case 'Declined':
       return { type: 'declined', authorizationId: event.args.authorizationId, amount: event.args.amount }
     case 'Reclaimed':
       return { type: 'reclaimed', authorizationId: event.args.authorizationId, amount: event.args.amount }
+    case 'Refunded':
+      return { type: 'refunded', authorizationId: event.args.authorizationId, amount: event.args.amount }
+    case 'Disputed':
+      return { type: 'disputed', authorizationId: event.args.authorizationId, by: event.args.by }
+    case 'Settled':
+    case 'Decided': {
+      const { authorizationId, toSeller, toPayer } = event.args
+      return { type: event.name === 'Settled' ? 'settled' : 'decided', authorizationId, toSeller, toPayer }
+    }
     default:
       return undefined
   }

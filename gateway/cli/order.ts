@@ -26,6 +26,7 @@ export function orderCommand(): Command {
     .addCommand(showCommand(), { isDefault: true })
     .addCommand(actionCommand('received', 'say that the goods have arrived, or that they are all right'))
     .addCommand(actionCommand('cancel', 'cancel an order that has not been shipped'))
+    .addCommand(actionCommand('dispute', 'keep the money of a shipped order in escrow: it is wrong, or did not come'))
 }
 
 /** `adept order <id>`: the default beside the verbs. */
@@ -40,7 +41,7 @@ function showCommand(): Command {
     })
 }
 
-function actionCommand(verb: 'received' | 'cancel', description: string): Command {
+function actionCommand(verb: 'received' | 'cancel' | 'dispute', description: string): Command {
   return new Command(verb)
     .description(description)
     .argument('<id>', ORDER_ID)

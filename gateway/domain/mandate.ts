@@ -11,12 +11,14 @@ const Uint256 = z.union([
     .transform(BigInt),
 ])
 
+const Uint64 = Uint256.refine((value) => value < 2n ** 64n, 'a number of at most 64 bits')
+
 /** The payer's signed standing consent, field for field as the contract hashes it (contracts/src/MandateManager.sol). */
 export const Mandate = z.strictObject({
   payer: Address,
   deviceKey: Address,
   deviceId: Uint256,
-  deviceEpoch: Uint256,
+  deviceEpoch: Uint64,
   arbiter: Address,
   token: Address,
   /** Token minor units that may be authorized in one period. */
@@ -32,8 +34,9 @@ export const Mandate = z.strictObject({
   coolingOffSeconds: z.int().nonnegative(),
   payeesRoot: Hex32,
   productsRoot: Hex32,
-  household: Hex32,
-  salt: Uint256,
+  /** The cap that it shares with other mandates of the payer; 0: none. */
+  household: Uint64,
+  salt: Uint64,
   /** keccak256 of the readable text that the person saw. */
   extraData: Hex32,
 })
@@ -86,21 +89,24 @@ export const Authorization = z.strictObject({
 })
 export type Authorization = z.infer<typeof Authorization>
 
-/** What an authorization's record is keyed by on chain; every verb after `authorize` names it in full. */
+/**
+ * What both sides know of an order as soon as its authorization is signed. The mandate's part, the seller and the id are
+ * the key of its record on chain, and name it in every verb; the rest is in that record.
+ */
 export const Terms = z.strictObject({
   authorizationId: Hex32,
+  seller: Address,
+  amount: MinorUnits,
+  shipBy: Uint48,
+  coolingOffSeconds: z.int().nonnegative(),
+  /** Of the mandate, as are the following. */
   mandateHash: Hex32,
   payer: Address,
   deviceKey: Address,
   arbiter: Address,
   token: Address,
-  seller: Address,
-  amount: MinorUnits,
-  shipBy: Uint48,
-  /** Of the mandate, as are the following. */
-  coolingOffSeconds: z.int().nonnegative(),
   start: Uint48,
   period: z.int().min(3600),
-  household: Hex32,
+  household: Uint64,
 })
 export type Terms = z.infer<typeof Terms>

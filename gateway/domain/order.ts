@@ -8,11 +8,15 @@ export const ORDER_TRANSITIONS = {
   needed: ['quoted', 'dropped'],
   quoted: ['awaiting-consent', 'authorized', 'needed', 'dropped'],
   'awaiting-consent': ['quoted', 'dropped'],
-  authorized: ['due', 'needed', 'cancelled', 'shipped'],
-  due: ['shipped', 'needed', 'cancelled'],
-  shipped: ['delivered', 'reclaimed', 'completed'],
-  delivered: ['completed', 'reclaimed'],
-  completed: [],
+  authorized: ['due', 'needed', 'cancelled', 'shipped', 'settled'],
+  due: ['shipped', 'needed', 'cancelled', 'settled'],
+  shipped: ['delivered', 'reclaimed', 'completed', 'disputed', 'settled'],
+  delivered: ['completed', 'reclaimed', 'disputed', 'settled'],
+  disputed: ['settled', 'decided', 'reclaimed'],
+  completed: ['refunded'],
+  refunded: [],
+  settled: [],
+  decided: [],
   dropped: [],
   cancelled: [],
   reclaimed: [],
@@ -22,7 +26,15 @@ export type OrderState = keyof typeof ORDER_TRANSITIONS
 export type NextState<S extends OrderState> = (typeof ORDER_TRANSITIONS)[S][number]
 
 /** States in which a slot may get its next order. */
-export const ENDED_STATES = ['completed', 'dropped', 'cancelled', 'reclaimed'] as const satisfies OrderState[]
+export const ENDED_STATES = [
+  'completed',
+  'refunded',
+  'settled',
+  'decided',
+  'dropped',
+  'cancelled',
+  'reclaimed',
+] as const satisfies OrderState[]
 
 /** What a slot does when it runs low: tell only, ask a person, or buy within the mandate. */
 export const MODES = ['notify', 'ask', 'auto'] as const

@@ -5,19 +5,25 @@ import { MinorUnits } from './money.ts'
 import { SignedQuote } from './quote.ts'
 
 /**
- * Every legal arrow of an order as the seller sees it. `shipping`, `capturing` and `declining` have a signed transaction on
- * its way; the arrow back from them is for one that reverted.
+ * Every legal arrow of an order as the seller sees it. `shipping`, `capturing`, `declining` and `refunding` have a signed
+ * transaction on its way; the arrow back from them is for one that reverted. `returning` waits for the refund to be sent.
  */
 export const SELLER_ORDER_TRANSITIONS = {
-  accepted: ['packed', 'refusing', 'cancelled', 'reclaimed'],
-  packed: ['shipping', 'refusing', 'cancelled', 'reclaimed'],
-  shipping: ['shipped', 'packed', 'cancelled', 'reclaimed'],
-  shipped: ['confirmed', 'reclaimed'],
-  confirmed: ['capturing', 'reclaimed'],
-  capturing: ['paid', 'confirmed', 'reclaimed'],
-  refusing: ['declining', 'declined', 'cancelled', 'reclaimed'],
-  declining: ['declined', 'refusing', 'cancelled', 'reclaimed'],
-  paid: [],
+  accepted: ['packed', 'refusing', 'cancelled', 'reclaimed', 'settled'],
+  packed: ['shipping', 'refusing', 'cancelled', 'reclaimed', 'settled'],
+  shipping: ['shipped', 'packed', 'cancelled', 'reclaimed', 'settled'],
+  shipped: ['confirmed', 'reclaimed', 'disputed', 'settled'],
+  confirmed: ['capturing', 'reclaimed', 'disputed', 'settled'],
+  capturing: ['paid', 'confirmed', 'reclaimed', 'disputed', 'settled'],
+  disputed: ['settled', 'decided', 'reclaimed'],
+  refusing: ['declining', 'declined', 'cancelled', 'reclaimed', 'settled'],
+  declining: ['declined', 'refusing', 'cancelled', 'reclaimed', 'settled'],
+  paid: ['returning'],
+  returning: ['refunding', 'paid'],
+  refunding: ['paid', 'refunded', 'returning'],
+  refunded: [],
+  settled: [],
+  decided: [],
   declined: [],
   cancelled: [],
   reclaimed: [],

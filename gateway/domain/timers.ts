@@ -12,3 +12,7 @@ export const SHIP_WITHIN_MS = 7 * 24 * HOUR_MS
 export const INSPECTION_MS = 24 * HOUR_MS
 /** Shipped goods that nobody confirms or disputes: the escrow lets anyone reclaim after this. */
 export const UNCONFIRMED_MS = 14 * 24 * HOUR_MS
+/** A dispute that the arbiter does not decide: the escrow lets anyone reclaim after this. */
+export const DECISION_MS = 30 * 24 * HOUR_MS
+/** A seller may refund through the escrow for this long after it was paid. */
+export const REFUND_MS = 30 * 24 * HOUR_MS

@@ -24,6 +24,7 @@ import { quoteBook } from '../store/merchant/quotes.ts'
 import { sqliteTransactionStore } from '../store/transactions.ts'
 import { DEMO_CATALOGUE, findProduct, readCatalogue } from './catalogue.ts'
 import { type ChainPlace, chainPlace, command, type Flags } from './options.ts'
+import { databaseFile, wantRefund } from './refund.ts'
 import { merchantServer } from './server.ts'
 import { demoWarehouse } from './warehouse.ts'
 import { sellerWorker } from './worker.ts'
@@ -195,10 +196,26 @@ function humanLine(line: string): { atMs: number; text: string } {
 }
 
 async function main(): Promise<void> {
-  const flags = command().parse().opts<Flags>()
+  await command(sell, refund).parseAsync()
+}
+
+const folderOf = (flags: Flags) => flags.data ?? join(homedir(), '.adept-shop')
+
+/** Notes a refund in the database; the agent that runs beside it, or the next one, sends it. */
+async function refund(name: string, amount: bigint | undefined, flags: Flags): Promise<void> {
+  const db = openDatabase(databaseFile(folderOf(flags)), 'merchant')
+  try {
+    const sentence = await wantRefund(name, amount, { orders: sellerOrderStore(db), clock: systemClock })
+    process.stdout.write(`${flags.json ? JSON.stringify({ sentence }) : sentence}\n`)
+  } finally {
+    db.close()
+  }
+}
+
+async function sell(flags: Flags): Promise<void> {
   const log = openLog(flags.json === true)
   const merchant = await startMerchant({
-    dataFolder: flags.data ?? join(homedir(), '.adept-shop'),
+    dataFolder: folderOf(flags),
     port: flags.port,
     catalogueFile: flags.catalogue,
     shipAfterSeconds: flags.shipAfter,

@@ -22,8 +22,12 @@ export type Flags = {
   json?: boolean
 }
 
-export function command(): Command {
-  return new Command('merchant')
+/** The commands: selling, which is the default, and `refund`. */
+export function command(
+  sell: (flags: Flags) => Promise<void>,
+  refund: (order: string, amount: bigint | undefined, flags: Flags) => Promise<void>,
+): Command {
+  const program = new Command('merchant')
     .description('A seller: signs quotes, ships orders whose money is held on chain, and is paid when they arrive.')
     .option('--data <folder>', 'folder for its database and its sealed key (default: ~/.adept-shop)')
     .option('--port <number>', 'port of its HTTP API on 127.0.0.1; 0 takes a free one', whole(0, 65_535), 8788)
@@ -40,6 +44,14 @@ export function command(): Command {
     .option('--max-fee-gwei <number>', 'highest fee per gas that it pays', positive, 100)
     .option('--time <socket>', "follow the simulator's virtual time over this Unix socket")
     .option('--json', 'log and report as JSON lines')
+    .action(() => sell(program.opts<Flags>()))
+  program
+    .command('refund')
+    .description('give a paid order back to its buyer, within 30 days; the agent sends it')
+    .argument('<order>', 'its number, or its authorization id')
+    .argument('[amount]', 'minor units of the token (default: all of it)', minorUnits)
+    .action((order: string, amount: bigint | undefined) => refund(order, amount, program.opts<Flags>()))
+  return program
 }
 
 function whole(least: number, most: number): (text: string) => number {
@@ -48,6 +60,11 @@ function whole(least: number, most: number): (text: string) => number {
     if (/^\d+$/.test(text) && value >= least && value <= most) return value
     throw new InvalidArgumentError(`It must be a whole number from ${least} to ${most}.`)
   }
+}
+
+function minorUnits(text: string): bigint {
+  if (/^[1-9]\d{0,28}$/.test(text)) return BigInt(text)
+  throw new InvalidArgumentError('It must be a whole number of minor units.')
 }
 
 function positive(text: string): number {

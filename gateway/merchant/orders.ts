@@ -28,8 +28,14 @@ export async function takeOrder({ signedQuote, terms }: OrderMessage, parts: Par
   if (hold.state !== 'authorized') {
     return { kind: 'refused', reason: `The funds of ${terms.authorizationId} are ${hold.state} already.` }
   }
-  if (hold.remaining !== terms.amount) {
-    return { kind: 'refused', reason: `${hold.remaining} minor units are held, but the order is for ${terms.amount}.` }
+  if (hold.amount !== terms.amount) {
+    return { kind: 'refused', reason: `${hold.amount} minor units are held, but the order is for ${terms.amount}.` }
+  }
+  if (hold.shipBySeconds !== terms.shipBy || hold.coolingOffSeconds !== terms.coolingOffSeconds) {
+    return {
+      kind: 'refused',
+      reason: `On chain it ships by ${hold.shipBySeconds} after ${hold.coolingOffSeconds} s of cooling off, which the message tells otherwise.`,
+    }
   }
   const quoteHash = chain.quoteHash(signedQuote.quote)
   const authorizedFor = await chain.authorizedQuote(terms.authorizationId)

@@ -46,7 +46,7 @@ export function sendCapture(batch: SellerOrder[], nowMs: number, parts: SellerPa
 }
 
 /** Signs, saves with the arrows of all its orders, and sends. False when nothing was saved: then each rests and later goes alone. */
-export async function send<S extends 'packed' | 'confirmed' | 'refusing'>(
+export async function send<S extends 'packed' | 'confirmed' | 'refusing' | 'returning'>(
   batch: SellerOrder[],
   from: S,
   to: NextSellerState<S>,

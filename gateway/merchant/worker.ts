@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { type NextSellerState, type SellerOrderState, Sscc } from '../domain/seller-order.ts'
-import { UNCONFIRMED_MS } from '../domain/timers.ts'
+import { REFUND_MS, UNCONFIRMED_MS } from '../domain/timers.ts'
 import type { StepResult, Worker } from '../lib/scheduler.ts'
 import type { Fulfilment, Hold, SellerOrder } from '../ports.ts'
 import { shippingNotice } from './notice.ts'
@@ -11,7 +11,7 @@ import { chainNowSeconds } from './time.ts'
 const BATCH = 50
 /** How often a transaction that is under way is asked for. */
 const UNDER_WAY_POLL_MS = 500
-/** After 14 days anyone may reclaim what nobody confirmed; from then on the hold is looked at daily. */
+/** After 14 days anyone may reclaim what nobody confirmed; from then on, and while disputed, the hold is looked at daily. */
 const RECLAIM_POLL_MS = 24 * 3_600_000
 
 const Packed = z.object({ kind: z.literal('packed'), carrier: z.string().min(1).max(80), sscc: Sscc })
@@ -58,7 +58,8 @@ async function step(parts: SellerParts): Promise<StepResult> {
 
 /** While its transaction has no receipt, what the chain says of an order may be a promise only: it waits. */
 function isUnderWay({ state, transaction }: SellerOrder): boolean {
-  return (state === 'shipping' || state === 'capturing' || state === 'declining') && transaction?.state === 'sent'
+  const sends = state === 'shipping' || state === 'capturing' || state === 'declining' || state === 'refunding'
+  return sends && transaction?.state === 'sent'
 }
 
 type Advance = 'moved' | 'waits' | 'ship' | 'capture'
@@ -71,6 +72,23 @@ async function advance(turn: Turn, parts: SellerParts): Promise<Advance> {
     await move(turn, parts, order.state as 'accepted', hold.state, `the funds were ${hold.state} on chain`)
     return 'moved'
   }
+  if (hold.state === 'settled' || hold.state === 'decided') {
+    const share = `${hold.amount} of ${order.terms.amount} minor units are ours`
+    await move(turn, parts, order.state as 'disputed', hold.state, `the dispute was ${hold.state}: ${share}`)
+    return 'moved'
+  }
+  if (hold.state === 'disputed' && order.state !== 'disputed') {
+    const pollAtMs = turn.nowMs + RECLAIM_POLL_MS
+    await move(
+      turn,
+      parts,
+      order.state as 'shipped',
+      'disputed',
+      'the order is disputed; its money is frozen',
+      pollAtMs,
+    )
+    return 'moved'
+  }
   if (hold.state === 'none') return fail(turn, parts, 'the funds are not to be seen on chain: it may have been rewound')
   switch (order.state) {
     case 'accepted':
@@ -80,8 +98,13 @@ async function advance(turn: Turn, parts: SellerParts): Promise<Advance> {
     case 'shipping':
       return settled(turn, parts, 'shipped', 'shipping', 'packed')
     case 'shipped':
-      await parts.orders.postpone(order.terms.authorizationId, 'shipped', turn.nowMs + RECLAIM_POLL_MS)
+    case 'disputed':
+      await parts.orders.postpone(order.terms.authorizationId, order.state, turn.nowMs + RECLAIM_POLL_MS)
       return 'waits'
+    case 'returning':
+      return giveBack(turn, parts)
+    case 'refunding':
+      return refunded(turn, parts)
     case 'confirmed':
       return hold.state === 'shipped' ? 'capture' : unexpected(turn, parts)
     case 'capturing':
@@ -167,6 +190,40 @@ async function refuse(turn: Turn, parts: SellerParts): Promise<Advance> {
     parts.chain.decline(order.terms, save),
   )
   return sent ? 'moved' : 'waits'
+}
+
+async function giveBack(turn: Turn, parts: SellerParts): Promise<Advance> {
+  const { order, hold, nowMs } = turn
+  if (hold.state !== 'captured') return unexpected(turn, parts)
+  const endMs = hold.sinceSeconds * 1000 + REFUND_MS
+  const impossible =
+    nowMs > endMs
+      ? 'the 30 days for a refund through the escrow are over'
+      : order.refundAmount! > hold.amount
+        ? `only ${hold.amount} minor units of it are with us`
+        : undefined
+  if (impossible !== undefined) {
+    parts.warn(`The order ${order.terms.authorizationId} is not refunded: ${impossible}.`)
+    await move(turn, parts, 'returning', 'paid', impossible)
+    return 'moved'
+  }
+  const sent = await send([order], 'returning', 'refunding', nowMs, parts, (save) =>
+    parts.chain.refund(order.terms, order.refundAmount!, save),
+  )
+  return sent ? 'moved' : 'waits'
+}
+
+/** A refund that is included worked: the verb reverts otherwise. */
+async function refunded(turn: Turn, parts: SellerParts): Promise<Advance> {
+  const { order, hold, nowMs } = turn
+  if (order.transaction?.state === 'included') {
+    const what = `${order.refundAmount} minor units went back to the buyer`
+    await move(turn, parts, 'refunding', hold.amount === 0n ? 'refunded' : 'paid', what)
+    return 'moved'
+  }
+  const what = `transaction ${order.transaction?.txHash} is ${order.transaction?.state} and had no effect`
+  await move(turn, parts, 'refunding', 'returning', what, nowMs)
+  return fail({ ...turn, order: { ...order, state: 'returning' } }, parts, what)
 }
 
 async function move<S extends SellerOrderState>(

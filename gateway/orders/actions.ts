@@ -1,5 +1,6 @@
 import { formatMoney } from '../domain/money.ts'
 import { StaleOrderError } from '../domain/order.ts'
+import { UNCONFIRMED_MS } from '../domain/timers.ts'
 import type {
   ActionResult,
   Chain,
@@ -70,6 +71,24 @@ export function orderActions(parts: OrderActionParts): OrderActions {
             return yes('The order is already cancelled.')
           default:
             return no(`The order is ${order.state}: it can no longer be cancelled.`)
+        }
+      }),
+
+    dispute: (homeId, orderId, who) =>
+      act(homeId, orderId, async (order) => {
+        switch (order.state) {
+          case 'shipped':
+          case 'delivered':
+            return disputeHold(order, who, parts.clock.nowMs())
+          case 'disputed':
+            return yes('The order is already disputed: its money stays in escrow.')
+          case 'completed':
+            return no('The seller is paid already: ask it for a refund, which it can give for 30 days.')
+          case 'authorized':
+          case 'due':
+            return no(`The order is ${order.state} and not shipped yet: cancel it instead.`)
+          default:
+            return no(`The order is ${order.state}: there is nothing to dispute.`)
         }
       }),
 
@@ -147,6 +166,27 @@ export function orderActions(parts: OrderActionParts): OrderActions {
       return no(`On the chain the order is ${state}: it can no longer be cancelled.`)
     }
     return yes('The cancellation is on its way to the chain; the money comes back with its block.')
+  }
+
+  /** The device's key signs it; from then on only both sides together, the arbiter or 30 days move the money. */
+  async function disputeHold(order: OrderWork, who: string, nowMs: number): Promise<ActionResult> {
+    const { authorization } = order
+    if (authorization === undefined)
+      throw new Error(`Order ${order.orderId} is ${order.state} without an authorization.`)
+    const { terms, authorizationId } = authorization
+    const hold = await parts.chain.hold(terms)
+    if (hold.state === 'disputed') return yes('The order is already disputed: its money stays in escrow.')
+    const untilMs = hold.sinceSeconds * 1000 + UNCONFIRMED_MS
+    if (hold.state !== 'shipped') return no(`On the chain the order is ${hold.state}: it can no longer be disputed.`)
+    if (nowMs > untilMs) return no('The 14 days for a dispute are over; the money comes back by itself.')
+    const signature = await parts.signer.dispute(order.deviceId, authorizationId)
+    // Not looked at before the log is here: nothing may be confirmed while a dispute is on its way.
+    await parts.chain.dispute(terms, signature, (tx) =>
+      parts.orders.saveTransaction({ ...tx, purpose: `${tx.purpose} for ${who}` }, order, untilMs + 1000, nowMs),
+    )
+    const then =
+      BigInt(terms.arbiter) === 0n ? 'nobody agrees on a split within 30 days' : 'the arbiter is silent for 30 days'
+    return yes(`The dispute is on its way to the chain. The money stays in escrow; it comes back when ${then}.`)
   }
 
   function dueTime(order: OrderWork): number {

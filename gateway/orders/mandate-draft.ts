@@ -21,8 +21,8 @@ const LONGEST_DAYS = 3_600
 const MAX_UINT96 = 2n ** 96n - 1n
 const ZERO_ADDRESS: Address = `0x${'0'.repeat(40)}`
 const ZERO_HASH: Hex32 = `0x${'0'.repeat(64)}`
-/** Makes two mandates different, and fits the schema's amounts of 29 digits. */
-const SALT_BYTES = 12
+/** Makes two mandates different: a uint64. */
+const SALT_BYTES = 8
 /** Leaves of one mandate, as its schema has it. */
 const MAX_PRODUCTS = 64
 
@@ -116,7 +116,7 @@ async function fileOf(
     maxOpenOrders: request.maxOpenOrders ?? Math.max(1, device.slots.length),
     coolingOffSeconds: request.coolingOffSeconds,
     ...chain.mandateRoots(products, payees),
-    household: ZERO_HASH,
+    household: 0n,
     salt: BigInt(`0x${randomBytes(SALT_BYTES).toString('hex')}`),
     extraData: ZERO_HASH,
   }

@@ -34,7 +34,7 @@ export function mandateVerbs(ports: {
 
   /** The right to take tokens comes first: a mandate that is granted can be used. */
   async function grant(mandate: Mandate, signature: HexBytes): Promise<Hex32> {
-    if (wallet?.address === mandate.payer) await wallet.allow(ports.save)
+    if (wallet?.address === mandate.payer) await wallet.allow()
     return (await chain.grant(mandate, signature, ports.save)).txHash
   }
 

@@ -1,5 +1,5 @@
 import { formatMoney } from '../domain/money.ts'
-import { UNCONFIRMED_MS } from '../domain/timers.ts'
+import { DECISION_MS, UNCONFIRMED_MS } from '../domain/timers.ts'
 import type { Worker } from '../lib/scheduler.ts'
 import type { Chain, Clock, DeviceSigner, StrayFunds, StrayFundsStore } from '../ports.ts'
 
@@ -30,7 +30,7 @@ async function giveBack(stray: StrayFunds, parts: StrayFundsParts, nowMs: number
   const { store, chain, signer } = parts
   const { order, terms } = stray
   const hold = await chain.hold(terms)
-  const amount = formatMoney(hold.remaining, chain.facts.token)
+  const amount = formatMoney(hold.amount, chain.facts.token)
   const text = `${order.deviceId} ${order.slot}: ${amount} was held for an order that was given up; it is on its way back.`
   const save = (tx: Parameters<typeof store.saveTransaction>[0]) =>
     store.saveTransaction(tx, stray, text, nowMs + LOOK_AGAIN_MS, nowMs)
@@ -40,8 +40,9 @@ async function giveBack(stray: StrayFunds, parts: StrayFundsParts, nowMs: number
     await chain.cancel(terms, signature, save)
     return
   }
-  if (hold.state === 'shipped') {
-    const reclaimableAtMs = hold.sinceSeconds * 1000 + UNCONFIRMED_MS + 1000
+  if (hold.state === 'shipped' || hold.state === 'disputed') {
+    const waitMs = hold.state === 'shipped' ? UNCONFIRMED_MS : DECISION_MS
+    const reclaimableAtMs = hold.sinceSeconds * 1000 + waitMs + 1000
     if (nowMs < reclaimableAtMs) return store.postpone(stray, reclaimableAtMs)
     await chain.reclaim(terms, save)
     return

@@ -1,5 +1,5 @@
 import { StaleOrderError } from '../domain/order.ts'
-import { INSPECTION_MS, UNCONFIRMED_MS } from '../domain/timers.ts'
+import { DECISION_MS, INSPECTION_MS, UNCONFIRMED_MS } from '../domain/timers.ts'
 import type { Worker } from '../lib/scheduler.ts'
 import type { Chain, Clock, DeviceSigner, OrderStore, OrderWork, Seller } from '../ports.ts'
 import { authorizeTogether, type QuotedOrder } from './authorizing.ts'
@@ -71,6 +71,7 @@ async function advance(order: OrderWork, parts: OrderWorkerParts, nowMs: number)
       })
       return undefined
     case 'due':
+    case 'disputed':
       await reclaim(order, parts, nowMs)
       return undefined
     case 'shipped':
@@ -149,7 +150,7 @@ function isAnswered(order: OrderWork): boolean {
   return order.quote !== undefined && isConsented(order.quote.signed.quote, order.consented)
 }
 
-/** Ship-by has passed: anyone may take the money back for the payer, so the gateway does. */
+/** A deadline of the escrow has passed: anyone may take the money back for the payer, so the gateway does. */
 async function reclaim(order: OrderWork, parts: OrderWorkerParts, nowMs: number): Promise<void> {
   const { authorization } = order
   if (authorization === undefined) throw new Error(`Order ${order.orderId} is ${order.state} without an authorization.`)
@@ -159,7 +160,9 @@ async function reclaim(order: OrderWork, parts: OrderWorkerParts, nowMs: number)
       ? authorization.terms.shipBy
       : hold.state === 'shipped'
         ? hold.sinceSeconds + UNCONFIRMED_MS / 1000
-        : Number.POSITIVE_INFINITY
+        : hold.state === 'disputed'
+          ? hold.sinceSeconds + DECISION_MS / 1000
+          : Number.POSITIVE_INFINITY
   const nowSeconds = Math.max(head.timestampSeconds, Math.floor(nowMs / 1000))
   if (nowSeconds <= deadline) return parts.store.postpone(order, nowMs + LOOK_AGAIN_MS, nowMs)
   await parts.chain.reclaim(authorization.terms, (tx) =>

@@ -3,12 +3,13 @@ import { type NextState, ORDER_TRANSITIONS, type OrderState } from '../domain/or
 import { localTime } from '../lib/local-time.ts'
 import type { ChainEvent } from '../ports.ts'
 import type { Db } from './database.ts'
+import { type Advance, disputeEvents } from './dispute-events.ts'
 import { mandateEvents } from './mandate-events.ts'
 import { type Channel, notifier } from './notifications.ts'
 import { orderMoves } from './order-moves.ts'
 import { about, type OrderRow, orderOf } from './order-rows.ts'
 
-type HeldOrder = OrderRow & {
+export type HeldOrder = OrderRow & {
   authorization_id: string
   auth_attempt: number
   auth_state: string
@@ -18,7 +19,7 @@ type HeldOrder = OrderRow & {
 }
 /** An order in one of these holds no funds and awaits none. */
 const UNPAID_STATES: readonly OrderState[] = ['needed', 'awaiting-consent', 'dropped']
-type OrderEvent = Exclude<ChainEvent, { type: 'mandate-granted' | 'mandate-revoked' | 'refused' }>
+export type OrderEvent = Exclude<ChainEvent, { type: 'mandate-granted' | 'mandate-revoked' | 'refused' }>
 
 /**
  * Makes the function that applies one log of the escrow to the rows it is about, inside the watcher's transaction. Logs
@@ -31,6 +32,7 @@ export function chainEvents(
 ): (event: ChainEvent, atMs: number) => void {
   const moves = orderMoves(db)
   const tell = notifier(db, channels)
+  const disputes = disputeEvents(db, { advance, tell, moves, formatAmount })
   const applyToMandate = mandateEvents(db, tell)
   const orderById = `SELECT orders.*, authorization_id, authorizations.attempt AS auth_attempt, authorizations.state AS auth_state, terms,
        json_extract(quote, '$.productName') AS product, time_zone
@@ -99,7 +101,7 @@ export function chainEvents(
     if (order === undefined) return
     if (isStray(order)) {
       // Funds that no order waits for: they are looked after on their own (orders/stray-funds.ts).
-      const isHeld = event.type === 'authorized' || event.type === 'shipped'
+      const isHeld = event.type === 'authorized' || event.type === 'shipped' || event.type === 'disputed'
       setState(order, event.type === 'authorized' ? 'held' : event.type, isHeld ? { giveBackAtMs: atMs } : {})
       return
     }
@@ -145,7 +147,7 @@ export function chainEvents(
       case 'captured':
         setState(order, 'captured', {})
         advance(order, event, 'completed', undefined, {
-          reason: `The seller was paid ${formatAmount(event.amount)}; ${formatAmount(event.refunded)} came back.`,
+          reason: `The seller was paid ${formatAmount(event.amount)}; ${formatAmount(terms.amount - event.amount)} came back.`,
           kind: 'completed',
           text: `${what} is complete: the seller was paid ${formatAmount(event.amount)}.`,
         })
@@ -161,6 +163,10 @@ export function chainEvents(
       case 'declined':
       case 'reclaimed':
         takeBack(order, event, event.type, what)
+        return
+      default:
+        setState(order, event.type === 'refunded' ? 'captured' : event.type, {})
+        disputes(order, event, terms.seller, what)
     }
   }
 
@@ -172,9 +178,11 @@ export function chainEvents(
     what: string,
   ): void {
     setState(order, type, {})
-    const shipped = order.state === 'shipped' || order.state === 'delivered'
-    const because =
-      type === 'declined'
+    const disputed = order.state === 'disputed'
+    const shipped = order.state === 'shipped' || order.state === 'delivered' || disputed
+    const because = disputed
+      ? 'Nobody decided the dispute in time'
+      : type === 'declined'
         ? 'The seller declined it'
         : order.state === 'delivered'
           ? 'The seller did not take its payment in time'
@@ -190,15 +198,9 @@ export function chainEvents(
   }
 
   /** Moves the order if that arrow is open to it now; a log that comes twice finds it closed. */
-  function advance(
-    order: HeldOrder,
-    event: OrderEvent,
-    to: OrderState,
-    nextAtMs: number | undefined,
-    told: { reason: string; kind: Parameters<typeof tell>[0]['kind']; text: string },
-  ): void {
+  function advance(...[order, event, to, nextAtMs, told]: Parameters<Advance>): void {
     if (!(ORDER_TRANSITIONS[order.state] as readonly OrderState[]).includes(to)) return
-    const amountMinorUnits = 'amount' in event ? event.amount : undefined
+    const amountMinorUnits = 'amount' in event ? event.amount : 'toPayer' in event ? event.toPayer : undefined
     const atMs = event.atSeconds * 1000
     moves.move(orderOf(order), to as NextState<OrderState>, {
       atMs,

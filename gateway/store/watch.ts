@@ -82,5 +82,6 @@ export function sqliteWatchStore(
 /** What an authorization is while its order is in this state. */
 function authorizationStateAt(state: OrderState): string {
   if (state === 'authorized' || state === 'due') return 'held'
-  return state === 'shipped' || state === 'delivered' ? 'shipped' : 'sent'
+  if (state === 'shipped' || state === 'delivered') return 'shipped'
+  return state === 'completed' ? 'captured' : state === 'disputed' ? 'disputed' : 'sent'
 }

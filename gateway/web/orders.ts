@@ -47,6 +47,11 @@ export function orderRoutes(
     return act(request.params, (orderId) => orders.cancel(homeId, orderId, who))
   })
 
+  app.post<OrderParams>('/v1/orders/:orderId/dispute', async (request) => {
+    const { who } = parseInput(ActionBody, request.body, 'an action')
+    return act(request.params, (orderId) => orders.dispute(homeId, orderId, who))
+  })
+
   app.post<OrderParams>('/v1/orders/:orderId/consent', async (request) => {
     const { answer, who, seenMinorUnits } = parseInput(ConsentBody, request.body, 'a consent')
     return act(request.params, (orderId) => orders.consent(homeId, orderId, answer, who, seenMinorUnits))

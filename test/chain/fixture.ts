@@ -23,7 +23,6 @@ import { sqliteTransactionStore } from '../../gateway/store/transactions.ts'
 
 export const hex32 = (): Hex32 => hexlify(randomBytes(32)) as Hex32
 export const ZERO_ADDRESS = `0x${'0'.repeat(40)}` as const
-const ZERO_HASH = `0x${'0'.repeat(64)}` as const
 export const GTIN = '04006381333931'
 export const DOLLAR = 1_000_000n
 const PLENTY_WEI = 10n ** 12n
@@ -112,8 +111,8 @@ export async function openMarket(options: Partial<EmbeddedChainOptions> = {}): P
         maxOpenOrders: 10,
         coolingOffSeconds: 0,
         ...chain.mandateRoots(products, payees),
-        household: ZERO_HASH,
-        salt: BigInt(hex32()),
+        household: 0n,
+        salt: BigInt(hex32().slice(0, 18)),
         extraData: chain.readableHash('what the person saw'),
         ...limits,
       }
@@ -149,7 +148,7 @@ export async function grantedFile(market: Market, limits: Partial<Mandate> = {})
   const { chain, wallet } = market
   const save = saveTo(market)
   const file = market.mandateFile(limits)
-  await wallet.allow(save)
+  await wallet.allow()
   await chain.grant(file.mandate, await wallet.sign(file.mandate), save)
   return file
 }

@@ -7,15 +7,23 @@ import { foundryBinary } from '../../contracts/foundry.ts'
 /** A chain of its own that includes each transaction at once; disposing ends the process. */
 export class Anvil implements AsyncDisposable {
   readonly provider: JsonRpcProvider
+  readonly rpcUrl: string
   readonly #child: ChildProcess
 
   private constructor(child: ChildProcess, rpcUrl: string) {
     this.#child = child
+    this.rpcUrl = rpcUrl
     this.provider = new JsonRpcProvider(rpcUrl, undefined, { cacheTimeout: -1, staticNetwork: true })
   }
 
-  static async start(): Promise<Anvil> {
-    const child = spawn(foundryBinary('anvil'), ['--port', '0', '--no-cors'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  get pid(): number {
+    return this.#child.pid!
+  }
+
+  static async start(flags: string[] = []): Promise<Anvil> {
+    const child = spawn(foundryBinary('anvil'), ['--port', '0', '--no-cors', ...flags], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
     for await (const line of createInterface(child.stdout)) {
       const listening = /^Listening on (\S+)/.exec(line)
       if (listening === null) continue

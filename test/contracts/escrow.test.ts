@@ -1,26 +1,20 @@
-import {
-  hexlify,
-  id,
-  type JsonRpcSigner,
-  randomBytes,
-  type TransactionReceipt,
-  Wallet,
-  ZeroAddress,
-  ZeroHash,
-} from 'ethers'
+import { hexlify, id, type JsonRpcSigner, randomBytes, type TransactionReceipt, Wallet, ZeroAddress } from 'ethers'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { deployEscrow, deployTestDollar, ESCROW_ADDRESS, TEST_DOLLAR_ADDRESS } from '../../contracts/deploy.ts'
 import {
   type Authorization,
-  type Basket,
+  compactSignature,
   decodeRevert,
   domain,
+  encodeBasket,
   escrow,
   type Mandate,
   ORDER_STATES,
   payeesTree,
   productsTree,
+  type Section,
   type Terms,
+  termsHash,
   termsOf,
   typesOf,
 } from '../../contracts/escrow.ts'
@@ -45,6 +39,7 @@ let escrowDomain: ReturnType<typeof domain>
 
 const product = { salt: salt(), gtin: 4006381333931n, packSize: 40, maxUnitPrice: 13n * DOLLAR }
 const otherProduct = { ...product, salt: salt(), gtin: 96385074n }
+const products = productsTree([otherProduct, product])
 let payees: { salt: Hex; payee: Hex }[]
 
 beforeAll(async () => {
@@ -71,50 +66,58 @@ describe('deployment', () => {
 })
 
 describe('an order', () => {
-  it('goes from mandate to payment', async () => {
+  it('goes from mandate to payment and back', async () => {
     const home = await openHome(2)
-    const { order, terms } = await signOrder(home, 1)
+    const order = await signOrder(home, 1)
     expect(await logs(await send(relayer, escrow.encode('authorize', [[basketOf(home, order)]])))).toEqual([
       {
         name: 'Authorized',
         args: {
-          authorizationId: terms.authorizationId,
+          authorizationId: order.id,
           mandateHash: home.mandateHash,
           seller: seller.address.toLowerCase(),
-          amount: terms.amount,
-          quoteHash: order.authorization.quoteHash,
+          amount: order.total,
+          quoteHash: order.entry.quoteHash,
         },
       },
     ])
-    expect(await stateOf(terms)).toBe('authorized')
-    expect(await balanceOf(ESCROW_ADDRESS)).toBe(terms.amount)
+    expect(await stateOf(order)).toBe('authorized')
+    expect(await balanceOf(ESCROW_ADDRESS)).toBe(order.total)
 
     await anvil.wait(DAY)
     const shipment = id('shipping message') as Hex
-    await send(seller, escrow.encode('ship', [[{ terms, shipment }]]))
-    expect(await stateOf(terms)).toBe('shipped')
+    const item = { termsHash: termsHash(order.terms), authorizationId: order.id, shipment }
+    await send(seller, escrow.encode('ship', [[item]]))
+    expect(await stateOf(order)).toBe('shipped')
 
-    const amount = terms.amount - DOLLAR
-    const confirmation = { authorizationId: terms.authorizationId, shipment, amount }
-    const signature = (await home.device.signTypedData(escrowDomain, typesOf('Confirmation'), confirmation)) as Hex
-    const receipt = await send(seller, escrow.encode('capture', [[{ terms, shipment, amount, signature }]]))
-    expect(await logs(receipt)).toEqual([{ name: 'Captured', args: { ...confirmation, returned: DOLLAR } }])
-    expect(await stateOf(terms)).toBe('captured')
-    expect(await balanceOf(seller.address)).toBe(amount)
+    const confirmation = { authorizationId: order.id, shipment, amount: order.total - DOLLAR }
+    const signature = await home.device.signTypedData(escrowDomain, typesOf('Confirmation'), confirmation)
+    const delivery = { ...confirmation, ...compactSignature(signature) }
+    const receipt = await send(seller, escrow.encode('capture', [[{ terms: order.terms, deliveries: [delivery] }]]))
+    expect(await logs(receipt)).toEqual([
+      { name: 'Captured', args: { authorizationId: order.id, amount: confirmation.amount } },
+    ])
+    expect(await stateOf(order)).toBe('captured')
+    expect(await balanceOf(seller.address)).toBe(confirmation.amount)
     expect(await balanceOf(ESCROW_ADDRESS)).toBe(0n)
+
+    await sendTo(TEST_DOLLAR_ADDRESS, seller, dollar.encode('approve', [ESCROW_ADDRESS as Hex, DOLLAR]))
+    const refund = await send(seller, escrow.encode('refund', [order.terms, order.id, DOLLAR]))
+    expect(await logs(refund)).toEqual([{ name: 'Refunded', args: { authorizationId: order.id, amount: DOLLAR } }])
+    expect(await balanceOf(seller.address)).toBe(confirmation.amount - DOLLAR)
   })
 
   it('is cancelled by a signature of the device and can be placed again', async () => {
     const home = await openHome(3)
-    const { order, terms } = await signOrder(home, 1)
+    const order = await signOrder(home, 1)
     await send(relayer, escrow.encode('authorize', [[basketOf(home, order)]]))
-    const message = { authorizationId: terms.authorizationId }
+    const message = { authorizationId: order.id }
     const signature = (await home.device.signTypedData(escrowDomain, typesOf('Cancellation'), message)) as Hex
-    await send(relayer, escrow.encode('cancel', [terms, signature]))
-    expect(await stateOf(terms)).toBe('cancelled')
+    await send(relayer, escrow.encode('cancel', [order.terms, seller.address as Hex, order.id, signature]))
+    expect(await stateOf(order)).toBe('cancelled')
     const next = await signOrder(home, 2)
-    await send(relayer, escrow.encode('authorize', [[basketOf(home, next.order)]]))
-    expect(await stateOf(next.terms)).toBe('authorized')
+    await send(relayer, escrow.encode('authorize', [[basketOf(home, next)]]))
+    expect(await stateOf(next)).toBe('authorized')
   })
 })
 
@@ -123,17 +126,17 @@ describe('a batch', () => {
     const [poor, rich] = [await openHome(4), await openHome(5)]
     await sendTo(TEST_DOLLAR_ADDRESS, poor.payer, dollar.encode('approve', [ESCROW_ADDRESS as Hex, DOLLAR]))
     const [refused, placed] = [await signOrder(poor, 1), await signOrder(rich, 1)]
-    const baskets = [basketOf(poor, refused.order), basketOf(rich, placed.order)]
+    const baskets = [basketOf(poor, refused), basketOf(rich, placed)]
     const [first, second] = await logs(await send(relayer, escrow.encode('authorize', [baskets])))
     expect(second?.name).toBe('Authorized')
     if (first?.name !== 'Refused') throw new Error(`expected a refusal, not ${first?.name}`)
     expect(first.args.basket).toBe(0n)
     expect(decodeRevert(first.args.reason)).toEqual({
       name: 'ERC20InsufficientAllowance',
-      args: { spender: ESCROW_ADDRESS.toLowerCase(), allowance: DOLLAR, needed: refused.terms.amount },
+      args: { spender: ESCROW_ADDRESS.toLowerCase(), allowance: DOLLAR, needed: refused.total },
     })
-    expect(await stateOf(refused.terms)).toBe('none')
-    expect(await stateOf(placed.terms)).toBe('authorized')
+    expect(await stateOf(refused)).toBe('none')
+    expect(await stateOf(placed)).toBe('authorized')
   })
 })
 
@@ -157,8 +160,8 @@ async function openHome(account: number): Promise<Home> {
     maxOpenOrders: 3,
     coolingOffSeconds: DAY,
     payeesRoot: payeesTree(payees).root as Hex,
-    productsRoot: productsTree([otherProduct, product]).root as Hex,
-    household: ZeroHash as Hex,
+    productsRoot: products.root,
+    household: 0n,
     salt: 1n,
     extraData: id('the readable mandate') as Hex,
   }
@@ -172,9 +175,10 @@ async function openHome(account: number): Promise<Home> {
   return { payer, device, mandate, mandateHash }
 }
 
-async function signOrder(home: Home, nonce: number): Promise<{ order: Basket['orders'][number]; terms: Terms }> {
+type SignedOrder = { entry: Section['orders'][number]; id: Hex; terms: Terms; total: bigint }
+
+async function signOrder(home: Home, nonce: number): Promise<SignedOrder> {
   const now = await anvil.now()
-  const products = productsTree([otherProduct, product])
   const authorization: Authorization = {
     mandateHash: home.mandateHash,
     seller: seller.address as Hex,
@@ -186,22 +190,21 @@ async function signOrder(home: Home, nonce: number): Promise<{ order: Basket['or
     validBefore: now + 900,
     nonce,
   }
-  const data = await read(escrow.encode('authorizationId', [authorization]))
-  const authorizationId = escrow.decodeResult('authorizationId', data)
-  const order = {
-    authorization,
-    mandateIndex: 0n,
-    product,
-    productProof: products.getProof(1) as Hex[],
-    payeeSalt: payees[1]!.salt,
-    payeeProof: payeesTree(payees).getProof(1) as Hex[],
-    deviceSignature: (await home.device.signTypedData(escrowDomain, typesOf('Authorization'), authorization)) as Hex,
+  const data = await read(escrow.encode('authorizationDigest', [authorization]))
+  const signature = await home.device.signTypedData(escrowDomain, typesOf('Authorization'), authorization)
+  return {
+    entry: { ...authorization, payee: 0n, product: 0n, ...compactSignature(signature) },
+    id: escrow.decodeResult('authorizationDigest', data),
+    terms: termsOf(home.mandate, home.mandateHash),
+    total: authorization.total,
   }
-  return { order, terms: termsOf(home.mandate, authorization, authorizationId) }
 }
 
-function basketOf({ mandate }: Home, ...orders: Basket['orders'][number][]): Basket {
-  return { mandates: [mandate], orders }
+function basketOf({ mandate }: Home, { entry }: SignedOrder): Hex {
+  const payee = { salt: payees[1]!.salt, seller: payees[1]!.payee, proof: payeesTree(payees).getProof(1) }
+  return encodeBasket([
+    { mandate, payees: [payee], products: [{ ...product, proof: products.getProof(1) }], orders: [entry] },
+  ])
 }
 
 async function send(from: JsonRpcSigner, data: string): Promise<TransactionReceipt> {
@@ -225,8 +228,9 @@ async function logs(receipt: TransactionReceipt) {
   return receipt.logs.filter((log) => log.address === ESCROW_ADDRESS).map((log) => escrow.decodeLog(log)!)
 }
 
-async function stateOf(terms: Terms) {
-  return ORDER_STATES[escrow.decodeResult('record', await read(escrow.encode('record', [terms]))).state]
+async function stateOf({ terms, id }: SignedOrder) {
+  const key = escrow.encode('record', [termsHash(terms), seller.address as Hex, id])
+  return ORDER_STATES[escrow.decodeResult('record', await read(key)).state]
 }
 
 async function balanceOf(account: string): Promise<bigint> {

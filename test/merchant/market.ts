@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { ZeroAddress, ZeroHash } from 'ethers'
+import { ZeroAddress } from 'ethers'
 import pino from 'pino'
 import { type Connection, connectChain, erc20 } from '../../gateway/chain/connection.ts'
 import { digestsOf, productLeaf, signDigest } from '../../gateway/chain/digests.ts'
@@ -59,7 +59,7 @@ export async function openMarket(options: { virtualTimeSeconds?: number } = {}) 
     })
   const chain = escrowChain(connection, senderOf(relayerKey))
   const wallet = payerWallet(connection, senderOf(payerKey), payerKey)
-  await wallet.allow(store.save)
+  await wallet.allow()
 
   async function nowSeconds(): Promise<number> {
     return RpcBlock.parse(await connection.rpc.send('eth_getBlockByNumber', ['latest', false])).timestamp
@@ -88,8 +88,8 @@ export async function openMarket(options: { virtualTimeSeconds?: number } = {}) 
       maxPerOrder: 10n ** 11n,
       maxOpenOrders: 1000,
       coolingOffSeconds,
-      household: ZeroHash as Hex32,
-      salt: BigInt(randomHex32()),
+      household: 0n,
+      salt: BigInt(randomHex32().slice(0, 18)),
       extraData: chain.readableHash('test'),
       ...chain.mandateRoots(products, payees),
     }

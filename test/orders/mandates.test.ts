@@ -42,7 +42,7 @@ test('a draft names the product with its highest price, the caps, the seller and
   home.describeSlot('4006381333931')
   const { file } = await drafted()
   expect(file.products).toMatchObject([{ gtin: '04006381333931', packSize: 1400, maxUnitPrice: 13_740_000n }])
-  expect(file.mandate).toMatchObject({ payer: home.wallet.address, maxOpenOrders: 1, household: `0x${'0'.repeat(64)}` })
+  expect(file.mandate).toMatchObject({ payer: home.wallet.address, maxOpenOrders: 1, household: 0n })
   expect(file.mandate.extraData).toBe(home.chain.readableHash(file.readable))
   for (const words of [
     'ORDER WITH OBLIGATION TO PAY',

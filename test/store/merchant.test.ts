@@ -56,7 +56,7 @@ function termsOf(number: number): Terms {
     coolingOffSeconds: 86_400,
     start: 0,
     period: 2_592_000,
-    household: hash(0),
+    household: 0n,
   }
 }
 function orderOf(number: number) {

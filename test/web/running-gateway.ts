@@ -193,6 +193,7 @@ function actionsOn(orders: OrderView[], asked: unknown[]): OrderActions {
     get: async (_homeId, orderId) => orders.find((order) => order.orderId === orderId),
     received: async (_homeId, orderId, who) => answer('received', orderId, who),
     cancel: async (_homeId, orderId, who) => answer('cancel', orderId, who),
+    dispute: async (_homeId, orderId, who) => answer('dispute', orderId, who),
     consent: async (_homeId, orderId, yesOrNo, who, seenMinorUnits) =>
       answer('consent', orderId, who, { answer: yesOrNo, ...(seenMinorUnits !== undefined && { seenMinorUnits }) }),
   }
@@ -217,7 +218,7 @@ function fileOf(request: MandateRequest): MandateFile {
       coolingOffSeconds: request.coolingOffSeconds,
       payeesRoot: ZERO,
       productsRoot: ZERO,
-      household: ZERO,
+      household: 0n,
       salt: 1n,
       extraData: ZERO,
     },

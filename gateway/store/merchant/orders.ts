@@ -21,6 +21,7 @@ type Row = {
   shipment: Hex32 | null
   confirmed_amount: string | null
   confirmation_signature: Hex32 | null
+  refund_amount: string | null
   tx_hash: Hex32 | null
   tx_state: string | null
   failures: number
@@ -81,6 +82,7 @@ export function sellerOrderStore(db: Db): SellerOrderStore {
   const setConfirmation = db.prepare(
     'UPDATE orders SET confirmed_amount = ?, confirmation_signature = ? WHERE authorization_id = ?',
   )
+  const setRefund = db.prepare('UPDATE orders SET refund_amount = ? WHERE authorization_id = ?')
   const setTransaction = db.prepare('UPDATE orders SET tx_hash = ? WHERE authorization_id = ?')
   const clearFailures = db.prepare('UPDATE orders SET failures = 0 WHERE authorization_id = ?')
   const setLater = db.prepare(
@@ -140,6 +142,11 @@ export function sellerOrderStore(db: Db): SellerOrderStore {
         clearFailures.run(id)
       },
     ),
+    wantRefund: db.transaction((id: Hex32, amount: bigint, atMs: number) => {
+      moveRow(id, 'paid', 'returning', { atMs, nextAtMs: atMs, reason: `${amount} minor units are to be given back` })
+      setRefund.run(amount.toString(), id)
+      clearFailures.run(id)
+    }),
     send: db.transaction(
       (
         ids: Hex32[],
@@ -171,6 +178,7 @@ export function sellerOrderStore(db: Db): SellerOrderStore {
     move: async (id, from, to, how) => store.move.immediate(id, from, to, how),
     pack: async (id, packed, atMs) => store.pack.immediate(id, packed, atMs),
     confirm: async (id, confirmation, atMs) => store.confirm.immediate(id, confirmation, atMs),
+    wantRefund: async (id, amount, atMs) => store.wantRefund.immediate(id, amount, atMs),
     send: async (ids, from, to, tx, how) => store.send.immediate(ids, from, to, tx, how),
     postpone: async (authorizationId, state, nextAtMs, failed) => {
       setLater.run({ authorizationId, state, nextAtMs, failed: failed === undefined ? 0 : 1, problem: failed ?? '' })
@@ -181,7 +189,7 @@ export function sellerOrderStore(db: Db): SellerOrderStore {
 /** An order that ends unpaid keeps the reason as its problem (null: the one it has); on the way to payment it has none. */
 function problemAfter(to: SellerOrderState, reason: string): string | null {
   if (to === 'declining' || to === 'declined') return null
-  return to === 'refusing' || to === 'cancelled' || to === 'reclaimed' ? reason : ''
+  return to === 'refusing' || to === 'cancelled' || to === 'reclaimed' || to === 'disputed' ? reason : ''
 }
 
 function fromRow(row: Row): SellerOrder {
@@ -201,6 +209,7 @@ function fromRow(row: Row): SellerOrder {
       row.confirmed_amount === null || row.confirmation_signature === null
         ? undefined
         : { amount: BigInt(row.confirmed_amount), signature: row.confirmation_signature },
+    refundAmount: row.refund_amount === null ? undefined : BigInt(row.refund_amount),
     transaction: row.tx_hash === null ? undefined : { txHash: row.tx_hash, state: row.tx_state ?? 'unknown' },
     failures: row.failures,
     problem: row.problem,

@@ -1,0 +1,129 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import type { SellerChain } from '../../gateway/ports.ts'
+import { openTown, type SignedOrder, type Town } from './town.ts'
+
+const BATCH = 50
+const MERKLE_DEPTH = 4
+
+/** Gas of `orders` orders of one transaction (or one per seller), and of each order on average. */
+export type GasRow = {
+  what: string
+  orders: number
+  households: number
+  sellers: number
+  merkleDepth: number
+  authorize: number
+  ship: number
+  capture: number
+  /** Of one order: authorize, ship, capture. */
+  perOrder: number
+}
+
+/** Runs every scenario on a chain of its own and reads the gas from the receipts: intrinsic gas, calldata and refunds included. */
+export async function measureGas(): Promise<GasRow[]> {
+  // Ten households with five devices, the rest with one.
+  const devices = Array.from({ length: BATCH }, (_, home) => (home < 10 ? 5 : 1))
+  await using town = await openTown({ devices, sellers: 5, merkleDepth: MERKLE_DEPTH, seed: 'gas' })
+  const all = town.households
+  const orderOf = (home: number, device: number, seller: number) => town.signOrder(all[home]!.devices[device]!, seller)
+  const fifty = (make: (index: number) => SignedOrder) => Array.from({ length: BATCH }, (_, index) => make(index))
+  const measured = []
+  measured.push(await life(town, 'a single order', [orderOf(0, 0, 0)]))
+  measured.push(
+    await life(
+      town,
+      'one household, five devices',
+      fifty((index) => orderOf(0, index % 5, 0)),
+    ),
+  )
+  measured.push(
+    await life(
+      town,
+      'the same, five sellers',
+      fifty((index) => orderOf(0, index % 5, Math.floor(index / 10))),
+    ),
+  )
+  measured.push(
+    await life(
+      town,
+      'ten households, five devices each',
+      fifty((index) => orderOf(index % 10, Math.floor(index / 10), index % 5)),
+    ),
+  )
+  measured.push(
+    await life(
+      town,
+      'fifty households',
+      fifty((index) => orderOf(index, 0, 0)),
+    ),
+  )
+  return measured
+}
+
+const SNAPSHOT = new URL('gas-snapshot.json', import.meta.url)
+/** A figure that moves by more than this share is a change of the contracts or of the encoding. */
+const TOLERANCE = 0.01
+
+export function readSnapshot(): GasRow[] {
+  return JSON.parse(readFileSync(SNAPSHOT, 'utf8')) as GasRow[]
+}
+
+export function writeSnapshot(rows: GasRow[]): void {
+  writeFileSync(SNAPSHOT, `${JSON.stringify(rows, null, 2)}\n`)
+}
+
+/** A sentence for each figure that is not the snapshot's. */
+export function movedFigures(rows: GasRow[], snapshot: GasRow[]): string[] {
+  if (rows.length !== snapshot.length)
+    return [`There are ${rows.length} scenarios, and ${snapshot.length} in the snapshot.`]
+  return rows.flatMap((row, index) => {
+    const before = snapshot[index]!
+    const verbs = ['authorize', 'ship', 'capture', 'perOrder'] as const
+    return verbs
+      .filter((verb) => Math.abs(row[verb] - before[verb]) > TOLERANCE * before[verb])
+      .map((verb) => `"${row.what}": ${verb} takes ${row[verb]} gas per order, ${before[verb]} in the snapshot.`)
+  })
+}
+
+async function life(town: Town, what: string, orders: SignedOrder[]): Promise<GasRow> {
+  const payers = [...new Set(orders.map(({ terms }) => terms.payer))]
+  const baskets = payers.map((payer) => orders.filter(({ terms }) => terms.payer === payer).map(({ item }) => item))
+  const authorize = await town.gasUsed(await town.chain.authorize(baskets, town.save))
+  const sellers = town.sellers.filter(({ address }) => orders.some(({ terms }) => terms.seller === address))
+  const ofEachSeller = async (verb: (seller: SellerChain, own: SignedOrder[]) => ReturnType<SellerChain['ship']>) => {
+    let gas = 0n
+    for (const seller of sellers) {
+      const own = orders.filter(({ terms }) => terms.seller === seller.address)
+      gas += await town.gasUsed(await verb(seller, own))
+    }
+    return Number(gas)
+  }
+  const ship = await ofEachSeller((seller, own) => seller.ship(own, town.save))
+  const capture = await ofEachSeller((seller, own) =>
+    seller.capture(
+      own.map(({ terms, shipment, confirmation }) => ({
+        terms,
+        shipment,
+        amount: terms.amount,
+        signature: confirmation,
+      })),
+      town.save,
+    ),
+  )
+  for (const { terms } of orders) {
+    const { state } = await town.chain.hold(terms)
+    if (state !== 'captured') throw new Error(`An order of "${what}" is ${state} and not captured.`)
+  }
+  const perOrder = (gas: number) => Math.round(gas / orders.length)
+  return {
+    what,
+    orders: orders.length,
+    households: payers.length,
+    sellers: sellers.length,
+    merkleDepth: MERKLE_DEPTH,
+    authorize: perOrder(Number(authorize)),
+    ship: perOrder(ship),
+    capture: perOrder(capture),
+    perOrder: perOrder(Number(authorize) + ship + capture),
+  }
+}
