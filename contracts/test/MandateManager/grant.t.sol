@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {Households} from "../../src/Households.sol";
 import {MandateManager} from "../../src/MandateManager.sol";
 import {EscrowTest} from "../support/EscrowTest.sol";
 import {Wallet} from "../support/Wallet.sol";
@@ -8,7 +9,7 @@ import {Wallet} from "../support/Wallet.sol";
 contract GrantTest is EscrowTest {
     function test_grantsForThePayer_withoutSignature() public {
         MandateManager.Mandate memory mandate = _mandate();
-        bytes32 hash = escrow.mandateHash(mandate);
+        bytes32 hash = _mandateHash(mandate);
         vm.expectEmit(address(escrow));
         emit MandateManager.MandateGranted(hash, PAYER, DEVICE, address(dollar), mandate.extraData);
         _grant(mandate);
@@ -34,26 +35,26 @@ contract GrantTest is EscrowTest {
         MandateManager.Mandate memory mandate = _mandate();
         mandate.payer = address(new Wallet(STRANGER));
         bytes memory signature = _payersSignature(mandate);
-        _expectWrongSignature(mandate);
+        _expectWrongSignature(mandate.payer, _mandateHash(mandate));
         escrow.grant(mandate, signature);
     }
 
     function test_reverts_withAnotherSignature() public {
         MandateManager.Mandate memory mandate = _mandate();
-        bytes memory signature = _sign(DEVICE_KEY, escrow.mandateHash(mandate));
-        _expectWrongSignature(mandate);
+        bytes memory signature = _sign(DEVICE_KEY, _mandateHash(mandate));
+        _expectWrongSignature(mandate.payer, _mandateHash(mandate));
         escrow.grant(mandate, signature);
     }
 
     function test_reverts_withNoSignature() public {
-        _expectWrongSignature(_mandate());
+        _expectWrongSignature(PAYER, _mandateHash(_mandate()));
         escrow.grant(_mandate(), "");
     }
 
     function test_reverts_withAHighS() public {
         MandateManager.Mandate memory mandate = _mandate();
         bytes memory signature = _malleable(_payersSignature(mandate));
-        _expectWrongSignature(mandate);
+        _expectWrongSignature(mandate.payer, _mandateHash(mandate));
         escrow.grant(mandate, signature);
     }
 
@@ -62,7 +63,7 @@ contract GrantTest is EscrowTest {
         _place(mandate, 7);
         escrow.grant(mandate, "");
         _assertGranted(mandate);
-        vm.assertEq(escrow.mandateState(escrow.mandateHash(mandate)).lastNonce, 7);
+        vm.assertEq(escrow.mandateState(_mandateHash(mandate)).lastNonce, 7);
     }
 
     function test_reverts_afterRevocation() public {
@@ -72,7 +73,7 @@ contract GrantTest is EscrowTest {
         vm.expectRevert(
             abi.encodeWithSelector(
                 MandateManager.WrongMandateStatus.selector,
-                escrow.mandateHash(mandate),
+                _mandateHash(mandate),
                 MandateManager.MandateStatus.Revoked,
                 MandateManager.MandateStatus.None
             )
@@ -83,6 +84,7 @@ contract GrantTest is EscrowTest {
 
     function test_givesEveryFieldAPartInTheHash() public view {
         bytes32 hash = escrow.mandateHash(_mandate());
+        vm.assertEq(hash, _mandateHash(_mandate()));
         for (uint256 field = 0; field < 18; ++field) {
             MandateManager.Mandate memory changed = _mandate();
             assembly ("memory-safe") {
@@ -128,25 +130,35 @@ contract GrantTest is EscrowTest {
         _grant(mandate);
     }
 
-    function test_reverts_withARegistryDevice() public {
+    function test_reverts_withoutTheHousehold() public {
         MandateManager.Mandate memory mandate = _mandate();
-        mandate.deviceId = 1;
-        vm.expectRevert(abi.encodeWithSelector(MandateManager.RegistryNotSupported.selector, 1, 0));
+        mandate.household = HOUSEHOLD;
+        vm.expectRevert(abi.encodeWithSelector(Households.UnknownHousehold.selector, HOUSEHOLD));
         _grant(mandate);
     }
 
-    function test_reverts_withADeviceEpoch() public {
+    function test_takesAPlaceInTheHousehold_forFive() public {
+        _setHousehold(ALLOWANCE, PERIOD);
         MandateManager.Mandate memory mandate = _mandate();
-        mandate.deviceEpoch = 1;
-        vm.expectRevert(abi.encodeWithSelector(MandateManager.RegistryNotSupported.selector, 0, 1));
+        mandate.household = HOUSEHOLD;
+        for (uint64 members = 1; members <= 5; ++members) {
+            mandate.salt = members;
+            _grant(mandate);
+            _assertGranted(mandate);
+            vm.assertEq(_members(), members);
+        }
+        mandate.salt = 6;
+        vm.expectRevert(abi.encodeWithSelector(Households.HouseholdFull.selector, 5, 5));
         _grant(mandate);
     }
 
-    function test_reverts_withAHousehold() public {
+    function test_takesOnePlaceOnly_whenGrantedTwice() public {
+        _setHousehold(ALLOWANCE, PERIOD);
         MandateManager.Mandate memory mandate = _mandate();
-        mandate.household = "home";
-        vm.expectRevert(abi.encodeWithSelector(MandateManager.HouseholdNotSupported.selector, mandate.household));
+        mandate.household = HOUSEHOLD;
         _grant(mandate);
+        _grant(mandate);
+        vm.assertEq(_members(), 1);
     }
 
     function test_reverts_whenAPartyWouldDecide() public {
@@ -169,7 +181,7 @@ contract GrantTest is EscrowTest {
     function test_grants_fromAPeriodOfOneHourOn() public {
         MandateManager.Mandate memory mandate = _mandate();
         mandate.period = 1 hours - 1;
-        vm.expectRevert(abi.encodeWithSelector(MandateManager.PeriodTooShort.selector, 1 hours - 1, 1 hours));
+        vm.expectRevert(abi.encodeWithSelector(Households.PeriodTooShort.selector, 1 hours - 1, 1 hours));
         _grant(mandate);
         mandate.period = 1 hours;
         _grant(mandate);
@@ -199,21 +211,21 @@ contract GrantTest is EscrowTest {
     }
 
     function _payersSignature(MandateManager.Mandate memory mandate) private view returns (bytes memory) {
-        return _sign(PAYER_KEY, escrow.mandateHash(mandate));
+        return _sign(PAYER_KEY, _mandateHash(mandate));
     }
 
     function _assertGranted(MandateManager.Mandate memory mandate) private view {
-        MandateManager.MandateStatus status = escrow.mandateState(escrow.mandateHash(mandate)).status;
+        MandateManager.MandateStatus status = escrow.mandateState(_mandateHash(mandate)).status;
         vm.assertTrue(status == MandateManager.MandateStatus.Granted);
     }
 
-    function _expectMissing(string memory field) private {
-        vm.expectRevert(abi.encodeWithSelector(MandateManager.MissingField.selector, field));
+    function _members() private view returns (uint8) {
+        (Households.Household memory current,,) = escrow.householdState(PAYER, address(dollar), HOUSEHOLD);
+        return current.members;
     }
 
-    function _expectWrongSignature(MandateManager.Mandate memory mandate) private {
-        bytes32 hash = escrow.mandateHash(mandate);
-        vm.expectRevert(abi.encodeWithSelector(MandateManager.WrongSignature.selector, mandate.payer, hash));
+    function _expectMissing(string memory field) private {
+        vm.expectRevert(abi.encodeWithSelector(Households.MissingField.selector, field));
     }
 
     function _expectWrongTerm(MandateManager.Mandate memory mandate) private {

@@ -43,13 +43,12 @@ contract GrantWithPermitTest is EscrowTest {
     function test_reverts_withoutThePayersSignatureOfTheMandate() public {
         MandateManager.Mandate memory mandate = _mandate();
         MandateManager.Permit memory permit = _permit(mandate.maxPerOrder);
-        bytes32 hash = escrow.mandateHash(mandate);
-        vm.expectRevert(abi.encodeWithSelector(MandateManager.WrongSignature.selector, PAYER, hash));
+        _expectWrongSignature(PAYER, _mandateHash(mandate));
         escrow.grantWithPermit(mandate, "", permit);
     }
 
     function _grantWith(MandateManager.Mandate memory mandate, MandateManager.Permit memory permit) private {
-        escrow.grantWithPermit(mandate, _sign(PAYER_KEY, escrow.mandateHash(mandate)), permit);
+        escrow.grantWithPermit(mandate, _sign(PAYER_KEY, _mandateHash(mandate)), permit);
     }
 
     function _permit(uint256 value) private view returns (MandateManager.Permit memory) {

@@ -19,7 +19,7 @@ contract SpentNowTest is EscrowTest {
         vm.assertEq(escrow.spentNow(mandate), 2 * PRICE);
         vm.warp(START + PERIOD);
         vm.assertEq(escrow.spentNow(mandate), 0);
-        vm.assertEq(escrow.mandateState(escrow.mandateHash(mandate)).spent, 2 * PRICE);
+        vm.assertEq(escrow.mandateState(_mandateHash(mandate)).spent, 2 * PRICE);
     }
 
     function test_startsAnew_inALaterPeriod(uint8 periods) public {
@@ -29,6 +29,6 @@ contract SpentNowTest is EscrowTest {
         vm.warp(START + skipped * PERIOD);
         _place(mandate, 2);
         vm.assertEq(escrow.spentNow(mandate), PRICE);
-        vm.assertEq(escrow.mandateState(escrow.mandateHash(mandate)).periodIndex, skipped);
+        vm.assertEq(escrow.mandateState(_mandateHash(mandate)).periodIndex, skipped);
     }
 }

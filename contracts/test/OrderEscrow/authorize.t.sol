@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {IERC20Errors} from "@openzeppelin/contracts/interfaces/draft-IERC6093.sol";
+import {Hashes} from "@openzeppelin/contracts/utils/cryptography/Hashes.sol";
+import {Households} from "../../src/Households.sol";
 import {MandateManager} from "../../src/MandateManager.sol";
+import {OrderBook} from "../../src/OrderBook.sol";
 import {OrderEscrow} from "../../src/OrderEscrow.sol";
 import {EscrowTest} from "../support/EscrowTest.sol";
 
@@ -16,34 +20,43 @@ contract AuthorizeTest is EscrowTest {
 
     function test_placesAnOrder_andTakesItsFunds(address sender) public {
         OrderEscrow.Authorization memory authorization = _authorization(mandate, 1);
-        OrderEscrow.Terms memory terms = _terms(mandate, authorization);
-        OrderEscrow.Order memory order = _order(authorization);
-
+        bytes32 id = _authorizationId(authorization);
+        vm.assertEq(escrow.authorizationDigest(authorization), id);
+        bytes[] memory baskets = _baskets(_basket(_section(mandate, _order(authorization))));
         vm.expectEmit(address(escrow));
-        emit OrderEscrow.Authorized(terms.authorizationId, terms.mandateHash, SELLER, PRICE, "quote");
+        emit OrderEscrow.Authorized(id, _mandateHash(mandate), SELLER, PRICE, "quote");
         vm.prank(sender);
-        escrow.authorize(_baskets(mandate, order));
+        escrow.authorize(baskets);
 
-        OrderEscrow.Record memory current = escrow.record(terms);
-        vm.assertEq(uint256(current.state), uint256(OrderEscrow.State.Authorized));
-        vm.assertEq(current.since, block.timestamp);
-        vm.assertEq(current.remaining, PRICE);
-        vm.assertEq(current.captured, 0);
+        Placed memory placed = Placed(_terms(mandate), id, PRICE);
+        vm.assertEq(escrow.termsHash(placed.terms), _termsHash(placed));
+        OrderBook.Record memory current = _record(placed);
+        vm.assertEq(uint256(current.state), uint256(OrderBook.State.Authorized));
+        vm.assertEq(current.since, START);
+        vm.assertEq(current.shipBy, _shipBy());
+        vm.assertEq(current.coolingOffSeconds, 1 days);
+        vm.assertEq(current.amount, PRICE);
         vm.assertEq(dollar.balanceOf(address(escrow)), PRICE);
-        MandateManager.MandateState memory counters = escrow.mandateState(terms.mandateHash);
+        MandateManager.MandateState memory counters = escrow.mandateState(_mandateHash(mandate));
+        vm.assertTrue(counters.status == MandateManager.MandateStatus.Granted);
         vm.assertEq(counters.spent, PRICE);
         vm.assertEq(counters.openOrders, 1);
         vm.assertEq(counters.lastNonce, 1);
     }
 
-    function test_keepsNothingUnderOtherTerms(uint8 field) public {
-        OrderEscrow.Terms memory terms = _place(mandate, 1);
-        uint256 offset = uint256(field) % 13 * 0x20;
+    function test_keepsNothingUnderOtherNames(uint8 field) public {
+        Placed memory placed = _place(mandate, 1);
+        MandateManager.Terms memory terms = placed.terms;
+        uint256 offset = uint256(field) % 8 * 0x20;
         assembly ("memory-safe") {
             let word := add(terms, offset)
             mstore(word, xor(mload(word), 1))
         }
-        _assertState(terms, OrderEscrow.State.None);
+        _assertState(placed, OrderBook.State.None);
+        terms = _terms(mandate);
+        bytes32 hash = keccak256(abi.encode(terms));
+        vm.assertTrue(escrow.record(hash, STRANGER, placed.id).state == OrderBook.State.None);
+        vm.assertTrue(escrow.record(hash, SELLER, "another").state == OrderBook.State.None);
     }
 
     function test_takesOneBasketOfSeveralMandates_inOneTransfer() public {
@@ -51,42 +64,115 @@ contract AuthorizeTest is EscrowTest {
         second.salt = 2;
         second.deviceKey = vm.addr(STRANGER_KEY);
         _grant(second);
-        OrderEscrow.Basket memory basket;
-        basket.mandates = new MandateManager.Mandate[](2);
-        basket.mandates[0] = mandate;
-        basket.mandates[1] = second;
-        basket.orders = new OrderEscrow.Order[](3);
-        basket.orders[0] = _order(_authorization(mandate, 1));
-        basket.orders[1] = _order(_authorization(second, 1));
-        basket.orders[1].mandateIndex = 1;
-        basket.orders[1].deviceSignature = _sign(STRANGER_KEY, escrow.authorizationId(_authorization(second, 1)));
-        basket.orders[2] = _order(_authorization(mandate, 2));
+        OrderEscrow.Section[] memory sections = new OrderEscrow.Section[](2);
+        sections[0] = _section(mandate, 2);
+        sections[0].orders[0] = _order(_authorization(mandate, 1));
+        sections[0].orders[1] = _order(_authorization(mandate, 2));
+        OrderEscrow.Authorization memory authorization = _authorization(second, 1);
+        sections[1] = _section(second, _order(authorization));
+        (sections[1].orders[0].r, sections[1].orders[0].vs) =
+            _signCompact(STRANGER_KEY, _authorizationId(authorization));
 
-        escrow.authorize(_baskets(basket));
+        vm.expectEmit(address(dollar));
+        emit IERC20.Transfer(PAYER, address(escrow), 3 * PRICE);
+        escrow.authorize(_baskets(_basket(sections)));
         vm.assertEq(dollar.balanceOf(address(escrow)), 3 * PRICE);
         vm.assertEq(escrow.spentNow(mandate), 2 * PRICE);
         vm.assertEq(escrow.spentNow(second), PRICE);
     }
 
+    function test_takesOneMandate_inTwoSectionsAsWell() public {
+        OrderEscrow.Section[] memory sections = new OrderEscrow.Section[](2);
+        sections[0] = _section(mandate, _order(_authorization(mandate, 1)));
+        sections[1] = _section(mandate, _order(_authorization(mandate, 2)));
+        escrow.authorize(_baskets(_basket(sections)));
+        vm.assertEq(escrow.spentNow(mandate), 2 * PRICE);
+        vm.assertEq(escrow.mandateState(_mandateHash(mandate)).openOrders, 2);
+    }
+
+    function test_takesSeveralSellersAndProducts_inOneSection() public {
+        OrderEscrow.Product memory cheap = _product();
+        cheap.maxUnitPrice = 1e6;
+        bytes32[2] memory payees = [_payeeLeaf(SELLER), _payeeLeaf(STRANGER)];
+        bytes32[2] memory products = [_productLeaf(_product()), _productLeaf(cheap)];
+        mandate.payeesRoot = Hashes.commutativeKeccak256(payees[0], payees[1]);
+        mandate.productsRoot = Hashes.commutativeKeccak256(products[0], products[1]);
+        _grant(mandate);
+
+        OrderEscrow.Section memory section = _section(mandate, 2);
+        section.payees = new OrderEscrow.Payee[](2);
+        section.payees[0] = _payee(SELLER);
+        section.payees[0].proof[0] = payees[1];
+        section.payees[1] = _payee(STRANGER);
+        section.payees[1].proof[0] = payees[0];
+        section.products = new OrderEscrow.Product[](2);
+        section.products[0] = _product();
+        section.products[0].proof[0] = products[1];
+        section.products[1] = cheap;
+        section.products[1].proof[0] = products[0];
+
+        OrderEscrow.Authorization memory first = _authorization(mandate, 1);
+        section.orders[0] = _order(first);
+        OrderEscrow.Authorization memory second = _authorization(mandate, 2);
+        (second.seller, second.productLeaf, second.total) = (STRANGER, products[1], 1e6);
+        section.orders[1] = _order(second);
+        (section.orders[1].payee, section.orders[1].product) = (1, 1);
+
+        _authorize(section);
+        _assertState(Placed(_terms(mandate), _authorizationId(first), PRICE), OrderBook.State.Authorized);
+        bytes32 hash = keccak256(abi.encode(_terms(mandate)));
+        vm.assertEq(escrow.record(hash, STRANGER, _authorizationId(second)).amount, 1e6);
+
+        second.nonce = 3;
+        second.total = 1e6 + 1;
+        section.orders = new OrderEscrow.Order[](1);
+        section.orders[0] = _order(second);
+        (section.orders[0].payee, section.orders[0].product) = (1, 1);
+        bytes memory reason = abi.encodeWithSelector(OrderEscrow.OverPrice.selector, 1e6 + 1, 1e6);
+        _assertRefusedAfter(section, reason, PRICE + 1e6);
+    }
+
     function test_refusesOneBasket_whileOthersGoOn() public {
         OrderEscrow.Authorization memory authorization = _authorization(mandate, 1);
-        OrderEscrow.Basket[] memory baskets = new OrderEscrow.Basket[](3);
-        baskets[1] = _basket(mandate, _order(authorization));
+        bytes[] memory baskets = new bytes[](3);
+        baskets[0] = _basket(new OrderEscrow.Section[](0));
+        baskets[1] = _basket(_section(mandate, _order(authorization)));
+        baskets[2] = baskets[0];
         vm.expectEmit(address(escrow));
         emit OrderEscrow.Refused(0, abi.encodeWithSelector(OrderEscrow.EmptyBasket.selector));
         vm.expectEmit(address(escrow));
         emit OrderEscrow.Refused(2, abi.encodeWithSelector(OrderEscrow.EmptyBasket.selector));
         escrow.authorize(baskets);
-        _assertState(_terms(mandate, authorization), OrderEscrow.State.Authorized);
+        _assertState(Placed(_terms(mandate), _authorizationId(authorization), PRICE), OrderBook.State.Authorized);
+    }
+
+    function test_refuses_whatIsNotABasket_whileOthersGoOn() public {
+        bytes4 expected = OrderEscrow.authorizeBasket.selector;
+        bytes[] memory baskets = new bytes[](4);
+        baskets[0] = abi.encodeCall(escrow.withdraw, (address(dollar)));
+        baskets[1] = hex"8d15";
+        baskets[3] = _basket(_section(mandate, _order(_authorization(mandate, 1))));
+        bytes4[3] memory actual = [escrow.withdraw.selector, bytes4(hex"8d150000"), bytes4(0)];
+        for (uint256 i = 0; i < 3; ++i) {
+            vm.expectEmit(address(escrow));
+            emit OrderEscrow.Refused(i, abi.encodeWithSelector(OrderEscrow.NotABasket.selector, actual[i], expected));
+        }
+        escrow.authorize(baskets);
+        vm.assertEq(escrow.spentNow(mandate), PRICE);
+    }
+
+    function test_refuses_aBasketThatIsCutOff() public {
+        bytes[] memory baskets = _baskets(abi.encodeWithSelector(OrderEscrow.authorizeBasket.selector, 0x20));
+        vm.expectEmit(address(escrow));
+        emit OrderEscrow.Refused(0, "");
+        escrow.authorize(baskets);
     }
 
     function test_placesNothingOfABasket_whenOneOrderFails() public {
-        OrderEscrow.Basket memory basket = _basket(mandate, _order(_authorization(mandate, 1)));
-        OrderEscrow.Order memory first = basket.orders[0];
-        basket.orders = new OrderEscrow.Order[](2);
-        basket.orders[0] = first;
-        basket.orders[1] = first;
-        _assertRefused(basket, abi.encodeWithSelector(MandateManager.NonceNotRising.selector, 1, 1));
+        OrderEscrow.Section memory section = _section(mandate, 2);
+        section.orders[0] = _order(_authorization(mandate, 1));
+        section.orders[1] = section.orders[0];
+        _assertRefused(section, abi.encodeWithSelector(MandateManager.NonceNotRising.selector, 1, 1));
         vm.assertEq(escrow.spentNow(mandate), 0);
     }
 
@@ -98,14 +184,12 @@ contract AuthorizeTest is EscrowTest {
         _assertRefused(_authorization(mandate, 1), reason);
     }
 
-    function test_refuses_aBasketWithoutMandatesOrOrders() public {
-        OrderEscrow.Basket memory basket = _basket(mandate, _order(_authorization(mandate, 1)));
+    function test_refuses_aBasketWithoutSectionsOrOrders() public {
         bytes memory reason = abi.encodeWithSelector(OrderEscrow.EmptyBasket.selector);
-        basket.orders = new OrderEscrow.Order[](0);
-        _assertRefused(basket, reason);
-        basket = _basket(mandate, _order(_authorization(mandate, 1)));
-        basket.mandates = new MandateManager.Mandate[](0);
-        _assertRefused(basket, reason);
+        _assertRefused(_section(mandate, 0), reason);
+        vm.expectEmit(address(escrow));
+        emit OrderEscrow.Refused(0, reason);
+        escrow.authorize(_baskets(_basket(new OrderEscrow.Section[](0))));
     }
 
     function test_refuses_aBasketOfTwoPayers() public {
@@ -122,38 +206,78 @@ contract AuthorizeTest is EscrowTest {
 
     function test_refuses_anotherSigner() public {
         OrderEscrow.Authorization memory authorization = _authorization(mandate, 1);
-        bytes32 id = escrow.authorizationId(authorization);
-        OrderEscrow.Order memory order = _order(authorization);
+        bytes32 id = _authorizationId(authorization);
+        OrderEscrow.Section memory section = _section(mandate, _order(authorization));
         bytes memory reason = abi.encodeWithSelector(MandateManager.WrongSignature.selector, DEVICE, id);
-        bytes memory good = order.deviceSignature;
-        bytes[4] memory signatures = [_sign(STRANGER_KEY, id), _sign(PAYER_KEY, id), _malleable(good), bytes("short")];
-        for (uint256 i = 0; i < signatures.length; ++i) {
-            order.deviceSignature = signatures[i];
-            _assertRefused(_basket(mandate, order), reason);
+        uint256[2] memory keys = [STRANGER_KEY, PAYER_KEY];
+        for (uint256 i = 0; i < keys.length; ++i) {
+            (section.orders[0].r, section.orders[0].vs) = _signCompact(keys[i], id);
+            _assertRefused(section, reason);
+        }
+        (section.orders[0].r, section.orders[0].vs) = (0, 0);
+        _assertRefused(section, reason);
+    }
+
+    function test_refuses_aSignatureForAnotherChainOrContract() public {
+        OrderEscrow.Authorization memory authorization = _authorization(mandate, 1);
+        bytes32 id = _authorizationId(authorization);
+        OrderEscrow.Section memory section = _section(mandate, _order(authorization));
+        bytes memory reason = abi.encodeWithSelector(MandateManager.WrongSignature.selector, DEVICE, id);
+        for (uint256 i = 0; i < 2; ++i) {
+            bytes32 foreign = _authorizationIdOf(authorization, block.chainid + i, i == 0 ? STRANGER : address(escrow));
+            (section.orders[0].r, section.orders[0].vs) = _signCompact(DEVICE_KEY, foreign);
+            _assertRefused(section, reason);
         }
     }
 
     function test_refuses_anAuthorizationChangedAfterSigning(uint8 field) public {
         OrderEscrow.Authorization memory authorization = _authorization(mandate, 1);
         OrderEscrow.Order memory order = _order(authorization);
-        uint256 offset = (uint256(field) % 8 + 1) * 0x20;
-        assembly ("memory-safe") {
-            let word := add(authorization, offset)
-            mstore(word, xor(mload(word), 1))
-        }
-        order.authorization = authorization;
-        bytes32 id = escrow.authorizationId(authorization);
-        _assertRefused(
-            _basket(mandate, order), abi.encodeWithSelector(MandateManager.WrongSignature.selector, DEVICE, id)
-        );
+        field = field % 6;
+        if (field == 0) authorization.quantity = order.quantity = 2;
+        if (field == 1) authorization.total = order.total = PRICE - 1;
+        if (field == 2) authorization.quoteHash = order.quoteHash = "another";
+        if (field == 3) authorization.shipBy = order.shipBy += 1;
+        if (field == 4) authorization.validBefore = order.validBefore += 1;
+        if (field == 5) authorization.nonce = order.nonce = 2;
+        bytes memory reason =
+            abi.encodeWithSelector(MandateManager.WrongSignature.selector, DEVICE, _authorizationId(authorization));
+        _assertRefused(_section(mandate, order), reason);
     }
 
     function test_refuses_anAuthorizationOfAnotherMandate() public {
+        OrderEscrow.Order memory order = _order(_authorization(mandate, 1));
+        MandateManager.Mandate memory other = mandate;
+        other.salt = 2;
+        _grant(other);
+        bytes memory reason = abi.encodeWithSelector(
+            MandateManager.WrongSignature.selector, DEVICE, _authorizationId(_authorization(other, 1))
+        );
+        _assertRefused(_section(other, order), reason);
+    }
+
+    function test_refuses_anotherSellerOrProductThanWasSigned() public {
         OrderEscrow.Authorization memory authorization = _authorization(mandate, 1);
-        bytes32 hash = authorization.mandateHash;
-        authorization.mandateHash = "another";
-        bytes memory reason = abi.encodeWithSelector(OrderEscrow.WrongMandate.selector, authorization.mandateHash, hash);
+        authorization.seller = STRANGER;
+        bytes memory reason = abi.encodeWithSelector(
+            MandateManager.WrongSignature.selector, DEVICE, _authorizationId(_authorization(mandate, 1))
+        );
         _assertRefused(authorization, reason);
+        authorization = _authorization(mandate, 1);
+        authorization.productLeaf = OTHER_LEAF;
+        _assertRefused(authorization, reason);
+    }
+
+    function test_refuses_anOrderOfAPayeeOrProductThatIsNotThere() public {
+        OrderEscrow.Section memory section = _section(mandate, _order(_authorization(mandate, 1)));
+        section.orders[0].payee = 1;
+        _assertRefused(section, abi.encodeWithSelector(OrderEscrow.NotInSection.selector, 1, 1));
+        section.orders[0].payee = 0;
+        section.orders[0].product = 1;
+        _assertRefused(section, abi.encodeWithSelector(OrderEscrow.NotInSection.selector, 1, 1));
+        section.products = new OrderEscrow.Product[](0);
+        section.orders[0].product = 0;
+        _assertRefused(section, abi.encodeWithSelector(OrderEscrow.NotInSection.selector, 0, 0));
     }
 
     function test_refuses_aMandateThatIsNotGranted() public {
@@ -194,7 +318,7 @@ contract AuthorizeTest is EscrowTest {
             _assertRefused(authorization, reason);
         }
         vm.warp(authorization.validBefore - 1);
-        _assertPlaced(authorization);
+        _place(mandate, authorization);
     }
 
     function test_leavesASecondToShipIn() public {
@@ -206,7 +330,7 @@ contract AuthorizeTest is EscrowTest {
             _assertRefused(authorization, reason);
             authorization.shipBy += 1;
         }
-        _assertPlaced(authorization);
+        _place(mandate, authorization);
     }
 
     function test_takesARisingNonceOnly(uint48 last, uint48 next) public {
@@ -214,7 +338,7 @@ contract AuthorizeTest is EscrowTest {
         _place(mandate, last);
         OrderEscrow.Authorization memory authorization = _authorization(mandate, next);
         if (next > last) {
-            _assertPlaced(authorization);
+            _place(mandate, authorization);
         } else {
             bytes memory reason = abi.encodeWithSelector(MandateManager.NonceNotRising.selector, next, last);
             _assertRefusedAfter(authorization, reason, PRICE);
@@ -228,7 +352,7 @@ contract AuthorizeTest is EscrowTest {
 
     function test_refuses_theSameAuthorizationAgain() public {
         OrderEscrow.Authorization memory authorization = _authorization(mandate, 1);
-        _assertPlaced(authorization);
+        _place(mandate, authorization);
         bytes memory reason = abi.encodeWithSelector(MandateManager.NonceNotRising.selector, 1, 1);
         _assertRefusedAfter(authorization, reason, PRICE);
     }
@@ -236,7 +360,7 @@ contract AuthorizeTest is EscrowTest {
     function test_refuses_aTotalOfNothing() public {
         OrderEscrow.Authorization memory authorization = _authorization(mandate, 1);
         authorization.total = 0;
-        _assertRefused(authorization, abi.encodeWithSelector(MandateManager.MissingField.selector, "total"));
+        _assertRefused(authorization, abi.encodeWithSelector(Households.MissingField.selector, "total"));
     }
 
     function test_takesUpToThePriceOfThePacks(uint32 quantity) public {
@@ -248,7 +372,7 @@ contract AuthorizeTest is EscrowTest {
             abi.encodeWithSelector(OrderEscrow.OverPrice.selector, authorization.total, quantity * PRICE);
         _assertRefused(authorization, reason);
         authorization.total = quantity * PRICE;
-        _assertPlaced(authorization);
+        _place(mandate, authorization);
     }
 
     function test_takesUpToTheOrderCap() public {
@@ -259,7 +383,7 @@ contract AuthorizeTest is EscrowTest {
             abi.encodeWithSelector(MandateManager.OverOrderCap.selector, authorization.total, mandate.maxPerOrder);
         _assertRefused(authorization, reason);
         authorization.total = mandate.maxPerOrder;
-        _assertPlaced(authorization);
+        _place(mandate, authorization);
     }
 
     function test_takesUpToTheAllowanceOfThePeriod() public {
@@ -277,7 +401,7 @@ contract AuthorizeTest is EscrowTest {
         authorization.shipBy += PERIOD;
         _assertRefusedAfter(authorization, reason, 99e6);
         vm.warp(START + PERIOD);
-        _assertPlaced(authorization);
+        _place(mandate, authorization);
     }
 
     function test_takesTheLastUnitOfTheAllowance() public {
@@ -296,8 +420,7 @@ contract AuthorizeTest is EscrowTest {
         OrderEscrow.Authorization memory authorization = _authorization(largest, 1);
         authorization.quantity = type(uint32).max;
         authorization.total = uint96(type(uint32).max) * PRICE;
-        escrow.authorize(_baskets(largest, _order(authorization)));
-        vm.assertEq(escrow.record(_terms(largest, authorization)).remaining, authorization.total);
+        vm.assertEq(_record(_place(largest, authorization)).amount, authorization.total);
     }
 
     function test_takesUpToTheOpenOrders() public {
@@ -308,70 +431,65 @@ contract AuthorizeTest is EscrowTest {
         _assertRefusedAfter(_authorization(mandate, 4), reason, 3e6);
     }
 
-    function test_refuses_thePayerAndTheArbiterAsSeller() public {
-        OrderEscrow.Authorization memory authorization = _authorization(mandate, 1);
-        authorization.seller = PAYER;
-        _assertRefused(authorization, abi.encodeWithSelector(OrderEscrow.WrongSeller.selector, PAYER));
-        authorization.seller = ARBITER;
-        _assertRefused(authorization, abi.encodeWithSelector(OrderEscrow.WrongSeller.selector, ARBITER));
+    function test_refuses_aPartyAsSeller() public {
+        address[3] memory parties = [PAYER, DEVICE, ARBITER];
+        for (uint256 i = 0; i < parties.length; ++i) {
+            _assertRefusedSeller(parties[i], abi.encodeWithSelector(OrderEscrow.WrongSeller.selector, parties[i]));
+        }
     }
 
     function test_refuses_aSellerThatIsNotNamed(address seller) public {
-        vm.assume(seller != SELLER && seller != PAYER && seller != ARBITER);
-        OrderEscrow.Authorization memory authorization = _authorization(mandate, 1);
-        authorization.seller = seller;
-        _assertRefused(
-            authorization, abi.encodeWithSelector(OrderEscrow.SellerNotInMandate.selector, seller, mandate.payeesRoot)
-        );
+        vm.assume(seller != SELLER && seller != PAYER && seller != DEVICE && seller != ARBITER);
+        bytes memory reason =
+            abi.encodeWithSelector(OrderEscrow.SellerNotInMandate.selector, seller, mandate.payeesRoot);
+        _assertRefusedSeller(seller, reason);
     }
 
-    function test_refuses_aProductThatWasNotSigned() public {
-        OrderEscrow.Authorization memory authorization = _authorization(mandate, 1);
-        OrderEscrow.Order memory order = _order(authorization);
-        order.product.maxUnitPrice += 1;
+    function test_refuses_aProductThatIsNotNamed(uint8 field) public {
+        OrderEscrow.Section memory section = _section(mandate, _order(_authorization(mandate, 1)));
+        OrderEscrow.Product memory product = section.products[0];
+        uint256 offset = uint256(field) % 4 * 0x20;
+        assembly ("memory-safe") {
+            let word := add(product, offset)
+            mstore(word, xor(mload(word), 1))
+        }
         bytes memory reason = abi.encodeWithSelector(
-            OrderEscrow.WrongProduct.selector, _productLeaf(order.product), authorization.productLeaf
+            OrderEscrow.ProductNotInMandate.selector, _productLeaf(product), mandate.productsRoot
         );
-        _assertRefused(_basket(mandate, order), reason);
+        _assertRefused(section, reason);
     }
 
-    function test_refuses_aProductThatIsNotNamed() public {
-        OrderEscrow.Product memory product = _product();
-        product.gtin += 1;
-        OrderEscrow.Authorization memory authorization = _authorization(mandate, 1);
-        authorization.productLeaf = _productLeaf(product);
-        OrderEscrow.Order memory order = _order(authorization);
-        order.product = product;
-        bytes memory reason = abi.encodeWithSelector(
-            OrderEscrow.ProductNotInMandate.selector, authorization.productLeaf, mandate.productsRoot
-        );
-        _assertRefused(_basket(mandate, order), reason);
+    function test_refuses_aLeafOfTheOtherTree() public {
+        mandate.payeesRoot = _productLeaf(_product());
+        mandate.productsRoot = _payeeLeaf(SELLER);
+        _grant(mandate);
+        OrderEscrow.Section memory section = _section(mandate, _order(_authorization(mandate, 1)));
+        section.payees[0].proof = new bytes32[](0);
+        bytes memory reason =
+            abi.encodeWithSelector(OrderEscrow.SellerNotInMandate.selector, SELLER, mandate.payeesRoot);
+        _assertRefused(section, reason);
     }
 
     function test_reverts_whenABasketIsSentPastTheBatch(address sender) public {
         vm.assume(sender != address(escrow));
-        OrderEscrow.Basket memory basket = _basket(mandate, _order(_authorization(mandate, 1)));
-        vm.expectRevert(abi.encodeWithSelector(MandateManager.WrongCaller.selector, sender, address(escrow)));
+        OrderEscrow.Section[] memory sections = new OrderEscrow.Section[](1);
+        sections[0] = _section(mandate, _order(_authorization(mandate, 1)));
+        _expectWrongCaller(sender, address(escrow));
         vm.prank(sender);
-        escrow.authorizeBasket(basket);
+        escrow.authorizeBasket(sections);
     }
 
     function _placeOf(uint96 total, uint48 nonce) private {
         OrderEscrow.Authorization memory authorization = _authorization(mandate, nonce);
         authorization.quantity = 3;
         authorization.total = total;
-        _assertPlaced(authorization);
-    }
-
-    function _assertPlaced(OrderEscrow.Authorization memory authorization) private {
-        escrow.authorize(_baskets(mandate, _order(authorization)));
-        _assertState(_terms(mandate, authorization), OrderEscrow.State.Authorized);
+        _place(mandate, authorization);
     }
 
     function _assertWrongStatus(MandateManager.MandateStatus status) private {
         bytes memory reason = abi.encodeWithSelector(
             MandateManager.WrongMandateStatus.selector,
-            escrow.mandateHash(mandate),
+            _mandateHash(mandate),
             status,
             MandateManager.MandateStatus.Granted
         );
@@ -379,34 +497,59 @@ contract AuthorizeTest is EscrowTest {
     }
 
     function _assertMixed(MandateManager.Mandate memory other) private {
-        OrderEscrow.Basket memory basket;
-        basket.mandates = new MandateManager.Mandate[](2);
-        basket.mandates[0] = _mandate();
-        basket.mandates[1] = other;
-        basket.orders = new OrderEscrow.Order[](1);
-        basket.orders[0] = _order(_authorization(_mandate(), 1));
-        _assertRefused(basket, abi.encodeWithSelector(OrderEscrow.MixedBasket.selector, 1, other.payer, other.token));
+        OrderEscrow.Section[] memory sections = new OrderEscrow.Section[](2);
+        sections[0] = _section(_mandate(), _order(_authorization(_mandate(), 1)));
+        sections[1] = _section(other, _order(_authorization(other, 1)));
+        bytes memory reason = abi.encodeWithSelector(OrderEscrow.MixedBasket.selector, 1, other.payer, other.token);
+        _assertRefused(_basket(sections), reason, 0);
+    }
+
+    function _assertRefusedSeller(address seller, bytes memory reason) private {
+        OrderEscrow.Section memory section = _section(mandate, _order(_authorization(mandate, 1)));
+        section.payees[0] = _payee(seller);
+        if (seller == PAYER || seller == DEVICE || seller == ARBITER) {
+            // Not even when the payer named them.
+            section.mandate.payeesRoot = Hashes.commutativeKeccak256(_payeeLeaf(seller), OTHER_LEAF);
+            _grant(section.mandate);
+        }
+        _assertRefused(section, reason);
     }
 
     function _assertRefused(OrderEscrow.Authorization memory authorization, bytes memory reason) private {
         _assertRefusedAfter(authorization, reason, 0);
     }
 
-    function _assertRefused(OrderEscrow.Basket memory basket, bytes memory reason) private {
-        _assertRefusedAfter(basket, reason, 0);
+    function _assertRefused(OrderEscrow.Section memory section, bytes memory reason) private {
+        _assertRefusedAfter(section, reason, 0);
     }
 
     function _assertRefusedAfter(OrderEscrow.Authorization memory authorization, bytes memory reason, uint256 held)
         private
     {
-        _assertRefusedAfter(_basket(mandate, _order(authorization)), reason, held);
+        _assertRefusedAfter(_section(mandate, _order(authorization)), reason, held);
+    }
+
+    function _assertRefusedAfter(OrderEscrow.Section memory section, bytes memory reason, uint256 held) private {
+        _assertRefused(_basket(section), reason, held);
     }
 
     /// @dev The refusal is reported with its reason, and the escrow still holds what it held.
-    function _assertRefusedAfter(OrderEscrow.Basket memory basket, bytes memory reason, uint256 held) private {
+    function _assertRefused(bytes memory basket, bytes memory reason, uint256 held) private {
         vm.expectEmit(address(escrow));
         emit OrderEscrow.Refused(0, reason);
         escrow.authorize(_baskets(basket));
         vm.assertEq(dollar.balanceOf(address(escrow)), held);
+    }
+
+    function _authorizationIdOf(OrderEscrow.Authorization memory authorization, uint256 chainId, address verifier)
+        private
+        returns (bytes32 id)
+    {
+        (uint256 ownChain, OrderEscrow ownEscrow) = (block.chainid, escrow);
+        vm.chainId(chainId);
+        escrow = OrderEscrow(verifier);
+        id = _authorizationId(authorization);
+        vm.chainId(ownChain);
+        escrow = ownEscrow;
     }
 }

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {Disputes} from "../../src/Disputes.sol";
 import {MandateManager} from "../../src/MandateManager.sol";
+import {OrderBook} from "../../src/OrderBook.sol";
 import {OrderEscrow} from "../../src/OrderEscrow.sol";
 import {TestDollar} from "../../src/TestDollar.sol";
 import {EscrowTest} from "../support/EscrowTest.sol";
-import {FeeToken, ReentrantToken} from "../support/Tokens.sol";
+import {FeeToken, LyingToken, QuietToken, ReentrantToken} from "../support/Tokens.sol";
 
 contract FeeTokenTest is EscrowTest {
     function _newToken() internal override returns (TestDollar) {
@@ -15,11 +18,65 @@ contract FeeTokenTest is EscrowTest {
 
     function test_refuses_aTokenThatTakesAFee() public {
         MandateManager.Mandate memory mandate = _granted();
-        OrderEscrow.Basket[] memory baskets = _baskets(mandate, _order(_authorization(mandate, 1)));
+        OrderEscrow.Section memory section = _section(mandate, _order(_authorization(mandate, 1)));
         vm.expectEmit(address(escrow));
-        emit OrderEscrow.Refused(0, abi.encodeWithSelector(OrderEscrow.ShortTransfer.selector, PRICE - 1, PRICE));
-        escrow.authorize(baskets);
+        emit OrderEscrow.Refused(0, abi.encodeWithSelector(OrderBook.ShortTransfer.selector, PRICE - 1, PRICE));
+        _authorize(section);
         vm.assertEq(dollar.balanceOf(address(escrow)), 0);
+    }
+}
+
+contract LyingTokenTest is EscrowTest {
+    function _newToken() internal override returns (TestDollar) {
+        return new LyingToken();
+    }
+
+    function test_refuses_aTransferThatDoesNotHappen() public {
+        MandateManager.Mandate memory mandate = _granted();
+        OrderEscrow.Section memory section = _section(mandate, _order(_authorization(mandate, 1)));
+        LyingToken(address(dollar)).lieFrom(address(0));
+        vm.expectEmit(address(escrow));
+        emit OrderEscrow.Refused(
+            0, abi.encodeWithSelector(SafeERC20.SafeERC20FailedOperation.selector, address(dollar))
+        );
+        _authorize(section);
+    }
+
+    function test_keepsACredit_whenAPaymentDoesNotHappen() public {
+        Placed memory placed = _place(_granted(), 1);
+        LyingToken(address(dollar)).lieFrom(address(escrow));
+        vm.prank(PAYER);
+        escrow.cancel(placed.terms, SELLER, placed.id, "");
+        vm.assertEq(escrow.credit(address(dollar), PAYER), PRICE);
+        vm.expectRevert(abi.encodeWithSelector(SafeERC20.SafeERC20FailedOperation.selector, address(dollar)));
+        vm.prank(PAYER);
+        escrow.withdraw(address(dollar));
+    }
+}
+
+contract QuietTokenTest is EscrowTest {
+    function _newToken() internal override returns (TestDollar) {
+        return TestDollar(address(new QuietToken()));
+    }
+
+    function test_takesATokenThatAnswersNothing() public {
+        Placed memory placed = _place(_granted(), 1);
+        _ship(placed);
+        _capture(placed, PRICE - 5);
+        vm.assertEq(dollar.balanceOf(SELLER), PRICE - 5);
+        _assertEnded(placed, OrderBook.State.Captured, PRICE - 5, PRICE);
+    }
+}
+
+contract NoTokenTest is EscrowTest {
+    function test_refuses_anAddressWithoutCode() public {
+        MandateManager.Mandate memory mandate = _mandate();
+        mandate.token = STRANGER;
+        _grant(mandate);
+        OrderEscrow.Section memory section = _section(mandate, _order(_authorization(mandate, 1)));
+        vm.expectEmit(address(escrow));
+        emit OrderEscrow.Refused(0, "");
+        _authorize(section);
     }
 }
 
@@ -31,26 +88,39 @@ contract ReentrantTokenTest is EscrowTest {
     /// @dev Every verb that moves money, called from within the transfer of an authorization.
     function test_refuses_toBeEnteredAgain() public {
         MandateManager.Mandate memory mandate = _granted();
-        OrderEscrow.Terms memory terms = _place(mandate, 1);
-        OrderEscrow.Capture memory item = _capture(terms, PRICE, DEVICE_KEY);
-        bytes[7] memory calls = [
-            abi.encodeCall(escrow.authorize, (new OrderEscrow.Basket[](0))),
-            abi.encodeCall(escrow.ship, (_shipments(terms))),
-            abi.encodeCall(escrow.capture, (_captures(item))),
-            abi.encodeCall(escrow.cancel, (terms, _sign(DEVICE_KEY, _cancellationDigest(terms)))),
-            abi.encodeCall(escrow.decline, (terms)),
-            abi.encodeCall(escrow.reclaim, (terms)),
+        Placed memory it = _place(mandate, 1);
+        bytes[11] memory calls = [
+            abi.encodeCall(escrow.authorize, (new bytes[](0))),
+            abi.encodeCall(escrow.ship, (_shipments(it))),
+            abi.encodeCall(escrow.capture, (_claims(it, _delivery(it, PRICE, DEVICE_KEY)))),
+            abi.encodeCall(escrow.cancel, (it.terms, SELLER, it.id, _sign(DEVICE_KEY, _cancellationDigest(it)))),
+            abi.encodeCall(escrow.decline, (it.terms, it.id)),
+            abi.encodeCall(escrow.reclaim, (it.terms, SELLER, it.id)),
+            abi.encodeCall(escrow.refund, (it.terms, it.id, 1)),
+            abi.encodeCall(escrow.dispute, (it.terms, SELLER, it.id, "")),
+            abi.encodeCall(escrow.settle, (it.terms, SELLER, it.id, Disputes.Settlement(0, START), "", "")),
+            abi.encodeCall(escrow.decide, (it.terms, SELLER, it.id, 0)),
             abi.encodeCall(escrow.withdraw, (address(dollar)))
         ];
-        OrderEscrow.Basket[] memory baskets = _baskets(mandate, _order(_authorization(mandate, 2)));
+        OrderEscrow.Section memory section = _section(mandate, _order(_authorization(mandate, 2)));
         for (uint256 i = 0; i < calls.length; ++i) {
             ReentrantToken(address(dollar)).callDuringTransfer(address(escrow), calls[i]);
             vm.expectEmit(address(escrow));
             emit OrderEscrow.Refused(
                 0, abi.encodeWithSelector(ReentrancyGuardTransient.ReentrancyGuardReentrantCall.selector)
             );
-            escrow.authorize(baskets);
+            _authorize(section);
         }
-        _assertState(terms, OrderEscrow.State.Authorized);
+        _assertState(it, OrderBook.State.Authorized);
+    }
+
+    /// @dev One verb at a time moves money; the other is called from within its transfer.
+    function test_keepsACredit_whenTheTokenEntersAgainFromAPayment() public {
+        Placed memory placed = _place(_granted(), 1);
+        ReentrantToken(address(dollar))
+            .callDuringTransfer(address(escrow), abi.encodeCall(escrow.withdraw, (address(dollar))));
+        vm.prank(PAYER);
+        escrow.cancel(placed.terms, SELLER, placed.id, "");
+        vm.assertEq(escrow.credit(address(dollar), PAYER), PRICE);
     }
 }

@@ -2,96 +2,112 @@
 pragma solidity 0.8.37;
 
 import {MandateManager} from "../../src/MandateManager.sol";
+import {OrderBook} from "../../src/OrderBook.sol";
 import {OrderEscrow} from "../../src/OrderEscrow.sol";
 import {EscrowTest} from "../support/EscrowTest.sol";
+import {Wallet} from "../support/Wallet.sol";
 
 contract CancelTest is EscrowTest {
-    OrderEscrow.Terms private terms;
+    Placed private placed;
 
     function setUp() public override {
         super.setUp();
-        terms = _place(_granted(), 1);
+        placed = _place(_granted(), 1);
     }
 
     function test_returnsEverything_forThePayer() public {
         uint256 before = dollar.balanceOf(PAYER);
         vm.expectEmit(address(escrow));
-        emit OrderEscrow.Cancelled(terms.authorizationId, PRICE);
+        emit OrderEscrow.Cancelled(placed.id, PRICE);
         _cancel();
         vm.assertEq(dollar.balanceOf(PAYER), before + PRICE);
-        _assertEnded(terms, OrderEscrow.State.Cancelled, 0, 0);
+        _assertEnded(placed, OrderBook.State.Cancelled, 0, 0);
     }
 
     function test_returnsEverything_forTheDevice() public {
-        vm.prank(DEVICE);
-        escrow.cancel(terms, "");
-        _assertEnded(terms, OrderEscrow.State.Cancelled, 0, 0);
+        _cancelBy(DEVICE, "");
+        _assertEnded(placed, OrderBook.State.Cancelled, 0, 0);
     }
 
     function test_returnsEverything_withTheDevicesSignature(address sender) public {
-        _cancelBy(sender, _sign(DEVICE_KEY, _cancellationDigest(terms)));
-        _assertEnded(terms, OrderEscrow.State.Cancelled, 0, 0);
+        _cancelBy(sender, _sign(DEVICE_KEY, _cancellationDigest(placed)));
+        _assertEnded(placed, OrderBook.State.Cancelled, 0, 0);
     }
 
     function test_returnsEverything_withThePayersSignature(address sender) public {
-        _cancelBy(sender, _sign(PAYER_KEY, _cancellationDigest(terms)));
-        _assertEnded(terms, OrderEscrow.State.Cancelled, 0, 0);
+        _cancelBy(sender, _sign(PAYER_KEY, _cancellationDigest(placed)));
+        _assertEnded(placed, OrderBook.State.Cancelled, 0, 0);
+    }
+
+    function test_returnsEverything_withTheSignatureOfAPayingContract() public {
+        address wallet = address(new Wallet(vm.addr(STRANGER_KEY)));
+        _fund(wallet, PRICE);
+        MandateManager.Mandate memory mandate = _mandate();
+        mandate.payer = wallet;
+        _grant(mandate);
+        placed = _place(mandate, 1);
+        _cancelBy(STRANGER, _sign(STRANGER_KEY, _cancellationDigest(placed)));
+        vm.assertEq(dollar.balanceOf(wallet), PRICE);
     }
 
     function test_returnsEverything_evenAfterShipBy() public {
-        vm.warp(terms.shipBy + 1);
+        vm.warp(_shipBy() + 1);
         _cancel();
-        _assertEnded(terms, OrderEscrow.State.Cancelled, 0, 0);
+        _assertEnded(placed, OrderBook.State.Cancelled, 0, 0);
     }
 
     function test_reverts_withAnotherSignature(address sender) public {
         vm.assume(sender != PAYER && sender != DEVICE);
-        bytes32 digest = _cancellationDigest(terms);
-        bytes memory signature = _sign(STRANGER_KEY, digest);
-        vm.expectRevert(abi.encodeWithSelector(MandateManager.WrongSignature.selector, PAYER, digest));
-        _cancelBy(sender, signature);
+        bytes32 digest = _cancellationDigest(placed);
+        bytes[4] memory signatures = [
+            _sign(STRANGER_KEY, digest),
+            _malleable(_sign(DEVICE_KEY, digest)),
+            _sign(DEVICE_KEY, _disputeDigest(placed)),
+            bytes("short")
+        ];
+        for (uint256 i = 0; i < signatures.length; ++i) {
+            _expectWrongSignature(PAYER, digest);
+            _cancelBy(sender, signatures[i]);
+        }
     }
 
     function test_reverts_forTheSeller() public {
-        bytes32 digest = _cancellationDigest(terms);
-        vm.expectRevert(abi.encodeWithSelector(MandateManager.WrongSignature.selector, PAYER, digest));
+        _expectWrongSignature(PAYER, _cancellationDigest(placed));
         _cancelBy(SELLER, "");
     }
 
     function test_reverts_withTheCancellationOfAnotherOrder() public {
-        OrderEscrow.Terms memory second = _place(_mandate(), 2);
-        bytes memory signature = _sign(DEVICE_KEY, _cancellationDigest(second));
-        bytes32 digest = _cancellationDigest(terms);
-        vm.expectRevert(abi.encodeWithSelector(MandateManager.WrongSignature.selector, PAYER, digest));
-        _cancelBy(STRANGER, signature);
+        Placed memory second = _place(_mandate(), 2);
+        _expectWrongSignature(PAYER, _cancellationDigest(placed));
+        _cancelBy(STRANGER, _sign(DEVICE_KEY, _cancellationDigest(second)));
     }
 
     function test_reverts_onceShipped() public {
-        _ship(terms);
-        _expectWrongState(OrderEscrow.State.Shipped);
+        _ship(placed);
+        _expectWrongState(placed, OrderBook.State.Shipped, OrderBook.State.Authorized);
         _cancel();
     }
 
     function test_reverts_theSecondTime() public {
         _cancel();
-        _expectWrongState(OrderEscrow.State.Cancelled);
+        _expectWrongState(placed, OrderBook.State.Cancelled, OrderBook.State.Authorized);
         _cancel();
     }
 
     function test_reverts_forUnknownTerms() public {
-        terms.amount += 1;
-        _expectWrongState(OrderEscrow.State.None);
+        placed.terms.period += 1;
+        _expectWrongState(placed, OrderBook.State.None, OrderBook.State.Authorized);
         _cancel();
     }
 
     function test_givesBack_onlyItsOwnAmount() public {
-        OrderEscrow.Terms memory second = _place(_mandate(), 2);
+        Placed memory second = _place(_mandate(), 2);
         _cancel();
-        MandateManager.MandateState memory counters = escrow.mandateState(terms.mandateHash);
+        MandateManager.MandateState memory counters = escrow.mandateState(placed.terms.mandateHash);
         vm.assertEq(counters.spent, PRICE);
         vm.assertEq(counters.openOrders, 1);
         vm.assertEq(counters.lastNonce, 2);
-        _assertState(second, OrderEscrow.State.Authorized);
+        _assertState(second, OrderBook.State.Authorized);
     }
 
     function test_givesBack_inTheLastSecondOfThePeriod() public {
@@ -115,20 +131,11 @@ contract CancelTest is EscrowTest {
     }
 
     function _cancel() private {
-        vm.prank(PAYER);
-        escrow.cancel(terms, "");
+        _cancelBy(PAYER, "");
     }
 
     function _cancelBy(address sender, bytes memory signature) private {
         vm.prank(sender);
-        escrow.cancel(terms, signature);
-    }
-
-    function _expectWrongState(OrderEscrow.State actual) private {
-        vm.expectRevert(
-            abi.encodeWithSelector(
-                OrderEscrow.WrongState.selector, terms.authorizationId, actual, OrderEscrow.State.Authorized
-            )
-        );
+        escrow.cancel(placed.terms, SELLER, placed.id, signature);
     }
 }

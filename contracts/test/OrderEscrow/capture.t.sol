@@ -1,168 +1,233 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {MandateManager} from "../../src/MandateManager.sol";
+import {OrderBook} from "../../src/OrderBook.sol";
 import {OrderEscrow} from "../../src/OrderEscrow.sol";
 import {TestDollar} from "../../src/TestDollar.sol";
 import {EscrowTest} from "../support/EscrowTest.sol";
 import {Wallet} from "../support/Wallet.sol";
 
 contract CaptureTest is EscrowTest {
-    OrderEscrow.Terms private terms;
+    Placed private placed;
 
     function setUp() public override {
         super.setUp();
-        terms = _place(_granted(), 1);
+        placed = _place(_granted(), 1);
     }
 
     function test_paysTheSeller_andReturnsTheRest(uint96 amount) public {
         amount %= PRICE + 1;
-        _ship(terms);
+        _ship(placed);
         uint256 payerBefore = dollar.balanceOf(PAYER);
-        OrderEscrow.Capture memory item = _capture(terms, amount, DEVICE_KEY);
         vm.expectEmit(address(escrow));
-        emit OrderEscrow.Captured(terms.authorizationId, SHIPMENT, amount, PRICE - amount);
-        _send(item);
+        emit OrderEscrow.Captured(placed.id, amount);
+        _capture(placed, amount);
         vm.assertEq(dollar.balanceOf(SELLER), amount);
         vm.assertEq(dollar.balanceOf(PAYER), payerBefore + PRICE - amount);
-        _assertEnded(terms, OrderEscrow.State.Captured, amount, PRICE);
+        _assertEnded(placed, OrderBook.State.Captured, amount, PRICE);
     }
 
     function test_paysWithThePayersSignature() public {
-        _ship(terms);
-        _send(_capture(terms, PRICE, PAYER_KEY));
-        _assertEnded(terms, OrderEscrow.State.Captured, PRICE, PRICE);
+        _ship(placed);
+        _send(_claims(placed, _delivery(placed, PRICE, PAYER_KEY)));
+        _assertEnded(placed, OrderBook.State.Captured, PRICE, PRICE);
     }
 
-    function test_paysWithTheSignatureOfAPayingContract() public {
-        Wallet wallet = new Wallet(vm.addr(STRANGER_KEY));
-        wallet.approve(dollar, address(escrow));
-        dollar.mint(address(wallet), PRICE);
-        MandateManager.Mandate memory mandate = _mandate();
-        mandate.payer = address(wallet);
-        _grant(mandate);
-        OrderEscrow.Terms memory contractsTerms = _place(mandate, 1);
-        _ship(contractsTerms);
-        _send(_capture(contractsTerms, PRICE, STRANGER_KEY));
-        vm.assertEq(dollar.balanceOf(SELLER), PRICE);
-    }
-
-    function test_paysSeveralOrders_inOneTransferPerToken() public {
-        OrderEscrow.Terms memory second = _place(_mandate(), 2);
+    function test_paysSeveralOrders_inOneTransferPerTokenAndPayer() public {
+        Placed memory second = _place(_mandate(), 2);
+        TestDollar firstDollar = dollar;
         dollar = _newToken();
-        dollar.mint(PAYER, PRICE);
-        vm.prank(PAYER);
-        dollar.approve(address(escrow), PRICE);
-        OrderEscrow.Terms memory other = _place(_granted(), 1);
+        _fund(PAYER, PRICE);
+        Placed memory third = _place(_granted(), 1);
         vm.warp(START + 1 days);
-        OrderEscrow.Capture[] memory captures = new OrderEscrow.Capture[](3);
-        OrderEscrow.Terms[3] memory all = [terms, second, other];
-        for (uint256 i = 0; i < 3; ++i) {
-            vm.prank(SELLER);
-            escrow.ship(_shipments(all[i]));
-            captures[i] = _capture(all[i], PRICE - 1, DEVICE_KEY);
-        }
-        vm.prank(SELLER);
-        escrow.capture(captures);
-        vm.assertEq(_dollarOf(terms).balanceOf(SELLER), 2 * (PRICE - 1));
-        vm.assertEq(dollar.balanceOf(SELLER), PRICE - 1);
-        vm.assertEq(_dollarOf(terms).balanceOf(address(escrow)), 0);
+        _sendShipment(placed);
+        _sendShipment(second);
+        _sendShipment(third);
+
+        OrderEscrow.Claim[] memory claims = new OrderEscrow.Claim[](2);
+        claims[0].terms = placed.terms;
+        claims[0].deliveries = new OrderEscrow.Delivery[](2);
+        claims[0].deliveries[0] = _delivery(placed, PRICE - 1, DEVICE_KEY);
+        claims[0].deliveries[1] = _delivery(second, PRICE - 2, DEVICE_KEY);
+        claims[1] = _claims(third, _delivery(third, PRICE - 4, DEVICE_KEY))[0];
+        vm.expectEmit(address(firstDollar));
+        emit IERC20.Transfer(address(escrow), PAYER, 3);
+        vm.expectEmit(address(firstDollar));
+        emit IERC20.Transfer(address(escrow), SELLER, 2 * PRICE - 3);
+        vm.expectEmit(address(dollar));
+        emit IERC20.Transfer(address(escrow), PAYER, 4);
+        vm.expectEmit(address(dollar));
+        emit IERC20.Transfer(address(escrow), SELLER, PRICE - 4);
+        _send(claims);
+        vm.assertEq(firstDollar.balanceOf(address(escrow)), 0);
         vm.assertEq(dollar.balanceOf(address(escrow)), 0);
+        vm.assertEq(escrow.mandateState(placed.terms.mandateHash).openOrders, 0);
+        vm.assertEq(escrow.mandateState(third.terms.mandateHash).openOrders, 0);
+    }
+
+    function test_paysOnce_forTwoMandatesOfOneToken() public {
+        MandateManager.Mandate memory other = _mandate();
+        other.salt = 2;
+        _grant(other);
+        Placed memory second = _place(other, 1);
+        vm.warp(START + 1 days);
+        _sendShipment(placed);
+        _sendShipment(second);
+        OrderEscrow.Claim[] memory claims = new OrderEscrow.Claim[](2);
+        claims[0] = _claims(placed, _delivery(placed, PRICE, DEVICE_KEY))[0];
+        claims[1] = _claims(second, _delivery(second, PRICE, DEVICE_KEY))[0];
+        vm.recordLogs();
+        _send(claims);
+        // Two captured, one transfer.
+        vm.assertEq(vm.getRecordedLogs().length, 3);
+        vm.assertEq(dollar.balanceOf(SELLER), 2 * PRICE);
     }
 
     function test_reverts_aboveWhatIsHeld() public {
-        _ship(terms);
-        OrderEscrow.Capture memory item = _capture(terms, PRICE + 1, DEVICE_KEY);
-        vm.expectRevert(abi.encodeWithSelector(OrderEscrow.OverCapture.selector, PRICE + 1, PRICE));
-        _send(item);
+        _ship(placed);
+        OrderEscrow.Claim[] memory claims = _claims(placed, _delivery(placed, PRICE + 1, DEVICE_KEY));
+        vm.expectRevert(abi.encodeWithSelector(OrderBook.OverHeld.selector, PRICE + 1, PRICE));
+        _send(claims);
     }
 
-    function test_reverts_forAnyoneElse(address sender) public {
+    function test_skips_forAnyoneElse(address sender) public {
         vm.assume(sender != SELLER);
-        _ship(terms);
-        OrderEscrow.Capture memory item = _capture(terms, PRICE, DEVICE_KEY);
-        vm.expectRevert(abi.encodeWithSelector(MandateManager.WrongCaller.selector, sender, SELLER));
+        _ship(placed);
+        OrderEscrow.Claim[] memory claims = _claims(placed, _delivery(placed, PRICE, DEVICE_KEY));
+        vm.expectEmit(address(escrow));
+        emit OrderEscrow.Skipped(placed.id, sender, OrderBook.State.None);
         vm.prank(sender);
-        escrow.capture(_captures(item));
+        escrow.capture(claims);
+        _assertState(placed, OrderBook.State.Shipped);
+    }
+
+    function test_skips_otherTerms() public {
+        _ship(placed);
+        placed.terms.deviceKey = STRANGER;
+        OrderEscrow.Claim[] memory claims = _claims(placed, _delivery(placed, PRICE, STRANGER_KEY));
+        vm.expectEmit(address(escrow));
+        emit OrderEscrow.Skipped(placed.id, SELLER, OrderBook.State.None);
+        _send(claims);
+        vm.assertEq(dollar.balanceOf(SELLER), 0);
     }
 
     function test_reverts_withAnotherSignature() public {
-        _ship(terms);
-        bytes32 digest = _confirmationDigest(terms, PRICE);
-        OrderEscrow.Capture memory item = _capture(terms, PRICE, STRANGER_KEY);
-        bytes[4] memory signatures = [
-            item.signature,
-            _malleable(_sign(DEVICE_KEY, digest)),
-            _sign(DEVICE_KEY, _cancellationDigest(terms)),
-            bytes("")
-        ];
-        for (uint256 i = 0; i < signatures.length; ++i) {
-            item.signature = signatures[i];
-            vm.expectRevert(abi.encodeWithSelector(MandateManager.WrongSignature.selector, PAYER, digest));
-            _send(item);
+        _ship(placed);
+        OrderEscrow.Delivery[3] memory deliveries =
+            [_delivery(placed, PRICE, STRANGER_KEY), _delivery(placed, PRICE, DEVICE_KEY), _delivery(placed, PRICE, 1)];
+        (deliveries[1].r, deliveries[1].vs) = _signCompact(DEVICE_KEY, _cancellationDigest(placed));
+        (deliveries[2].r, deliveries[2].vs) = (0, 0);
+        for (uint256 i = 0; i < deliveries.length; ++i) {
+            OrderEscrow.Claim[] memory claims = _claims(placed, deliveries[i]);
+            _expectWrongSignature(PAYER, _confirmationDigest(placed, PRICE));
+            _send(claims);
         }
     }
 
-    function test_reverts_withAConfirmationOfAnotherAmount() public {
-        _ship(terms);
-        OrderEscrow.Capture memory item = _capture(terms, PRICE - 1, DEVICE_KEY);
-        item.amount = PRICE;
-        bytes32 digest = _confirmationDigest(terms, PRICE);
-        vm.expectRevert(abi.encodeWithSelector(MandateManager.WrongSignature.selector, PAYER, digest));
-        _send(item);
+    /// @dev A confirmation is ECDSA: a contract that pays leaves it to its device.
+    function test_reverts_withTheSignatureOfAPayingContract_butTakesTheDevices() public {
+        address wallet = address(new Wallet(vm.addr(STRANGER_KEY)));
+        _fund(wallet, PRICE);
+        MandateManager.Mandate memory mandate = _mandate();
+        mandate.payer = wallet;
+        _grant(mandate);
+        placed = _place(mandate, 1);
+        _ship(placed);
+        OrderEscrow.Claim[] memory claims = _claims(placed, _delivery(placed, PRICE, STRANGER_KEY));
+        _expectWrongSignature(wallet, _confirmationDigest(placed, PRICE));
+        _send(claims);
+        _capture(placed, PRICE);
+        vm.assertEq(dollar.balanceOf(SELLER), PRICE);
+    }
+
+    function test_reverts_withAConfirmationOfAnotherAmountOrShipment() public {
+        _ship(placed);
+        OrderEscrow.Claim[] memory claims = _claims(placed, _delivery(placed, PRICE - 1, DEVICE_KEY));
+        claims[0].deliveries[0].amount = PRICE;
+        _expectWrongSignature(PAYER, _confirmationDigest(placed, PRICE));
+        _send(claims);
+        claims = _claims(placed, _delivery(placed, PRICE, DEVICE_KEY));
+        claims[0].deliveries[0].shipment = "another";
+        bytes32 typeHash = keccak256("Confirmation(bytes32 authorizationId,bytes32 shipment,uint96 amount)");
+        _expectWrongSignature(PAYER, _digest(keccak256(abi.encode(typeHash, placed.id, bytes32("another"), PRICE))));
+        _send(claims);
     }
 
     function test_reverts_withAConfirmationOfAnotherOrder() public {
-        OrderEscrow.Terms memory second = _place(_mandate(), 2);
+        Placed memory second = _place(_mandate(), 2);
         _ship(second);
-        OrderEscrow.Capture memory item = _capture(terms, PRICE, DEVICE_KEY);
-        item.terms = second;
-        bytes32 digest = _confirmationDigest(second, PRICE);
-        vm.expectRevert(abi.encodeWithSelector(MandateManager.WrongSignature.selector, PAYER, digest));
-        _send(item);
+        OrderEscrow.Claim[] memory claims = _claims(placed, _delivery(placed, PRICE, DEVICE_KEY));
+        claims[0].deliveries[0].authorizationId = second.id;
+        _expectWrongSignature(PAYER, _confirmationDigest(second, PRICE));
+        _send(claims);
     }
 
     function test_skips_whatHasNotShipped() public {
-        _assertSkipped(OrderEscrow.State.Authorized, PRICE);
+        _assertSkipped(OrderBook.State.Authorized, PRICE);
+        vm.assertEq(escrow.mandateState(placed.terms.mandateHash).openOrders, 1);
     }
 
     function test_skips_theSecondTime() public {
-        _ship(terms);
-        _send(_capture(terms, PRICE, DEVICE_KEY));
-        _assertSkipped(OrderEscrow.State.Captured, 0);
+        _ship(placed);
+        Placed memory second = _place(_mandate(), 2);
+        _capture(placed, PRICE);
+        _assertSkipped(OrderBook.State.Captured, PRICE);
         vm.assertEq(dollar.balanceOf(SELLER), PRICE);
-        vm.assertEq(escrow.mandateState(terms.mandateHash).openOrders, 0);
+        vm.assertEq(escrow.mandateState(second.terms.mandateHash).openOrders, 1);
+    }
+
+    function test_skips_theSecondTime_inOneBatch() public {
+        _ship(placed);
+        Placed memory second = _place(_mandate(), 2);
+        OrderEscrow.Claim[] memory claims = _claims(placed, _delivery(placed, PRICE, DEVICE_KEY));
+        OrderEscrow.Delivery memory delivery = claims[0].deliveries[0];
+        claims[0].deliveries = new OrderEscrow.Delivery[](2);
+        (claims[0].deliveries[0], claims[0].deliveries[1]) = (delivery, delivery);
+        _send(claims);
+        vm.assertEq(dollar.balanceOf(SELLER), PRICE);
+        vm.assertEq(dollar.balanceOf(address(escrow)), PRICE);
+        vm.assertEq(escrow.mandateState(second.terms.mandateHash).openOrders, 1);
+    }
+
+    function test_skips_whatIsDisputed() public {
+        _ship(placed);
+        _dispute(placed);
+        _assertSkipped(OrderBook.State.Disputed, PRICE);
     }
 
     function test_skips_whatWasReclaimed() public {
-        _ship(terms);
+        _ship(placed);
         vm.warp(block.timestamp + 14 days + 1);
-        escrow.reclaim(terms);
-        _assertSkipped(OrderEscrow.State.Reclaimed, 0);
+        escrow.reclaim(placed.terms, SELLER, placed.id);
+        _assertSkipped(OrderBook.State.Reclaimed, 0);
     }
 
     function test_pays_afterTheDeadline_whenNobodyReclaimed() public {
-        _ship(terms);
+        _ship(placed);
         vm.warp(block.timestamp + 15 days);
-        _send(_capture(terms, PRICE, DEVICE_KEY));
+        _capture(placed, PRICE);
         vm.assertEq(dollar.balanceOf(SELLER), PRICE);
     }
 
-    function _assertSkipped(OrderEscrow.State state, uint256 held) private {
-        OrderEscrow.Capture memory item = _capture(terms, PRICE, DEVICE_KEY);
+    function _assertSkipped(OrderBook.State state, uint256 held) private {
+        OrderEscrow.Claim[] memory claims = _claims(placed, _delivery(placed, PRICE, DEVICE_KEY));
         vm.expectEmit(address(escrow));
-        emit OrderEscrow.Skipped(terms.authorizationId, state);
-        _send(item);
-        _assertState(terms, state);
+        emit OrderEscrow.Skipped(placed.id, SELLER, state);
+        _send(claims);
+        _assertState(placed, state);
         vm.assertEq(dollar.balanceOf(address(escrow)), held);
     }
 
-    function _send(OrderEscrow.Capture memory item) private {
+    function _send(OrderEscrow.Claim[] memory claims) private {
         vm.prank(SELLER);
-        escrow.capture(_captures(item));
+        escrow.capture(claims);
     }
 
-    function _dollarOf(OrderEscrow.Terms memory of_) private pure returns (TestDollar) {
-        return TestDollar(of_.token);
+    function _sendShipment(Placed memory order) private {
+        OrderEscrow.Shipment[] memory shipments = _shipments(order);
+        vm.prank(SELLER);
+        escrow.ship(shipments);
     }
 }

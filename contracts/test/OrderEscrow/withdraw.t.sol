@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {OrderEscrow} from "../../src/OrderEscrow.sol";
+import {OrderBook} from "../../src/OrderBook.sol";
 import {TestDollar} from "../../src/TestDollar.sol";
 import {EscrowTest} from "../support/EscrowTest.sol";
 import {BlockingToken} from "../support/Tokens.sol";
@@ -12,14 +12,14 @@ contract WithdrawTest is EscrowTest {
     }
 
     function test_keepsARefusedTransferAsCredit_andSendsItLater() public {
-        OrderEscrow.Terms memory terms = _place(_granted(), 1);
+        Placed memory placed = _place(_granted(), 1);
         uint256 before = dollar.balanceOf(PAYER);
         _setBlocked(PAYER, true);
         vm.expectEmit(address(escrow));
-        emit OrderEscrow.Credited(address(dollar), PAYER, PRICE);
+        emit OrderBook.Credited(address(dollar), PAYER, PRICE);
         vm.prank(PAYER);
-        escrow.cancel(terms, "");
-        _assertState(terms, OrderEscrow.State.Cancelled);
+        escrow.cancel(placed.terms, SELLER, placed.id, "");
+        _assertState(placed, OrderBook.State.Cancelled);
         vm.assertEq(escrow.credit(address(dollar), PAYER), PRICE);
         vm.assertEq(dollar.balanceOf(address(escrow)), PRICE);
 
@@ -28,7 +28,7 @@ contract WithdrawTest is EscrowTest {
 
         _setBlocked(PAYER, false);
         vm.expectEmit(address(escrow));
-        emit OrderEscrow.Withdrawn(address(dollar), PAYER, PRICE);
+        emit OrderBook.Withdrawn(address(dollar), PAYER, PRICE);
         _withdraw(PAYER);
         vm.assertEq(dollar.balanceOf(PAYER), before + PRICE);
         vm.assertEq(escrow.credit(address(dollar), PAYER), 0);
@@ -36,29 +36,37 @@ contract WithdrawTest is EscrowTest {
     }
 
     function test_paysTheSeller_whenThePayerIsBlocked() public {
-        OrderEscrow.Terms memory terms = _place(_granted(), 1);
-        _ship(terms);
+        Placed memory placed = _place(_granted(), 1);
+        _ship(placed);
         _setBlocked(PAYER, true);
-        OrderEscrow.Capture memory item = _capture(terms, PRICE - 5, DEVICE_KEY);
-        vm.prank(SELLER);
-        escrow.capture(_captures(item));
+        _capture(placed, PRICE - 5);
         vm.assertEq(dollar.balanceOf(SELLER), PRICE - 5);
         vm.assertEq(escrow.credit(address(dollar), PAYER), 5);
     }
 
+    function test_paysThePayer_whenTheSellerIsBlocked() public {
+        Placed memory placed = _place(_granted(), 1);
+        _ship(placed);
+        _setBlocked(SELLER, true);
+        uint256 before = dollar.balanceOf(PAYER);
+        _capture(placed, PRICE - 5);
+        vm.assertEq(dollar.balanceOf(PAYER), before + 5);
+        vm.assertEq(escrow.credit(address(dollar), SELLER), PRICE - 5);
+    }
+
     function test_addsCreditsUp() public {
-        OrderEscrow.Terms memory first = _place(_granted(), 1);
-        OrderEscrow.Terms memory second = _place(_mandate(), 2);
+        Placed memory first = _place(_granted(), 1);
+        Placed memory second = _place(_mandate(), 2);
         _setBlocked(PAYER, true);
         vm.prank(SELLER);
-        escrow.decline(first);
+        escrow.decline(first.terms, first.id);
         vm.prank(SELLER);
-        escrow.decline(second);
+        escrow.decline(second.terms, second.id);
         vm.assertEq(escrow.credit(address(dollar), PAYER), 2 * PRICE);
     }
 
     function test_reverts_withoutCredit(address account) public {
-        vm.expectRevert(abi.encodeWithSelector(OrderEscrow.NoCredit.selector, address(dollar), account));
+        vm.expectRevert(abi.encodeWithSelector(OrderBook.NoCredit.selector, address(dollar), account));
         _withdraw(account);
     }
 

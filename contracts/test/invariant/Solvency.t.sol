@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {Disputes} from "../../src/Disputes.sol";
+import {Households} from "../../src/Households.sol";
 import {MandateManager} from "../../src/MandateManager.sol";
+import {OrderBook} from "../../src/OrderBook.sol";
 import {OrderEscrow} from "../../src/OrderEscrow.sol";
 import {TestDollar} from "../../src/TestDollar.sol";
 import {EscrowTest} from "../support/EscrowTest.sol";
@@ -10,7 +13,9 @@ import {BlockingToken} from "../support/Tokens.sol";
 /// @dev Does what is legal at the moment, with random orders, amounts, times and blocked accounts; so any revert is a
 ///      fault. Keeps its own count of what each mandate has open.
 contract Handler is EscrowTest {
-    OrderEscrow.Terms[] private _all;
+    uint96 private constant CAP = 250e6;
+
+    Placed[] private _all;
     MandateManager.Mandate private _current;
     uint256 public openOrders;
     uint256 public authorized;
@@ -27,8 +32,12 @@ contract Handler is EscrowTest {
         _current.end = START + 3653 days;
         _current.maxOpenOrders = 20;
         _current.allowance = 300e6;
+        _current.household = HOUSEHOLD;
+        _setHousehold(CAP, PERIOD);
         _grant(_current);
         dollar.mint(PAYER, 1e18);
+        vm.prank(SELLER);
+        dollar.approve(address(escrow), type(uint256).max);
     }
 
     /// @dev Once: forge would call it as it calls the other functions.
@@ -39,59 +48,109 @@ contract Handler is EscrowTest {
     function authorize(uint96 total) external {
         total = total % PRICE + 1;
         if (openOrders == _current.maxOpenOrders || block.timestamp >= _current.end) return;
-        if (escrow.spentNow(_current) + total > _current.allowance) return;
+        if (escrow.spentNow(_current) + total > _current.allowance || _spentByHousehold() + total > CAP) return;
         OrderEscrow.Authorization memory authorization = _authorization(_current, uint48(_all.length + 1));
         authorization.total = total;
-        escrow.authorize(_baskets(_current, _order(authorization)));
-        OrderEscrow.Terms memory terms = _terms(_current, authorization);
-        _assertState(terms, OrderEscrow.State.Authorized);
-        _all.push(terms);
+        _all.push(_place(_current, authorization));
         ++openOrders;
         authorized += total;
     }
 
     function ship(uint256 pick) external {
-        (OrderEscrow.Terms memory terms, bool found) = _pick(pick, OrderEscrow.State.Authorized);
-        if (!found || block.timestamp < escrow.record(terms).since + terms.coolingOffSeconds) return;
-        if (block.timestamp > terms.shipBy) return;
+        (Placed memory placed, bool found) = _pick(pick, OrderBook.State.Authorized);
+        OrderBook.Record memory current = _record(placed);
+        if (!found || block.timestamp < current.since + _current.coolingOffSeconds) return;
+        if (block.timestamp > current.shipBy) return;
         vm.prank(SELLER);
-        escrow.ship(_shipments(terms));
+        escrow.ship(_shipments(placed));
     }
 
     function capture(uint256 pick, uint96 amount) external {
-        (OrderEscrow.Terms memory terms, bool found) = _pick(pick, OrderEscrow.State.Shipped);
+        (Placed memory placed, bool found) = _pick(pick, OrderBook.State.Shipped);
         if (!found) return;
-        amount %= terms.amount + 1;
-        OrderEscrow.Capture memory item = _capture(terms, amount, pick % 2 == 0 ? DEVICE_KEY : PAYER_KEY);
+        amount %= placed.amount + 1;
+        OrderEscrow.Claim[] memory claims =
+            _claims(placed, _delivery(placed, amount, pick % 2 == 0 ? DEVICE_KEY : PAYER_KEY));
         vm.prank(SELLER);
-        escrow.capture(_captures(item));
-        _ended(terms, amount);
+        escrow.capture(claims);
+        _ended(placed, amount);
+    }
+
+    function refund(uint256 pick, uint96 amount) external {
+        (Placed memory placed, bool found) = _pick(pick, OrderBook.State.Captured);
+        OrderBook.Record memory current = _record(placed);
+        if (!found || current.amount == 0 || block.timestamp > current.since + 30 days) return;
+        amount = amount % current.amount + 1;
+        if (dollar.balanceOf(SELLER) < amount || _blockingToken().isBlocked(PAYER)) return;
+        vm.prank(SELLER);
+        escrow.refund(placed.terms, placed.id, amount);
+        captured -= amount;
+        returned += amount;
     }
 
     function cancel(uint256 pick) external {
-        (OrderEscrow.Terms memory terms, bool found) = _pick(pick, OrderEscrow.State.Authorized);
+        (Placed memory placed, bool found) = _pick(pick, OrderBook.State.Authorized);
         if (!found) return;
         vm.prank(PAYER);
-        escrow.cancel(terms, "");
-        _ended(terms, 0);
+        escrow.cancel(placed.terms, SELLER, placed.id, "");
+        _ended(placed, 0);
     }
 
     function decline(uint256 pick) external {
-        (OrderEscrow.Terms memory terms, bool found) = _pick(pick, OrderEscrow.State.Authorized);
+        (Placed memory placed, bool found) = _pick(pick, OrderBook.State.Authorized);
         if (!found) return;
         vm.prank(SELLER);
-        escrow.decline(terms);
-        _ended(terms, 0);
+        escrow.decline(placed.terms, placed.id);
+        _ended(placed, 0);
     }
 
-    function reclaim(uint256 pick, bool shipped) external {
-        OrderEscrow.State state = shipped ? OrderEscrow.State.Shipped : OrderEscrow.State.Authorized;
-        (OrderEscrow.Terms memory terms, bool found) = _pick(pick, state);
+    function dispute(uint256 pick, bool seller) external {
+        (Placed memory placed, bool found) = _pick(pick, OrderBook.State.Shipped);
+        if (!found || block.timestamp > _record(placed).since + 14 days) return;
+        vm.prank(seller ? SELLER : PAYER);
+        escrow.dispute(placed.terms, SELLER, placed.id, "");
+    }
+
+    function decide(uint256 pick, uint96 toSeller) external {
+        (Placed memory placed, bool found) = _pick(pick, OrderBook.State.Disputed);
+        if (!found || block.timestamp > _record(placed).since + 30 days) return;
+        toSeller %= placed.amount + 1;
+        vm.prank(ARBITER);
+        escrow.decide(placed.terms, SELLER, placed.id, toSeller);
+        _ended(placed, toSeller);
+    }
+
+    function settle(uint256 pick, uint8 state, uint96 toSeller) external {
+        OrderBook.State[3] memory open = [OrderBook.State.Authorized, OrderBook.State.Shipped, OrderBook.State.Disputed];
+        (Placed memory placed, bool found) = _pick(pick, open[state % 3]);
         if (!found) return;
-        uint256 deadline = shipped ? escrow.record(terms).since + 14 days : terms.shipBy;
+        toSeller %= placed.amount + 1;
+        bytes32 typeHash = keccak256("Settlement(bytes32 authorizationId,uint96 toSeller,uint48 validBefore)");
+        uint48 validBefore = uint48(block.timestamp + 1);
+        bytes32 digest = _digest(keccak256(abi.encode(typeHash, placed.id, toSeller, validBefore)));
+        vm.prank(SELLER);
+        escrow.settle(
+            placed.terms, SELLER, placed.id, Disputes.Settlement(toSeller, validBefore), _sign(PAYER_KEY, digest), ""
+        );
+        _ended(placed, toSeller);
+    }
+
+    /// @dev From every open state, with nobody's help but time's.
+    function reclaim(uint256 pick, uint8 state) external {
+        OrderBook.State[3] memory open = [OrderBook.State.Authorized, OrderBook.State.Shipped, OrderBook.State.Disputed];
+        (Placed memory placed, bool found) = _pick(pick, open[state % 3]);
+        if (!found) return;
+        OrderBook.Record memory current = _record(placed);
+        uint256 deadline = current.shipBy;
+        if (current.state == OrderBook.State.Shipped) deadline = current.since + 14 days;
+        if (current.state == OrderBook.State.Disputed) deadline = current.since + 30 days;
         if (block.timestamp <= deadline) return;
-        escrow.reclaim(terms);
-        _ended(terms, 0);
+        escrow.reclaim(placed.terms, SELLER, placed.id);
+        _ended(placed, 0);
+    }
+
+    function setHousehold(uint96 allowance, uint32 period) external {
+        _setHousehold(allowance % CAP + CAP, period % 30 days + 1 hours);
     }
 
     function withdraw(bool seller) external {
@@ -111,7 +170,20 @@ contract Handler is EscrowTest {
 
     function remaining() external view returns (uint256 sum) {
         for (uint256 i = 0; i < _all.length; ++i) {
-            sum += escrow.record(_all[i]).remaining;
+            OrderBook.Record memory current = _record(_all[i]);
+            bool isOpen = current.state == OrderBook.State.Authorized || current.state == OrderBook.State.Shipped
+                || current.state == OrderBook.State.Disputed;
+            if (isOpen) sum += current.amount;
+        }
+    }
+
+    /// @dev What the records say that sellers have.
+    function kept() external view returns (uint256 sum) {
+        for (uint256 i = 0; i < _all.length; ++i) {
+            OrderBook.State state = _record(_all[i]).state;
+            bool isPaid = state == OrderBook.State.Captured || state == OrderBook.State.Settled
+                || state == OrderBook.State.Decided;
+            if (isPaid) sum += _record(_all[i]).amount;
         }
     }
 
@@ -124,25 +196,29 @@ contract Handler is EscrowTest {
     }
 
     function counters() external view returns (MandateManager.MandateState memory) {
-        return escrow.mandateState(escrow.mandateHash(_current));
+        return escrow.mandateState(_mandateHash(_current));
     }
 
-    function _ended(OrderEscrow.Terms memory terms, uint96 amount) private {
+    function household() external view returns (Households.Household memory current, uint96 spent) {
+        (current,, spent) = escrow.householdState(PAYER, address(dollar), HOUSEHOLD);
+    }
+
+    function _ended(Placed memory placed, uint96 amount) private {
         --openOrders;
         captured += amount;
-        returned += terms.amount - amount;
+        returned += placed.amount - amount;
     }
 
     /// @dev The first order in `state`, looking from a random one on.
-    function _pick(uint256 pick, OrderEscrow.State state)
-        private
-        view
-        returns (OrderEscrow.Terms memory terms, bool found)
-    {
+    function _pick(uint256 pick, OrderBook.State state) private view returns (Placed memory placed, bool found) {
         for (uint256 i = 0; i < _all.length && !found; ++i) {
-            terms = _all[(pick % _all.length + i) % _all.length];
-            found = escrow.record(terms).state == state;
+            placed = _all[(pick % _all.length + i) % _all.length];
+            found = _record(placed).state == state;
         }
+    }
+
+    function _spentByHousehold() private view returns (uint96 spent) {
+        (,, spent) = escrow.householdState(PAYER, address(dollar), HOUSEHOLD);
     }
 
     function _blockingToken() private view returns (BlockingToken) {
@@ -168,6 +244,7 @@ contract SolvencyTest is EscrowTest {
 
     function invariant_losesNothing() public view {
         vm.assertEq(_handler.captured() + _handler.returned() + _handler.remaining(), _handler.authorized());
+        vm.assertEq(_handler.kept(), _handler.captured());
     }
 
     function invariant_countsOpenOrders() public view {
@@ -176,5 +253,7 @@ contract SolvencyTest is EscrowTest {
 
     function invariant_staysWithinTheAllowance() public view {
         vm.assertTrue(_handler.counters().spent <= 300e6);
+        (Households.Household memory current, uint96 spent) = _handler.household();
+        vm.assertTrue(spent <= current.allowance);
     }
 }

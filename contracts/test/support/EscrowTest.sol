@@ -2,13 +2,23 @@
 pragma solidity 0.8.37;
 
 import {Hashes} from "@openzeppelin/contracts/utils/cryptography/Hashes.sol";
+import {DeviceRegistry} from "../../src/DeviceRegistry.sol";
 import {MandateManager} from "../../src/MandateManager.sol";
+import {OrderBook} from "../../src/OrderBook.sol";
 import {OrderEscrow} from "../../src/OrderEscrow.sol";
 import {TestDollar} from "../../src/TestDollar.sol";
 import {Vm} from "./Vm.sol";
 
-/// @dev A home, its mandate and a seller. Each tree of the mandate has two leaves, so that a proof is one word.
+/// @dev A home, its mandate and a seller. Each tree of the mandate has two leaves, so that a proof is one word. What
+///      is hashed and signed is worked out here once more, without asking the contract.
 abstract contract EscrowTest {
+    /// @dev An order of `SELLER` and what names it.
+    struct Placed {
+        MandateManager.Terms terms;
+        bytes32 id;
+        uint96 amount;
+    }
+
     Vm internal constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
 
     uint256 internal constant PAYER_KEY = 0xA11CE;
@@ -24,33 +34,40 @@ abstract contract EscrowTest {
     uint32 internal constant PERIOD = 30 days;
     uint96 internal constant ALLOWANCE = 100e6;
     uint96 internal constant PRICE = 20e6;
+    uint64 internal constant HOUSEHOLD = 7;
     bytes32 internal constant PAYEE_SALT = "payee salt";
     bytes32 internal constant SHIPMENT = "shipment";
     bytes32 internal constant OTHER_LEAF = "the other leaf";
 
+    DeviceRegistry internal registry;
     OrderEscrow internal escrow;
     TestDollar internal dollar;
 
     function setUp() public virtual {
         vm.warp(START);
-        escrow = _newEscrow();
+        registry = DeviceRegistry(_deploy(vm.envBytes("DEVICE_REGISTRY_BYTECODE")));
+        escrow = OrderEscrow(_deploy(bytes.concat(vm.envBytes("ORDER_ESCROW_BYTECODE"), abi.encode(registry))));
         dollar = _newToken();
-        dollar.mint(PAYER, 10_000e6);
-        vm.prank(PAYER);
-        dollar.approve(address(escrow), type(uint256).max);
+        _fund(PAYER, 10_000e6);
     }
 
     /// @dev The bytecode which is shipped, not what forge makes of the sources.
-    function _newEscrow() private returns (OrderEscrow deployed) {
-        bytes memory code = vm.envBytes("ORDER_ESCROW_BYTECODE");
+    function _deploy(bytes memory code) private returns (address deployed) {
         assembly ("memory-safe") {
             deployed := create(0, add(code, 0x20), mload(code))
         }
-        vm.assertTrue(address(deployed) != address(0));
+        vm.assertTrue(deployed != address(0));
     }
 
     function _newToken() internal virtual returns (TestDollar) {
         return new TestDollar();
+    }
+
+    /// @dev Money, and the right for the escrow to take it.
+    function _fund(address account, uint256 amount) internal {
+        dollar.mint(account, amount);
+        vm.prank(account);
+        dollar.approve(address(escrow), type(uint256).max);
     }
 
     function _mandate() internal view returns (MandateManager.Mandate memory) {
@@ -87,8 +104,26 @@ abstract contract EscrowTest {
         escrow.grant(mandate, "");
     }
 
-    function _product() internal pure returns (OrderEscrow.Product memory) {
-        return OrderEscrow.Product({salt: "product salt", gtin: 4006381333931, packSize: 40, maxUnitPrice: PRICE});
+    function _setHousehold(uint96 allowance, uint32 period) internal {
+        vm.prank(PAYER);
+        escrow.setHousehold(address(dollar), HOUSEHOLD, allowance, period);
+    }
+
+    function _mandateHash(MandateManager.Mandate memory mandate) internal view returns (bytes32) {
+        bytes32 typeHash = keccak256(
+            "Mandate(address payer,address deviceKey,uint256 deviceId,uint64 deviceEpoch,address arbiter,address token,uint96 allowance,uint32 period,uint48 start,uint48 end,uint96 maxPerOrder,uint16 maxOpenOrders,uint32 coolingOffSeconds,bytes32 payeesRoot,bytes32 productsRoot,uint64 household,uint64 salt,bytes32 extraData)"
+        );
+        return _digest(keccak256(abi.encode(typeHash, mandate)));
+    }
+
+    function _product() internal pure returns (OrderEscrow.Product memory product) {
+        product = OrderEscrow.Product("product salt", 4006381333931, 40, PRICE, new bytes32[](1));
+        product.proof[0] = OTHER_LEAF;
+    }
+
+    function _payee(address seller) internal pure returns (OrderEscrow.Payee memory payee) {
+        payee = OrderEscrow.Payee(PAYEE_SALT, seller, new bytes32[](1));
+        payee.proof[0] = OTHER_LEAF;
     }
 
     function _payeeLeaf(address seller) internal pure returns (bytes32) {
@@ -107,7 +142,7 @@ abstract contract EscrowTest {
         returns (OrderEscrow.Authorization memory)
     {
         return OrderEscrow.Authorization({
-            mandateHash: escrow.mandateHash(mandate),
+            mandateHash: _mandateHash(mandate),
             seller: SELLER,
             productLeaf: _productLeaf(_product()),
             quantity: 1,
@@ -119,118 +154,155 @@ abstract contract EscrowTest {
         });
     }
 
-    /// @dev The order of an authorization, signed by the device.
-    function _order(OrderEscrow.Authorization memory authorization)
-        internal
-        view
-        returns (OrderEscrow.Order memory order)
-    {
-        order.authorization = authorization;
-        order.product = _product();
-        order.productProof = new bytes32[](1);
-        order.productProof[0] = OTHER_LEAF;
-        order.payeeSalt = PAYEE_SALT;
-        order.payeeProof = new bytes32[](1);
-        order.payeeProof[0] = OTHER_LEAF;
-        order.deviceSignature = _sign(DEVICE_KEY, escrow.authorizationId(authorization));
+    function _authorizationId(OrderEscrow.Authorization memory authorization) internal view returns (bytes32) {
+        bytes32 typeHash = keccak256(
+            "Authorization(bytes32 mandateHash,address seller,bytes32 productLeaf,uint32 quantity,uint96 total,bytes32 quoteHash,uint48 shipBy,uint48 validBefore,uint48 nonce)"
+        );
+        return _digest(keccak256(abi.encode(typeHash, authorization)));
     }
 
-    function _basket(MandateManager.Mandate memory mandate, OrderEscrow.Order memory order)
+    /// @dev The order of an authorization, signed by the device.
+    function _order(OrderEscrow.Authorization memory it) internal view returns (OrderEscrow.Order memory) {
+        (bytes32 r, bytes32 vs) = _signCompact(DEVICE_KEY, _authorizationId(it));
+        return OrderEscrow.Order(0, 0, it.quantity, it.total, it.quoteHash, it.shipBy, it.validBefore, it.nonce, r, vs);
+    }
+
+    /// @dev A section with `count` places for orders.
+    function _section(MandateManager.Mandate memory mandate, uint256 count)
         internal
         pure
-        returns (OrderEscrow.Basket memory basket)
+        returns (OrderEscrow.Section memory section)
     {
-        basket.mandates = new MandateManager.Mandate[](1);
-        basket.mandates[0] = mandate;
-        basket.orders = new OrderEscrow.Order[](1);
-        basket.orders[0] = order;
+        section.mandate = mandate;
+        section.payees = new OrderEscrow.Payee[](1);
+        section.payees[0] = _payee(SELLER);
+        section.products = new OrderEscrow.Product[](1);
+        section.products[0] = _product();
+        section.orders = new OrderEscrow.Order[](count);
     }
 
-    function _baskets(OrderEscrow.Basket memory basket) internal pure returns (OrderEscrow.Basket[] memory baskets) {
-        baskets = new OrderEscrow.Basket[](1);
+    function _section(MandateManager.Mandate memory mandate, OrderEscrow.Order memory order)
+        internal
+        pure
+        returns (OrderEscrow.Section memory section)
+    {
+        section = _section(mandate, 1);
+        section.orders[0] = order;
+    }
+
+    /// @dev The basket with this one section.
+    function _basket(OrderEscrow.Section memory section) internal pure returns (bytes memory) {
+        OrderEscrow.Section[] memory sections = new OrderEscrow.Section[](1);
+        sections[0] = section;
+        return _basket(sections);
+    }
+
+    function _basket(OrderEscrow.Section[] memory sections) internal pure returns (bytes memory) {
+        return abi.encodeCall(OrderEscrow.authorizeBasket, (sections));
+    }
+
+    function _baskets(bytes memory basket) internal pure returns (bytes[] memory baskets) {
+        baskets = new bytes[](1);
         baskets[0] = basket;
     }
 
-    function _baskets(MandateManager.Mandate memory mandate, OrderEscrow.Order memory order)
-        internal
-        pure
-        returns (OrderEscrow.Basket[] memory)
-    {
-        return _baskets(_basket(mandate, order));
+    function _authorize(OrderEscrow.Section memory section) internal {
+        escrow.authorize(_baskets(_basket(section)));
     }
 
-    function _terms(MandateManager.Mandate memory mandate, OrderEscrow.Authorization memory authorization)
-        internal
-        view
-        returns (OrderEscrow.Terms memory)
-    {
-        return OrderEscrow.Terms({
-            authorizationId: escrow.authorizationId(authorization),
-            mandateHash: authorization.mandateHash,
+    function _terms(MandateManager.Mandate memory mandate) internal view returns (MandateManager.Terms memory) {
+        return MandateManager.Terms({
+            mandateHash: _mandateHash(mandate),
             payer: mandate.payer,
             deviceKey: mandate.deviceKey,
             arbiter: mandate.arbiter,
             token: mandate.token,
-            seller: authorization.seller,
-            amount: authorization.total,
-            shipBy: authorization.shipBy,
-            coolingOffSeconds: mandate.coolingOffSeconds,
             start: mandate.start,
             period: mandate.period,
             household: mandate.household
         });
     }
 
+    function _termsHash(Placed memory placed) internal pure returns (bytes32) {
+        return keccak256(abi.encode(placed.terms));
+    }
+
     /// @dev Places an order of `PRICE` now.
-    function _place(MandateManager.Mandate memory mandate, uint48 nonce) internal returns (OrderEscrow.Terms memory) {
-        OrderEscrow.Authorization memory authorization = _authorization(mandate, nonce);
-        escrow.authorize(_baskets(mandate, _order(authorization)));
-        OrderEscrow.Terms memory terms = _terms(mandate, authorization);
-        _assertState(terms, OrderEscrow.State.Authorized);
-        return terms;
+    function _place(MandateManager.Mandate memory mandate, uint48 nonce) internal returns (Placed memory) {
+        return _place(mandate, _authorization(mandate, nonce));
+    }
+
+    function _place(MandateManager.Mandate memory mandate, OrderEscrow.Authorization memory authorization)
+        internal
+        returns (Placed memory placed)
+    {
+        _authorize(_section(mandate, _order(authorization)));
+        placed = Placed(_terms(mandate), _authorizationId(authorization), authorization.total);
+        _assertState(placed, OrderBook.State.Authorized);
     }
 
     /// @dev Ships at the end of cooling off.
-    function _ship(OrderEscrow.Terms memory terms) internal {
-        vm.warp(block.timestamp + terms.coolingOffSeconds);
-        vm.prank(terms.seller);
-        escrow.ship(_shipments(terms));
-        _assertState(terms, OrderEscrow.State.Shipped);
+    function _ship(Placed memory placed) internal {
+        vm.warp(block.timestamp + 1 days);
+        vm.prank(SELLER);
+        escrow.ship(_shipments(placed));
+        _assertState(placed, OrderBook.State.Shipped);
     }
 
-    function _shipments(OrderEscrow.Terms memory terms)
-        internal
-        pure
-        returns (OrderEscrow.Shipment[] memory shipments)
-    {
+    function _shipments(Placed memory placed) internal pure returns (OrderEscrow.Shipment[] memory shipments) {
         shipments = new OrderEscrow.Shipment[](1);
-        shipments[0] = OrderEscrow.Shipment(terms, SHIPMENT);
+        shipments[0] = OrderEscrow.Shipment(_termsHash(placed), placed.id, SHIPMENT);
     }
 
-    function _capture(OrderEscrow.Terms memory terms, uint96 amount, uint256 key)
+    function _delivery(Placed memory placed, uint96 amount, uint256 key)
         internal
         view
-        returns (OrderEscrow.Capture memory)
+        returns (OrderEscrow.Delivery memory)
     {
-        return OrderEscrow.Capture(terms, SHIPMENT, amount, _sign(key, _confirmationDigest(terms, amount)));
+        (bytes32 r, bytes32 vs) = _signCompact(key, _confirmationDigest(placed, amount));
+        return OrderEscrow.Delivery(placed.id, SHIPMENT, amount, r, vs);
     }
 
-    function _captures(OrderEscrow.Capture memory item) internal pure returns (OrderEscrow.Capture[] memory captures) {
-        captures = new OrderEscrow.Capture[](1);
-        captures[0] = item;
+    function _claims(Placed memory placed, OrderEscrow.Delivery memory delivery)
+        internal
+        pure
+        returns (OrderEscrow.Claim[] memory claims)
+    {
+        claims = new OrderEscrow.Claim[](1);
+        claims[0].terms = placed.terms;
+        claims[0].deliveries = new OrderEscrow.Delivery[](1);
+        claims[0].deliveries[0] = delivery;
     }
 
-    function _confirmationDigest(OrderEscrow.Terms memory terms, uint96 amount) internal view returns (bytes32) {
+    /// @dev The seller captures `amount` with the device's confirmation.
+    function _capture(Placed memory placed, uint96 amount) internal {
+        OrderEscrow.Claim[] memory claims = _claims(placed, _delivery(placed, amount, DEVICE_KEY));
+        vm.prank(SELLER);
+        escrow.capture(claims);
+    }
+
+    /// @dev The payer disputes.
+    function _dispute(Placed memory placed) internal {
+        vm.prank(placed.terms.payer);
+        escrow.dispute(placed.terms, SELLER, placed.id, "");
+        _assertState(placed, OrderBook.State.Disputed);
+    }
+
+    function _confirmationDigest(Placed memory placed, uint96 amount) internal view returns (bytes32) {
         bytes32 typeHash = keccak256("Confirmation(bytes32 authorizationId,bytes32 shipment,uint96 amount)");
-        return _digest(keccak256(abi.encode(typeHash, terms.authorizationId, SHIPMENT, amount)));
+        return _digest(keccak256(abi.encode(typeHash, placed.id, SHIPMENT, amount)));
     }
 
-    function _cancellationDigest(OrderEscrow.Terms memory terms) internal view returns (bytes32) {
-        return _digest(keccak256(abi.encode(keccak256("Cancellation(bytes32 authorizationId)"), terms.authorizationId)));
+    function _cancellationDigest(Placed memory placed) internal view returns (bytes32) {
+        return _digest(keccak256(abi.encode(keccak256("Cancellation(bytes32 authorizationId)"), placed.id)));
+    }
+
+    function _disputeDigest(Placed memory placed) internal view returns (bytes32) {
+        return _digest(keccak256(abi.encode(keccak256("Dispute(bytes32 authorizationId)"), placed.id)));
     }
 
     /// @dev EIP-712 by hand: the domain that signers are told.
-    function _digest(bytes32 structHash) private view returns (bytes32) {
+    function _digest(bytes32 structHash) internal view returns (bytes32) {
         bytes32 domain = keccak256(
             abi.encode(
                 keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
@@ -248,6 +320,13 @@ abstract contract EscrowTest {
         return abi.encodePacked(r, s, v);
     }
 
+    /// @dev EIP-2098: the last bit of v is the first of s.
+    function _signCompact(uint256 key, bytes32 digest) internal pure returns (bytes32 r, bytes32 vs) {
+        uint8 v;
+        (v, r, vs) = vm.sign(key, digest);
+        if (v == 28) vs |= bytes32(uint256(1) << 255);
+    }
+
     /// @dev The other signature that ecrecover takes for the same signer: s above half the order.
     function _malleable(bytes memory signature) internal pure returns (bytes memory) {
         uint256 order = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141;
@@ -260,23 +339,40 @@ abstract contract EscrowTest {
         return abi.encodePacked(r, order - s, uint8(signature[64]) == 27 ? uint8(28) : uint8(27));
     }
 
-    function _assertState(OrderEscrow.Terms memory terms, OrderEscrow.State expected) internal view {
-        vm.assertEq(uint256(escrow.record(terms).state), uint256(expected));
+    function _record(Placed memory placed) internal view returns (OrderBook.Record memory) {
+        return escrow.record(_termsHash(placed), SELLER, placed.id);
     }
 
-    /// @dev The whole record, the mandate's counters and the escrow's balance after an order of `PRICE` has ended.
-    function _assertEnded(OrderEscrow.Terms memory terms, OrderEscrow.State state, uint96 captured, uint96 spent)
-        internal
-        view
-    {
-        OrderEscrow.Record memory current = escrow.record(terms);
+    function _assertState(Placed memory placed, OrderBook.State expected) internal view {
+        vm.assertEq(uint256(_record(placed).state), uint256(expected));
+    }
+
+    /// @dev The whole record, the mandate's counters and the escrow's balance after the only order has ended.
+    function _assertEnded(Placed memory placed, OrderBook.State state, uint96 toSeller, uint96 spent) internal view {
+        OrderBook.Record memory current = _record(placed);
         vm.assertEq(uint256(current.state), uint256(state));
         vm.assertEq(current.since, block.timestamp);
-        vm.assertEq(current.remaining, 0);
-        vm.assertEq(current.captured, captured);
-        vm.assertEq(dollar.balanceOf(address(escrow)), 0);
-        MandateManager.MandateState memory counters = escrow.mandateState(terms.mandateHash);
+        vm.assertEq(current.amount, toSeller);
+        vm.assertEq(TestDollar(placed.terms.token).balanceOf(address(escrow)), 0);
+        MandateManager.MandateState memory counters = escrow.mandateState(placed.terms.mandateHash);
         vm.assertEq(counters.openOrders, 0);
         vm.assertEq(counters.spent, spent);
+    }
+
+    function _expectWrongState(Placed memory placed, OrderBook.State actual, OrderBook.State expected) internal {
+        vm.expectRevert(abi.encodeWithSelector(OrderBook.WrongState.selector, placed.id, actual, expected));
+    }
+
+    function _expectWrongCaller(address actual, address expected) internal {
+        vm.expectRevert(abi.encodeWithSelector(MandateManager.WrongCaller.selector, actual, expected));
+    }
+
+    function _expectWrongSignature(address signer, bytes32 digest) internal {
+        vm.expectRevert(abi.encodeWithSelector(MandateManager.WrongSignature.selector, signer, digest));
+    }
+
+    /// @dev The seven days of an order of `START` are over with it.
+    function _shipBy() internal pure returns (uint48) {
+        return START + 7 days;
     }
 }

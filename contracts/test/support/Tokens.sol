@@ -46,3 +46,51 @@ contract ReentrantToken is TestDollar {
         }
     }
 }
+
+/// @dev Says false and does nothing, for transfers that one account asks for; 0 means all.
+contract LyingToken is TestDollar {
+    bool private _lies;
+    address private _sender;
+
+    function lieFrom(address sender) external {
+        (_lies, _sender) = (true, sender);
+    }
+
+    function transfer(address to, uint256 value) public override returns (bool) {
+        return _isLie() ? false : super.transfer(to, value);
+    }
+
+    function transferFrom(address from, address to, uint256 value) public override returns (bool) {
+        return _isLie() ? false : super.transferFrom(from, to, value);
+    }
+
+    function _isLie() private view returns (bool) {
+        return _lies && (_sender == address(0) || _sender == msg.sender);
+    }
+}
+
+/// @dev Moves tokens and answers nothing, as some old ones do.
+contract QuietToken {
+    mapping(address account => uint256) public balanceOf;
+    mapping(address owner => mapping(address spender => uint256)) public allowance;
+
+    function mint(address account, uint256 amount) external {
+        balanceOf[account] += amount;
+    }
+
+    function approve(address spender, uint256 value) external returns (bool) {
+        allowance[msg.sender][spender] = value;
+        return true;
+    }
+
+    function transfer(address to, uint256 value) external {
+        balanceOf[msg.sender] -= value;
+        balanceOf[to] += value;
+    }
+
+    function transferFrom(address from, address to, uint256 value) external {
+        allowance[from][msg.sender] -= value;
+        balanceOf[from] -= value;
+        balanceOf[to] += value;
+    }
+}

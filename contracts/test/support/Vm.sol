@@ -14,6 +14,7 @@ interface Vm {
     function assertEq(bytes32 actual, bytes32 expected) external pure;
     function assertTrue(bool condition) external pure;
     function assume(bool condition) external pure;
+    function chainId(uint256 id) external;
     function envBytes(string calldata name) external view returns (bytes memory);
     function expectEmit(address emitter) external;
     function expectRevert(bytes calldata data) external;
