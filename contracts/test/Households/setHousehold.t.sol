@@ -110,7 +110,7 @@ contract SetHouseholdTest is EscrowTest {
     }
 
     function _assertSpent(uint96 expected) private view {
-        (,, uint96 spent) = escrow.householdState(PAYER, address(dollar), HOUSEHOLD);
+        (,, uint256 spent) = escrow.householdState(PAYER, address(dollar), HOUSEHOLD);
         vm.assertEq(spent, expected);
     }
 }

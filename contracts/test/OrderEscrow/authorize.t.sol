@@ -66,12 +66,12 @@ contract AuthorizeTest is EscrowTest {
         _grant(second);
         OrderEscrow.Section[] memory sections = new OrderEscrow.Section[](2);
         sections[0] = _section(mandate, 2);
-        sections[0].orders[0] = _order(_authorization(mandate, 1));
-        sections[0].orders[1] = _order(_authorization(mandate, 2));
+        sections[0].lines[0].orders[0] = _order(_authorization(mandate, 1));
+        sections[0].lines[0].orders[1] = _order(_authorization(mandate, 2));
         OrderEscrow.Authorization memory authorization = _authorization(second, 1);
-        sections[1] = _section(second, _order(authorization));
-        (sections[1].orders[0].r, sections[1].orders[0].vs) =
-            _signCompact(STRANGER_KEY, _authorizationId(authorization));
+        OrderEscrow.Order memory order = _order(authorization);
+        (order.r, order.vs) = _signCompact(STRANGER_KEY, _authorizationId(authorization));
+        sections[1] = _section(second, order);
 
         vm.expectEmit(address(dollar));
         emit IERC20.Transfer(PAYER, address(escrow), 3 * PRICE);
@@ -99,37 +99,33 @@ contract AuthorizeTest is EscrowTest {
         mandate.productsRoot = Hashes.commutativeKeccak256(products[0], products[1]);
         _grant(mandate);
 
-        OrderEscrow.Section memory section = _section(mandate, 2);
-        section.payees = new OrderEscrow.Payee[](2);
-        section.payees[0] = _payee(SELLER);
-        section.payees[0].proof[0] = payees[1];
-        section.payees[1] = _payee(STRANGER);
-        section.payees[1].proof[0] = payees[0];
-        section.products = new OrderEscrow.Product[](2);
-        section.products[0] = _product();
-        section.products[0].proof[0] = products[1];
-        section.products[1] = cheap;
-        section.products[1].proof[0] = products[0];
+        OrderEscrow.Section memory section;
+        section.mandate = mandate;
+        section.lines = new OrderEscrow.Line[](2);
+        section.lines[0] = _line(1);
+        section.lines[0].payeeProof[0] = payees[1];
+        section.lines[0].productProof[0] = products[1];
+        section.lines[1] = _line(1);
+        section.lines[1].seller = STRANGER;
+        section.lines[1].payeeProof[0] = payees[0];
+        section.lines[1].product = cheap;
+        section.lines[1].productProof[0] = products[0];
 
         OrderEscrow.Authorization memory first = _authorization(mandate, 1);
-        section.orders[0] = _order(first);
+        section.lines[0].orders[0] = _order(first);
         OrderEscrow.Authorization memory second = _authorization(mandate, 2);
-        (second.seller, second.productLeaf, second.total) = (STRANGER, products[1], 1e6);
-        section.orders[1] = _order(second);
-        (section.orders[1].payee, section.orders[1].product) = (1, 1);
+        (second.seller, second.productLeaf, second.total) = (STRANGER, products[1], 1e6 + 1);
+        section.lines[1].orders[0] = _order(second);
+        _assertRefused(section, abi.encodeWithSelector(OrderEscrow.OverPrice.selector, 1e6 + 1, 1e6));
 
+        second.total = 1e6;
+        section.lines[1].orders[0] = _order(second);
         _authorize(section);
         _assertState(Placed(_terms(mandate), _authorizationId(first), PRICE), OrderBook.State.Authorized);
         bytes32 hash = keccak256(abi.encode(_terms(mandate)));
         vm.assertEq(escrow.record(hash, STRANGER, _authorizationId(second)).amount, 1e6);
-
-        second.nonce = 3;
-        second.total = 1e6 + 1;
-        section.orders = new OrderEscrow.Order[](1);
-        section.orders[0] = _order(second);
-        (section.orders[0].payee, section.orders[0].product) = (1, 1);
-        bytes memory reason = abi.encodeWithSelector(OrderEscrow.OverPrice.selector, 1e6 + 1, 1e6);
-        _assertRefusedAfter(section, reason, PRICE + 1e6);
+        vm.assertEq(dollar.balanceOf(address(escrow)), PRICE + 1e6);
+        vm.assertEq(escrow.spentNow(mandate), PRICE + 1e6);
     }
 
     function test_refusesOneBasket_whileOthersGoOn() public {
@@ -170,10 +166,23 @@ contract AuthorizeTest is EscrowTest {
 
     function test_placesNothingOfABasket_whenOneOrderFails() public {
         OrderEscrow.Section memory section = _section(mandate, 2);
-        section.orders[0] = _order(_authorization(mandate, 1));
-        section.orders[1] = section.orders[0];
+        section.lines[0].orders[0] = _order(_authorization(mandate, 1));
+        section.lines[0].orders[1] = section.lines[0].orders[0];
         _assertRefused(section, abi.encodeWithSelector(MandateManager.NonceNotRising.selector, 1, 1));
         vm.assertEq(escrow.spentNow(mandate), 0);
+    }
+
+    function test_countsNoncesOverAllLines() public {
+        OrderEscrow.Section memory section;
+        section.mandate = mandate;
+        section.lines = new OrderEscrow.Line[](2);
+        (section.lines[0], section.lines[1]) = (_line(1), _line(1));
+        section.lines[0].orders[0] = _order(_authorization(mandate, 2));
+        section.lines[1].orders[0] = _order(_authorization(mandate, 1));
+        _assertRefused(section, abi.encodeWithSelector(MandateManager.NonceNotRising.selector, 1, 2));
+        (section.lines[0], section.lines[1]) = (section.lines[1], section.lines[0]);
+        _authorize(section);
+        vm.assertEq(escrow.spentNow(mandate), 2 * PRICE);
     }
 
     function test_refuses_whatThePayerCannotPay() public {
@@ -184,9 +193,12 @@ contract AuthorizeTest is EscrowTest {
         _assertRefused(_authorization(mandate, 1), reason);
     }
 
-    function test_refuses_aBasketWithoutSectionsOrOrders() public {
+    function test_refuses_aBasketWithoutSectionsLinesOrOrders() public {
         bytes memory reason = abi.encodeWithSelector(OrderEscrow.EmptyBasket.selector);
-        _assertRefused(_section(mandate, 0), reason);
+        OrderEscrow.Section memory section = _section(mandate, 0);
+        _assertRefused(section, reason);
+        section.lines = new OrderEscrow.Line[](0);
+        _assertRefused(section, reason);
         vm.expectEmit(address(escrow));
         emit OrderEscrow.Refused(0, reason);
         escrow.authorize(_baskets(_basket(new OrderEscrow.Section[](0))));
@@ -207,26 +219,27 @@ contract AuthorizeTest is EscrowTest {
     function test_refuses_anotherSigner() public {
         OrderEscrow.Authorization memory authorization = _authorization(mandate, 1);
         bytes32 id = _authorizationId(authorization);
-        OrderEscrow.Section memory section = _section(mandate, _order(authorization));
+        OrderEscrow.Order memory order = _order(authorization);
         bytes memory reason = abi.encodeWithSelector(MandateManager.WrongSignature.selector, DEVICE, id);
         uint256[2] memory keys = [STRANGER_KEY, PAYER_KEY];
         for (uint256 i = 0; i < keys.length; ++i) {
-            (section.orders[0].r, section.orders[0].vs) = _signCompact(keys[i], id);
-            _assertRefused(section, reason);
+            (order.r, order.vs) = _signCompact(keys[i], id);
+            _assertRefused(_section(mandate, order), reason);
         }
-        (section.orders[0].r, section.orders[0].vs) = (0, 0);
-        _assertRefused(section, reason);
+        (order.r, order.vs) = (0, 0);
+        _assertRefused(_section(mandate, order), reason);
     }
 
     function test_refuses_aSignatureForAnotherChainOrContract() public {
         OrderEscrow.Authorization memory authorization = _authorization(mandate, 1);
-        bytes32 id = _authorizationId(authorization);
-        OrderEscrow.Section memory section = _section(mandate, _order(authorization));
-        bytes memory reason = abi.encodeWithSelector(MandateManager.WrongSignature.selector, DEVICE, id);
+        OrderEscrow.Order memory order = _order(authorization);
+        bytes memory reason =
+            abi.encodeWithSelector(MandateManager.WrongSignature.selector, DEVICE, _authorizationId(authorization));
         for (uint256 i = 0; i < 2; ++i) {
-            bytes32 foreign = _authorizationIdOf(authorization, block.chainid + i, i == 0 ? STRANGER : address(escrow));
-            (section.orders[0].r, section.orders[0].vs) = _signCompact(DEVICE_KEY, foreign);
-            _assertRefused(section, reason);
+            address verifier = i == 0 ? STRANGER : address(escrow);
+            (order.r, order.vs) =
+                _signCompact(DEVICE_KEY, _authorizationIdOf(authorization, block.chainid + i, verifier));
+            _assertRefused(_section(mandate, order), reason);
         }
     }
 
@@ -266,18 +279,6 @@ contract AuthorizeTest is EscrowTest {
         authorization = _authorization(mandate, 1);
         authorization.productLeaf = OTHER_LEAF;
         _assertRefused(authorization, reason);
-    }
-
-    function test_refuses_anOrderOfAPayeeOrProductThatIsNotThere() public {
-        OrderEscrow.Section memory section = _section(mandate, _order(_authorization(mandate, 1)));
-        section.orders[0].payee = 1;
-        _assertRefused(section, abi.encodeWithSelector(OrderEscrow.NotInSection.selector, 1, 1));
-        section.orders[0].payee = 0;
-        section.orders[0].product = 1;
-        _assertRefused(section, abi.encodeWithSelector(OrderEscrow.NotInSection.selector, 1, 1));
-        section.products = new OrderEscrow.Product[](0);
-        section.orders[0].product = 0;
-        _assertRefused(section, abi.encodeWithSelector(OrderEscrow.NotInSection.selector, 0, 0));
     }
 
     function test_refuses_aMandateThatIsNotGranted() public {
@@ -447,7 +448,7 @@ contract AuthorizeTest is EscrowTest {
 
     function test_refuses_aProductThatIsNotNamed(uint8 field) public {
         OrderEscrow.Section memory section = _section(mandate, _order(_authorization(mandate, 1)));
-        OrderEscrow.Product memory product = section.products[0];
+        OrderEscrow.Product memory product = section.lines[0].product;
         uint256 offset = uint256(field) % 4 * 0x20;
         assembly ("memory-safe") {
             let word := add(product, offset)
@@ -459,12 +460,20 @@ contract AuthorizeTest is EscrowTest {
         _assertRefused(section, reason);
     }
 
+    function test_refuses_aSellerWithAnotherSalt() public {
+        OrderEscrow.Section memory section = _section(mandate, _order(_authorization(mandate, 1)));
+        section.lines[0].payeeSalt = "another";
+        bytes memory reason =
+            abi.encodeWithSelector(OrderEscrow.SellerNotInMandate.selector, SELLER, mandate.payeesRoot);
+        _assertRefused(section, reason);
+    }
+
     function test_refuses_aLeafOfTheOtherTree() public {
         mandate.payeesRoot = _productLeaf(_product());
         mandate.productsRoot = _payeeLeaf(SELLER);
         _grant(mandate);
         OrderEscrow.Section memory section = _section(mandate, _order(_authorization(mandate, 1)));
-        section.payees[0].proof = new bytes32[](0);
+        section.lines[0].payeeProof = new bytes32[](0);
         bytes memory reason =
             abi.encodeWithSelector(OrderEscrow.SellerNotInMandate.selector, SELLER, mandate.payeesRoot);
         _assertRefused(section, reason);
@@ -506,7 +515,7 @@ contract AuthorizeTest is EscrowTest {
 
     function _assertRefusedSeller(address seller, bytes memory reason) private {
         OrderEscrow.Section memory section = _section(mandate, _order(_authorization(mandate, 1)));
-        section.payees[0] = _payee(seller);
+        section.lines[0].seller = seller;
         if (seller == PAYER || seller == DEVICE || seller == ARBITER) {
             // Not even when the payer named them.
             section.mandate.payeesRoot = Hashes.commutativeKeccak256(_payeeLeaf(seller), OTHER_LEAF);

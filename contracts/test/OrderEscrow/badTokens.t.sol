@@ -92,7 +92,7 @@ contract ReentrantTokenTest is EscrowTest {
         bytes[11] memory calls = [
             abi.encodeCall(escrow.authorize, (new bytes[](0))),
             abi.encodeCall(escrow.ship, (_shipments(it))),
-            abi.encodeCall(escrow.capture, (_claims(it, _delivery(it, PRICE, DEVICE_KEY)))),
+            abi.encodeCall(escrow.capture, (_claims(it, PRICE, DEVICE_KEY))),
             abi.encodeCall(escrow.cancel, (it.terms, SELLER, it.id, _sign(DEVICE_KEY, _cancellationDigest(it)))),
             abi.encodeCall(escrow.decline, (it.terms, it.id)),
             abi.encodeCall(escrow.reclaim, (it.terms, SELLER, it.id)),

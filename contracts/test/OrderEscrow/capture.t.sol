@@ -31,7 +31,7 @@ contract CaptureTest is EscrowTest {
 
     function test_paysWithThePayersSignature() public {
         _ship(placed);
-        _send(_claims(placed, _delivery(placed, PRICE, PAYER_KEY)));
+        _send(_claims(placed, PRICE, PAYER_KEY));
         _assertEnded(placed, OrderBook.State.Captured, PRICE, PRICE);
     }
 
@@ -47,11 +47,10 @@ contract CaptureTest is EscrowTest {
         _sendShipment(third);
 
         OrderEscrow.Claim[] memory claims = new OrderEscrow.Claim[](2);
-        claims[0].terms = placed.terms;
-        claims[0].deliveries = new OrderEscrow.Delivery[](2);
-        claims[0].deliveries[0] = _delivery(placed, PRICE - 1, DEVICE_KEY);
-        claims[0].deliveries[1] = _delivery(second, PRICE - 2, DEVICE_KEY);
-        claims[1] = _claims(third, _delivery(third, PRICE - 4, DEVICE_KEY))[0];
+        claims[0] = _parcel(placed, second);
+        (claims[0].amounts[0], claims[0].amounts[1]) = (PRICE - 1, PRICE - 2);
+        _confirm(claims[0], DEVICE_KEY);
+        claims[1] = _claims(third, PRICE - 4, DEVICE_KEY)[0];
         vm.expectEmit(address(firstDollar));
         emit IERC20.Transfer(address(escrow), PAYER, 3);
         vm.expectEmit(address(firstDollar));
@@ -76,8 +75,8 @@ contract CaptureTest is EscrowTest {
         _sendShipment(placed);
         _sendShipment(second);
         OrderEscrow.Claim[] memory claims = new OrderEscrow.Claim[](2);
-        claims[0] = _claims(placed, _delivery(placed, PRICE, DEVICE_KEY))[0];
-        claims[1] = _claims(second, _delivery(second, PRICE, DEVICE_KEY))[0];
+        claims[0] = _claims(placed, PRICE, DEVICE_KEY)[0];
+        claims[1] = _claims(second, PRICE, DEVICE_KEY)[0];
         vm.recordLogs();
         _send(claims);
         // Two captured, one transfer.
@@ -87,7 +86,7 @@ contract CaptureTest is EscrowTest {
 
     function test_reverts_aboveWhatIsHeld() public {
         _ship(placed);
-        OrderEscrow.Claim[] memory claims = _claims(placed, _delivery(placed, PRICE + 1, DEVICE_KEY));
+        OrderEscrow.Claim[] memory claims = _claims(placed, PRICE + 1, DEVICE_KEY);
         vm.expectRevert(abi.encodeWithSelector(OrderBook.OverHeld.selector, PRICE + 1, PRICE));
         _send(claims);
     }
@@ -95,7 +94,7 @@ contract CaptureTest is EscrowTest {
     function test_skips_forAnyoneElse(address sender) public {
         vm.assume(sender != SELLER);
         _ship(placed);
-        OrderEscrow.Claim[] memory claims = _claims(placed, _delivery(placed, PRICE, DEVICE_KEY));
+        OrderEscrow.Claim[] memory claims = _claims(placed, PRICE, DEVICE_KEY);
         vm.expectEmit(address(escrow));
         emit OrderEscrow.Skipped(placed.id, sender, OrderBook.State.None);
         vm.prank(sender);
@@ -105,8 +104,8 @@ contract CaptureTest is EscrowTest {
 
     function test_skips_otherTerms() public {
         _ship(placed);
-        placed.terms.deviceKey = STRANGER;
-        OrderEscrow.Claim[] memory claims = _claims(placed, _delivery(placed, PRICE, STRANGER_KEY));
+        placed.terms.deviceKey = vm.addr(STRANGER_KEY);
+        OrderEscrow.Claim[] memory claims = _claims(placed, PRICE, STRANGER_KEY);
         vm.expectEmit(address(escrow));
         emit OrderEscrow.Skipped(placed.id, SELLER, OrderBook.State.None);
         _send(claims);
@@ -115,15 +114,12 @@ contract CaptureTest is EscrowTest {
 
     function test_reverts_withAnotherSignature() public {
         _ship(placed);
-        OrderEscrow.Delivery[3] memory deliveries =
-            [_delivery(placed, PRICE, STRANGER_KEY), _delivery(placed, PRICE, DEVICE_KEY), _delivery(placed, PRICE, 1)];
-        (deliveries[1].r, deliveries[1].vs) = _signCompact(DEVICE_KEY, _cancellationDigest(placed));
-        (deliveries[2].r, deliveries[2].vs) = (0, 0);
-        for (uint256 i = 0; i < deliveries.length; ++i) {
-            OrderEscrow.Claim[] memory claims = _claims(placed, deliveries[i]);
-            _expectWrongSignature(PAYER, _confirmationDigest(placed, PRICE));
-            _send(claims);
-        }
+        OrderEscrow.Claim[] memory claims = _claims(placed, PRICE, STRANGER_KEY);
+        _assertWrongSignature(claims);
+        (claims[0].r, claims[0].vs) = _signCompact(DEVICE_KEY, _cancellationDigest(placed));
+        _assertWrongSignature(claims);
+        (claims[0].r, claims[0].vs) = (0, 0);
+        _assertWrongSignature(claims);
     }
 
     /// @dev A confirmation is ECDSA: a contract that pays leaves it to its device.
@@ -135,33 +131,45 @@ contract CaptureTest is EscrowTest {
         _grant(mandate);
         placed = _place(mandate, 1);
         _ship(placed);
-        OrderEscrow.Claim[] memory claims = _claims(placed, _delivery(placed, PRICE, STRANGER_KEY));
-        _expectWrongSignature(wallet, _confirmationDigest(placed, PRICE));
+        OrderEscrow.Claim[] memory claims = _claims(placed, PRICE, STRANGER_KEY);
+        _expectWrongSignature(wallet, _confirmationDigest(claims[0]));
         _send(claims);
         _capture(placed, PRICE);
         vm.assertEq(dollar.balanceOf(SELLER), PRICE);
     }
 
-    function test_reverts_withAConfirmationOfAnotherAmountOrShipment() public {
+    function test_reverts_withAConfirmationOfAnotherAmountOrderOrShipment() public {
         _ship(placed);
-        OrderEscrow.Claim[] memory claims = _claims(placed, _delivery(placed, PRICE - 1, DEVICE_KEY));
-        claims[0].deliveries[0].amount = PRICE;
-        _expectWrongSignature(PAYER, _confirmationDigest(placed, PRICE));
-        _send(claims);
-        claims = _claims(placed, _delivery(placed, PRICE, DEVICE_KEY));
-        claims[0].deliveries[0].shipment = "another";
-        bytes32 typeHash = keccak256("Confirmation(bytes32 authorizationId,bytes32 shipment,uint96 amount)");
-        _expectWrongSignature(PAYER, _digest(keccak256(abi.encode(typeHash, placed.id, bytes32("another"), PRICE))));
-        _send(claims);
+        OrderEscrow.Claim[] memory claims = _claims(placed, PRICE - 1, DEVICE_KEY);
+        claims[0].amounts[0] = PRICE;
+        _assertWrongSignature(claims);
+        claims = _claims(placed, PRICE, DEVICE_KEY);
+        claims[0].shipment = "another";
+        _assertWrongSignature(claims);
+        claims = _claims(placed, PRICE, DEVICE_KEY);
+        claims[0].authorizationIds[0] = _place(_mandate(), 2).id;
+        _assertWrongSignature(claims);
     }
 
-    function test_reverts_withAConfirmationOfAnotherOrder() public {
+    function test_reverts_withAConfirmationOfAPartOfTheParcel() public {
         Placed memory second = _place(_mandate(), 2);
-        _ship(second);
-        OrderEscrow.Claim[] memory claims = _claims(placed, _delivery(placed, PRICE, DEVICE_KEY));
-        claims[0].deliveries[0].authorizationId = second.id;
-        _expectWrongSignature(PAYER, _confirmationDigest(second, PRICE));
-        _send(claims);
+        _ship(placed);
+        OrderEscrow.Claim[] memory claims = _claims(placed, PRICE, DEVICE_KEY);
+        OrderEscrow.Claim memory parcel = _parcel(placed, second);
+        (parcel.r, parcel.vs) = (claims[0].r, claims[0].vs);
+        claims[0] = parcel;
+        _assertWrongSignature(claims);
+    }
+
+    function test_reverts_withMoreOrLessAmountsThanOrders() public {
+        _ship(placed);
+        OrderEscrow.Claim[] memory claims = _claims(placed, PRICE, DEVICE_KEY);
+        for (uint256 count = 0; count <= 2; count += 2) {
+            claims[0].amounts = new uint96[](count);
+            _confirm(claims[0], DEVICE_KEY);
+            vm.expectRevert(abi.encodeWithSelector(OrderEscrow.DifferentLengths.selector, count, 1));
+            _send(claims);
+        }
     }
 
     function test_skips_whatHasNotShipped() public {
@@ -178,17 +186,33 @@ contract CaptureTest is EscrowTest {
         vm.assertEq(escrow.mandateState(second.terms.mandateHash).openOrders, 1);
     }
 
-    function test_skips_theSecondTime_inOneBatch() public {
+    function test_skips_theSecondTime_inOneParcel() public {
         _ship(placed);
         Placed memory second = _place(_mandate(), 2);
-        OrderEscrow.Claim[] memory claims = _claims(placed, _delivery(placed, PRICE, DEVICE_KEY));
-        OrderEscrow.Delivery memory delivery = claims[0].deliveries[0];
-        claims[0].deliveries = new OrderEscrow.Delivery[](2);
-        (claims[0].deliveries[0], claims[0].deliveries[1]) = (delivery, delivery);
+        OrderEscrow.Claim[] memory claims = new OrderEscrow.Claim[](1);
+        claims[0] = _parcel(placed, placed);
+        _confirm(claims[0], DEVICE_KEY);
         _send(claims);
         vm.assertEq(dollar.balanceOf(SELLER), PRICE);
         vm.assertEq(dollar.balanceOf(address(escrow)), PRICE);
         vm.assertEq(escrow.mandateState(second.terms.mandateHash).openOrders, 1);
+    }
+
+    function test_skips_oneOfAParcel_andPaysTheOther_whenItCan() public {
+        Placed memory second = _place(_mandate(), 2);
+        _ship(placed);
+        OrderEscrow.Claim[] memory claims = new OrderEscrow.Claim[](1);
+        claims[0] = _parcel(second, placed);
+        _confirm(claims[0], DEVICE_KEY);
+        vm.expectEmit(address(escrow));
+        emit OrderEscrow.Skipped(second.id, SELLER, OrderBook.State.Authorized);
+        vm.expectEmit(address(escrow));
+        emit OrderEscrow.Captured(placed.id, PRICE);
+        _send(claims);
+        _sendShipment(second);
+        _send(claims);
+        vm.assertEq(dollar.balanceOf(SELLER), 2 * PRICE);
+        vm.assertEq(escrow.mandateState(second.terms.mandateHash).openOrders, 0);
     }
 
     function test_skips_whatIsDisputed() public {
@@ -212,12 +236,31 @@ contract CaptureTest is EscrowTest {
     }
 
     function _assertSkipped(OrderBook.State state, uint256 held) private {
-        OrderEscrow.Claim[] memory claims = _claims(placed, _delivery(placed, PRICE, DEVICE_KEY));
+        OrderEscrow.Claim[] memory claims = _claims(placed, PRICE, DEVICE_KEY);
         vm.expectEmit(address(escrow));
         emit OrderEscrow.Skipped(placed.id, SELLER, state);
         _send(claims);
         _assertState(placed, state);
         vm.assertEq(dollar.balanceOf(address(escrow)), held);
+    }
+
+    /// @dev A parcel with two orders of the same terms, not confirmed yet.
+    function _parcel(Placed memory first, Placed memory second)
+        private
+        pure
+        returns (OrderEscrow.Claim memory claim)
+    {
+        claim.terms = first.terms;
+        claim.shipment = SHIPMENT;
+        claim.authorizationIds = new bytes32[](2);
+        (claim.authorizationIds[0], claim.authorizationIds[1]) = (first.id, second.id);
+        claim.amounts = new uint96[](2);
+        (claim.amounts[0], claim.amounts[1]) = (first.amount, second.amount);
+    }
+
+    function _assertWrongSignature(OrderEscrow.Claim[] memory claims) private {
+        _expectWrongSignature(PAYER, _confirmationDigest(claims[0]));
+        _send(claims);
     }
 
     function _send(OrderEscrow.Claim[] memory claims) private {

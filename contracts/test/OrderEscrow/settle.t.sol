@@ -145,7 +145,7 @@ contract SettleTest is EscrowTest {
         OrderEscrow.Authorization memory authorization = _authorization(mandate, nonce);
         authorization.seller = shop;
         OrderEscrow.Section memory section = _section(mandate, _order(authorization));
-        section.payees[0] = _payee(shop);
+        section.lines[0].seller = shop;
         _authorize(section);
         return Placed(_terms(mandate), _authorizationId(authorization), PRICE);
     }

@@ -59,18 +59,25 @@ contract ShipTest is EscrowTest {
         Placed memory second = _place(_mandate(), 2);
         vm.prank(PAYER);
         escrow.cancel(placed.terms, SELLER, placed.id, "");
+        Placed memory third = _place(_mandate(), 3);
         OrderEscrow.Shipment[] memory shipments = new OrderEscrow.Shipment[](2);
-        shipments[0] = _shipments(placed)[0];
-        shipments[1] = _shipments(second)[0];
+        shipments[0] = OrderEscrow.Shipment(_termsHash(placed), SHIPMENT, new bytes32[](2));
+        shipments[0].authorizationIds[0] = placed.id;
+        shipments[0].authorizationIds[1] = second.id;
+        shipments[1] = _shipments(third)[0];
+        shipments[1].shipment = "another parcel";
         vm.warp(START + 2 days);
         vm.expectEmit(address(escrow));
         emit OrderEscrow.Skipped(placed.id, SELLER, OrderBook.State.Cancelled);
         vm.expectEmit(address(escrow));
         emit OrderEscrow.Shipped(second.id, SHIPMENT);
+        vm.expectEmit(address(escrow));
+        emit OrderEscrow.Shipped(third.id, "another parcel");
         vm.prank(SELLER);
         escrow.ship(shipments);
         _assertState(placed, OrderBook.State.Cancelled);
         _assertState(second, OrderBook.State.Shipped);
+        _assertState(third, OrderBook.State.Shipped);
     }
 
     function test_skips_theSecondTime() public {

@@ -296,16 +296,16 @@ contract AccountingTest is EscrowTest {
     function test_basket() public {
         _onDay(2);
         OrderEscrow.Section memory section = _section(_a, 3);
-        section.orders[0] = _orderOf(_a, 50);
-        section.orders[1] = _orderOf(_a, 40);
+        section.lines[0].orders[0] = _orderOf(_a, 50);
+        section.lines[0].orders[1] = _orderOf(_a, 40);
         // | 2 | one basket with 50, 40 and 20: refused, OverAllowance(110, 100) | 0 | 0 |
-        section.orders[2] = _orderOf(_a, 20);
+        section.lines[0].orders[2] = _orderOf(_a, 20);
         vm.expectEmit(address(escrow));
         emit OrderEscrow.Refused(0, abi.encodeWithSelector(MandateManager.OverAllowance.selector, 110e6, 100e6));
         _authorize(section);
         _assertMoney(0, 0, 0);
         // | 2 | one basket with 50, 40 and 10 | 100 | 100 |
-        section.orders[2] = _orderOf(_a, 10);
+        section.lines[0].orders[2] = _orderOf(_a, 10);
         _authorize(section);
         _assertMoney(100, 100, 0);
     }
@@ -385,7 +385,7 @@ contract AccountingTest is EscrowTest {
     function _assertSpent(uint96 a, uint96 b, uint96 household) private view {
         _assertSpent(a);
         vm.assertEq(escrow.spentNow(_b), b * 1e6);
-        (,, uint96 spent) = escrow.householdState(PAYER, address(dollar), HOUSEHOLD);
+        (,, uint256 spent) = escrow.householdState(PAYER, address(dollar), HOUSEHOLD);
         vm.assertEq(spent, household * 1e6);
     }
 

@@ -69,8 +69,7 @@ contract Handler is EscrowTest {
         (Placed memory placed, bool found) = _pick(pick, OrderBook.State.Shipped);
         if (!found) return;
         amount %= placed.amount + 1;
-        OrderEscrow.Claim[] memory claims =
-            _claims(placed, _delivery(placed, amount, pick % 2 == 0 ? DEVICE_KEY : PAYER_KEY));
+        OrderEscrow.Claim[] memory claims = _claims(placed, amount, pick % 2 == 0 ? DEVICE_KEY : PAYER_KEY);
         vm.prank(SELLER);
         escrow.capture(claims);
         _ended(placed, amount);
@@ -199,7 +198,7 @@ contract Handler is EscrowTest {
         return escrow.mandateState(_mandateHash(_current));
     }
 
-    function household() external view returns (Households.Household memory current, uint96 spent) {
+    function household() external view returns (Households.Household memory current, uint256 spent) {
         (current,, spent) = escrow.householdState(PAYER, address(dollar), HOUSEHOLD);
     }
 
@@ -217,7 +216,7 @@ contract Handler is EscrowTest {
         }
     }
 
-    function _spentByHousehold() private view returns (uint96 spent) {
+    function _spentByHousehold() private view returns (uint256 spent) {
         (,, spent) = escrow.householdState(PAYER, address(dollar), HOUSEHOLD);
     }
 
@@ -253,7 +252,7 @@ contract SolvencyTest is EscrowTest {
 
     function invariant_staysWithinTheAllowance() public view {
         vm.assertTrue(_handler.counters().spent <= 300e6);
-        (Households.Household memory current, uint96 spent) = _handler.household();
+        (Households.Household memory current, uint256 spent) = _handler.household();
         vm.assertTrue(spent <= current.allowance);
     }
 }

@@ -116,14 +116,8 @@ abstract contract EscrowTest {
         return _digest(keccak256(abi.encode(typeHash, mandate)));
     }
 
-    function _product() internal pure returns (OrderEscrow.Product memory product) {
-        product = OrderEscrow.Product("product salt", 4006381333931, 40, PRICE, new bytes32[](1));
-        product.proof[0] = OTHER_LEAF;
-    }
-
-    function _payee(address seller) internal pure returns (OrderEscrow.Payee memory payee) {
-        payee = OrderEscrow.Payee(PAYEE_SALT, seller, new bytes32[](1));
-        payee.proof[0] = OTHER_LEAF;
+    function _product() internal pure returns (OrderEscrow.Product memory) {
+        return OrderEscrow.Product("product salt", 4006381333931, 40, PRICE);
     }
 
     function _payeeLeaf(address seller) internal pure returns (bytes32) {
@@ -164,21 +158,30 @@ abstract contract EscrowTest {
     /// @dev The order of an authorization, signed by the device.
     function _order(OrderEscrow.Authorization memory it) internal view returns (OrderEscrow.Order memory) {
         (bytes32 r, bytes32 vs) = _signCompact(DEVICE_KEY, _authorizationId(it));
-        return OrderEscrow.Order(0, 0, it.quantity, it.total, it.quoteHash, it.shipBy, it.validBefore, it.nonce, r, vs);
+        return OrderEscrow.Order(it.quantity, it.total, it.quoteHash, it.shipBy, it.validBefore, it.nonce, r, vs);
     }
 
-    /// @dev A section with `count` places for orders.
+    /// @dev A section with `count` places for orders in its one line.
     function _section(MandateManager.Mandate memory mandate, uint256 count)
         internal
         pure
         returns (OrderEscrow.Section memory section)
     {
         section.mandate = mandate;
-        section.payees = new OrderEscrow.Payee[](1);
-        section.payees[0] = _payee(SELLER);
-        section.products = new OrderEscrow.Product[](1);
-        section.products[0] = _product();
-        section.orders = new OrderEscrow.Order[](count);
+        section.lines = new OrderEscrow.Line[](1);
+        section.lines[0] = _line(count);
+    }
+
+    /// @dev A line of `SELLER` and the product with `count` places for orders.
+    function _line(uint256 count) internal pure returns (OrderEscrow.Line memory line) {
+        line.seller = SELLER;
+        line.payeeSalt = PAYEE_SALT;
+        line.payeeProof = new bytes32[](1);
+        line.payeeProof[0] = OTHER_LEAF;
+        line.product = _product();
+        line.productProof = new bytes32[](1);
+        line.productProof[0] = OTHER_LEAF;
+        line.orders = new OrderEscrow.Order[](count);
     }
 
     function _section(MandateManager.Mandate memory mandate, OrderEscrow.Order memory order)
@@ -187,7 +190,7 @@ abstract contract EscrowTest {
         returns (OrderEscrow.Section memory section)
     {
         section = _section(mandate, 1);
-        section.orders[0] = order;
+        section.lines[0].orders[0] = order;
     }
 
     /// @dev The basket with this one section.
@@ -251,32 +254,33 @@ abstract contract EscrowTest {
 
     function _shipments(Placed memory placed) internal pure returns (OrderEscrow.Shipment[] memory shipments) {
         shipments = new OrderEscrow.Shipment[](1);
-        shipments[0] = OrderEscrow.Shipment(_termsHash(placed), placed.id, SHIPMENT);
+        shipments[0] = OrderEscrow.Shipment(_termsHash(placed), SHIPMENT, new bytes32[](1));
+        shipments[0].authorizationIds[0] = placed.id;
     }
 
-    function _delivery(Placed memory placed, uint96 amount, uint256 key)
+    /// @dev The parcel with this one order, confirmed by the owner of `key`.
+    function _claims(Placed memory placed, uint96 amount, uint256 key)
         internal
         view
-        returns (OrderEscrow.Delivery memory)
-    {
-        (bytes32 r, bytes32 vs) = _signCompact(key, _confirmationDigest(placed, amount));
-        return OrderEscrow.Delivery(placed.id, SHIPMENT, amount, r, vs);
-    }
-
-    function _claims(Placed memory placed, OrderEscrow.Delivery memory delivery)
-        internal
-        pure
         returns (OrderEscrow.Claim[] memory claims)
     {
         claims = new OrderEscrow.Claim[](1);
         claims[0].terms = placed.terms;
-        claims[0].deliveries = new OrderEscrow.Delivery[](1);
-        claims[0].deliveries[0] = delivery;
+        claims[0].shipment = SHIPMENT;
+        claims[0].authorizationIds = new bytes32[](1);
+        claims[0].authorizationIds[0] = placed.id;
+        claims[0].amounts = new uint96[](1);
+        claims[0].amounts[0] = amount;
+        _confirm(claims[0], key);
+    }
+
+    function _confirm(OrderEscrow.Claim memory claim, uint256 key) internal view {
+        (claim.r, claim.vs) = _signCompact(key, _confirmationDigest(claim));
     }
 
     /// @dev The seller captures `amount` with the device's confirmation.
     function _capture(Placed memory placed, uint96 amount) internal {
-        OrderEscrow.Claim[] memory claims = _claims(placed, _delivery(placed, amount, DEVICE_KEY));
+        OrderEscrow.Claim[] memory claims = _claims(placed, amount, DEVICE_KEY);
         vm.prank(SELLER);
         escrow.capture(claims);
     }
@@ -288,9 +292,18 @@ abstract contract EscrowTest {
         _assertState(placed, OrderBook.State.Disputed);
     }
 
-    function _confirmationDigest(Placed memory placed, uint96 amount) internal view returns (bytes32) {
-        bytes32 typeHash = keccak256("Confirmation(bytes32 authorizationId,bytes32 shipment,uint96 amount)");
-        return _digest(keccak256(abi.encode(typeHash, placed.id, SHIPMENT, amount)));
+    /// @dev EIP-712 hashes a list as its members in a row, each in a word.
+    function _confirmationDigest(OrderEscrow.Claim memory claim) internal view returns (bytes32) {
+        bytes32 typeHash = keccak256("Confirmation(bytes32 shipment,bytes32[] authorizationIds,uint96[] amounts)");
+        bytes memory ids;
+        for (uint256 i = 0; i < claim.authorizationIds.length; ++i) {
+            ids = bytes.concat(ids, claim.authorizationIds[i]);
+        }
+        bytes memory amounts;
+        for (uint256 i = 0; i < claim.amounts.length; ++i) {
+            amounts = bytes.concat(amounts, bytes32(uint256(claim.amounts[i])));
+        }
+        return _digest(keccak256(abi.encode(typeHash, claim.shipment, keccak256(ids), keccak256(amounts))));
     }
 
     function _cancellationDigest(Placed memory placed) internal view returns (bytes32) {
