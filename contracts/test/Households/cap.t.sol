@@ -46,7 +46,7 @@ contract HouseholdCapTest is EscrowTest {
             abi.encodeWithSelector(Households.OverHouseholdAllowance.selector, 2 * PRICE + 1, 2 * PRICE);
         vm.expectEmit(address(escrow));
         emit OrderEscrow.Refused(0, reason);
-        escrow.authorize(_baskets(_basket(sections)));
+        escrow.authorizeBatch(_baskets(_basket(sections)));
         _assertSpent(0);
     }
 

@@ -89,8 +89,9 @@ contract ReentrantTokenTest is EscrowTest {
     function test_refuses_toBeEnteredAgain() public {
         MandateManager.Mandate memory mandate = _granted();
         Placed memory it = _place(mandate, 1);
-        bytes[11] memory calls = [
-            abi.encodeCall(escrow.authorize, (new bytes[](0))),
+        bytes[12] memory calls = [
+            abi.encodeCall(escrow.authorize, (new OrderEscrow.Section[](0))),
+            abi.encodeCall(escrow.authorizeBatch, (new bytes[](0))),
             abi.encodeCall(escrow.ship, (_shipments(it))),
             abi.encodeCall(escrow.capture, (_claims(it, PRICE, DEVICE_KEY))),
             abi.encodeCall(escrow.cancel, (it.terms, SELLER, it.id, _sign(DEVICE_KEY, _cancellationDigest(it)))),
@@ -112,6 +113,16 @@ contract ReentrantTokenTest is EscrowTest {
             _authorize(section);
         }
         _assertState(it, OrderBook.State.Authorized);
+    }
+
+    function test_refuses_toBeEnteredAgain_fromOneBasket() public {
+        MandateManager.Mandate memory mandate = _granted();
+        OrderEscrow.Section[] memory basket = new OrderEscrow.Section[](1);
+        basket[0] = _section(mandate, _order(_authorization(mandate, 1)));
+        bytes memory call = abi.encodeCall(escrow.authorizeBatch, (new bytes[](0)));
+        ReentrantToken(address(dollar)).callDuringTransfer(address(escrow), call);
+        vm.expectRevert(abi.encodeWithSelector(ReentrancyGuardTransient.ReentrancyGuardReentrantCall.selector));
+        escrow.authorize(basket);
     }
 
     /// @dev One verb at a time moves money; the other is called from within its transfer.

@@ -245,11 +245,7 @@ contract CaptureTest is EscrowTest {
     }
 
     /// @dev A parcel with two orders of the same terms, not confirmed yet.
-    function _parcel(Placed memory first, Placed memory second)
-        private
-        pure
-        returns (OrderEscrow.Claim memory claim)
-    {
+    function _parcel(Placed memory first, Placed memory second) private pure returns (OrderEscrow.Claim memory claim) {
         claim.terms = first.terms;
         claim.shipment = SHIPMENT;
         claim.authorizationIds = new bytes32[](2);

@@ -210,7 +210,7 @@ abstract contract EscrowTest {
     }
 
     function _authorize(OrderEscrow.Section memory section) internal {
-        escrow.authorize(_baskets(_basket(section)));
+        escrow.authorizeBatch(_baskets(_basket(section)));
     }
 
     function _terms(MandateManager.Mandate memory mandate) internal view returns (MandateManager.Terms memory) {

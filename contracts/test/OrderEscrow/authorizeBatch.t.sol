@@ -1,0 +1,564 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {IERC20Errors} from "@openzeppelin/contracts/interfaces/draft-IERC6093.sol";
+import {Hashes} from "@openzeppelin/contracts/utils/cryptography/Hashes.sol";
+import {Households} from "../../src/Households.sol";
+import {MandateManager} from "../../src/MandateManager.sol";
+import {OrderBook} from "../../src/OrderBook.sol";
+import {OrderEscrow} from "../../src/OrderEscrow.sol";
+import {EscrowTest} from "../support/EscrowTest.sol";
+
+contract AuthorizeBatchTest is EscrowTest {
+    MandateManager.Mandate private mandate;
+
+    function setUp() public override {
+        super.setUp();
+        mandate = _granted();
+    }
+
+    function test_placesAnOrder_andTakesItsFunds(address sender) public {
+        OrderEscrow.Authorization memory authorization = _authorization(mandate, 1);
+        bytes32 id = _authorizationId(authorization);
+        vm.assertEq(escrow.authorizationDigest(authorization), id);
+        bytes[] memory baskets = _baskets(_basket(_section(mandate, _order(authorization))));
+        vm.expectEmit(address(escrow));
+        emit OrderEscrow.Authorized(id, _mandateHash(mandate), SELLER, PRICE, "quote");
+        vm.prank(sender);
+        escrow.authorizeBatch(baskets);
+
+        Placed memory placed = Placed(_terms(mandate), id, PRICE);
+        vm.assertEq(escrow.termsHash(placed.terms), _termsHash(placed));
+        OrderBook.Record memory current = _record(placed);
+        vm.assertEq(uint256(current.state), uint256(OrderBook.State.Authorized));
+        vm.assertEq(current.since, START);
+        vm.assertEq(current.shipBy, _shipBy());
+        vm.assertEq(current.coolingOffSeconds, 1 days);
+        vm.assertEq(current.amount, PRICE);
+        vm.assertEq(dollar.balanceOf(address(escrow)), PRICE);
+        MandateManager.MandateState memory counters = escrow.mandateState(_mandateHash(mandate));
+        vm.assertTrue(counters.status == MandateManager.MandateStatus.Granted);
+        vm.assertEq(counters.spent, PRICE);
+        vm.assertEq(counters.openOrders, 1);
+        vm.assertEq(counters.lastNonce, 1);
+    }
+
+    function test_keepsNothingUnderOtherNames(uint8 field) public {
+        Placed memory placed = _place(mandate, 1);
+        MandateManager.Terms memory terms = placed.terms;
+        uint256 offset = uint256(field) % 8 * 0x20;
+        assembly ("memory-safe") {
+            let word := add(terms, offset)
+            mstore(word, xor(mload(word), 1))
+        }
+        _assertState(placed, OrderBook.State.None);
+        terms = _terms(mandate);
+        bytes32 hash = keccak256(abi.encode(terms));
+        vm.assertTrue(escrow.record(hash, STRANGER, placed.id).state == OrderBook.State.None);
+        vm.assertTrue(escrow.record(hash, SELLER, "another").state == OrderBook.State.None);
+    }
+
+    function test_takesOneBasketOfSeveralMandates_inOneTransfer() public {
+        MandateManager.Mandate memory second = _mandate();
+        second.salt = 2;
+        second.deviceKey = vm.addr(STRANGER_KEY);
+        _grant(second);
+        OrderEscrow.Section[] memory sections = new OrderEscrow.Section[](2);
+        sections[0] = _section(mandate, 2);
+        sections[0].lines[0].orders[0] = _order(_authorization(mandate, 1));
+        sections[0].lines[0].orders[1] = _order(_authorization(mandate, 2));
+        OrderEscrow.Authorization memory authorization = _authorization(second, 1);
+        OrderEscrow.Order memory order = _order(authorization);
+        (order.r, order.vs) = _signCompact(STRANGER_KEY, _authorizationId(authorization));
+        sections[1] = _section(second, order);
+
+        vm.expectEmit(address(dollar));
+        emit IERC20.Transfer(PAYER, address(escrow), 3 * PRICE);
+        escrow.authorizeBatch(_baskets(_basket(sections)));
+        vm.assertEq(dollar.balanceOf(address(escrow)), 3 * PRICE);
+        vm.assertEq(escrow.spentNow(mandate), 2 * PRICE);
+        vm.assertEq(escrow.spentNow(second), PRICE);
+    }
+
+    function test_takesOneMandate_inTwoSectionsAsWell() public {
+        OrderEscrow.Section[] memory sections = new OrderEscrow.Section[](2);
+        sections[0] = _section(mandate, _order(_authorization(mandate, 1)));
+        sections[1] = _section(mandate, _order(_authorization(mandate, 2)));
+        escrow.authorizeBatch(_baskets(_basket(sections)));
+        vm.assertEq(escrow.spentNow(mandate), 2 * PRICE);
+        vm.assertEq(escrow.mandateState(_mandateHash(mandate)).openOrders, 2);
+    }
+
+    function test_takesSeveralSellersAndProducts_inOneSection() public {
+        OrderEscrow.Product memory cheap = _product();
+        cheap.maxUnitPrice = 1e6;
+        bytes32[2] memory payees = [_payeeLeaf(SELLER), _payeeLeaf(STRANGER)];
+        bytes32[2] memory products = [_productLeaf(_product()), _productLeaf(cheap)];
+        mandate.payeesRoot = Hashes.commutativeKeccak256(payees[0], payees[1]);
+        mandate.productsRoot = Hashes.commutativeKeccak256(products[0], products[1]);
+        _grant(mandate);
+
+        OrderEscrow.Section memory section;
+        section.mandate = mandate;
+        section.lines = new OrderEscrow.Line[](2);
+        section.lines[0] = _line(1);
+        section.lines[0].payeeProof[0] = payees[1];
+        section.lines[0].productProof[0] = products[1];
+        section.lines[1] = _line(1);
+        section.lines[1].seller = STRANGER;
+        section.lines[1].payeeProof[0] = payees[0];
+        section.lines[1].product = cheap;
+        section.lines[1].productProof[0] = products[0];
+
+        OrderEscrow.Authorization memory first = _authorization(mandate, 1);
+        section.lines[0].orders[0] = _order(first);
+        OrderEscrow.Authorization memory second = _authorization(mandate, 2);
+        (second.seller, second.productLeaf, second.total) = (STRANGER, products[1], 1e6 + 1);
+        section.lines[1].orders[0] = _order(second);
+        _assertRefused(section, abi.encodeWithSelector(OrderEscrow.OverPrice.selector, 1e6 + 1, 1e6));
+
+        second.total = 1e6;
+        section.lines[1].orders[0] = _order(second);
+        _authorize(section);
+        _assertState(Placed(_terms(mandate), _authorizationId(first), PRICE), OrderBook.State.Authorized);
+        bytes32 hash = keccak256(abi.encode(_terms(mandate)));
+        vm.assertEq(escrow.record(hash, STRANGER, _authorizationId(second)).amount, 1e6);
+        vm.assertEq(dollar.balanceOf(address(escrow)), PRICE + 1e6);
+        vm.assertEq(escrow.spentNow(mandate), PRICE + 1e6);
+    }
+
+    function test_refusesOneBasket_whileOthersGoOn() public {
+        OrderEscrow.Authorization memory authorization = _authorization(mandate, 1);
+        bytes[] memory baskets = new bytes[](3);
+        baskets[0] = _basket(new OrderEscrow.Section[](0));
+        baskets[1] = _basket(_section(mandate, _order(authorization)));
+        baskets[2] = baskets[0];
+        vm.expectEmit(address(escrow));
+        emit OrderEscrow.Refused(0, abi.encodeWithSelector(OrderEscrow.EmptyBasket.selector));
+        vm.expectEmit(address(escrow));
+        emit OrderEscrow.Refused(2, abi.encodeWithSelector(OrderEscrow.EmptyBasket.selector));
+        escrow.authorizeBatch(baskets);
+        _assertState(Placed(_terms(mandate), _authorizationId(authorization), PRICE), OrderBook.State.Authorized);
+    }
+
+    function test_refuses_whatIsNotABasket_whileOthersGoOn() public {
+        bytes4 expected = OrderEscrow.authorizeBasket.selector;
+        bytes[] memory baskets = new bytes[](4);
+        baskets[0] = abi.encodeCall(escrow.withdraw, (address(dollar)));
+        baskets[1] = hex"8d15";
+        baskets[3] = _basket(_section(mandate, _order(_authorization(mandate, 1))));
+        bytes4[3] memory actual = [escrow.withdraw.selector, bytes4(hex"8d150000"), bytes4(0)];
+        for (uint256 i = 0; i < 3; ++i) {
+            vm.expectEmit(address(escrow));
+            emit OrderEscrow.Refused(i, abi.encodeWithSelector(OrderEscrow.NotABasket.selector, actual[i], expected));
+        }
+        escrow.authorizeBatch(baskets);
+        vm.assertEq(escrow.spentNow(mandate), PRICE);
+    }
+
+    function test_refuses_aBasketThatIsCutOff() public {
+        bytes[] memory baskets = _baskets(abi.encodeWithSelector(OrderEscrow.authorizeBasket.selector, 0x20));
+        vm.expectEmit(address(escrow));
+        emit OrderEscrow.Refused(0, "");
+        escrow.authorizeBatch(baskets);
+    }
+
+    function test_placesNothingOfABasket_whenOneOrderFails() public {
+        OrderEscrow.Section memory section = _section(mandate, 2);
+        section.lines[0].orders[0] = _order(_authorization(mandate, 1));
+        section.lines[0].orders[1] = section.lines[0].orders[0];
+        _assertRefused(section, abi.encodeWithSelector(MandateManager.NonceNotRising.selector, 1, 1));
+        vm.assertEq(escrow.spentNow(mandate), 0);
+    }
+
+    function test_countsNoncesOverAllLines() public {
+        OrderEscrow.Section memory section;
+        section.mandate = mandate;
+        section.lines = new OrderEscrow.Line[](2);
+        (section.lines[0], section.lines[1]) = (_line(1), _line(1));
+        section.lines[0].orders[0] = _order(_authorization(mandate, 2));
+        section.lines[1].orders[0] = _order(_authorization(mandate, 1));
+        _assertRefused(section, abi.encodeWithSelector(MandateManager.NonceNotRising.selector, 1, 2));
+        (section.lines[0], section.lines[1]) = (section.lines[1], section.lines[0]);
+        _authorize(section);
+        vm.assertEq(escrow.spentNow(mandate), 2 * PRICE);
+    }
+
+    function test_refuses_whatThePayerCannotPay() public {
+        vm.prank(PAYER);
+        dollar.approve(address(escrow), PRICE - 1);
+        bytes memory reason =
+            abi.encodeWithSelector(IERC20Errors.ERC20InsufficientAllowance.selector, address(escrow), PRICE - 1, PRICE);
+        _assertRefused(_authorization(mandate, 1), reason);
+    }
+
+    function test_refuses_aBasketWithoutSectionsLinesOrOrders() public {
+        bytes memory reason = abi.encodeWithSelector(OrderEscrow.EmptyBasket.selector);
+        OrderEscrow.Section memory section = _section(mandate, 0);
+        _assertRefused(section, reason);
+        section.lines = new OrderEscrow.Line[](0);
+        _assertRefused(section, reason);
+        vm.expectEmit(address(escrow));
+        emit OrderEscrow.Refused(0, reason);
+        escrow.authorizeBatch(_baskets(_basket(new OrderEscrow.Section[](0))));
+    }
+
+    function test_refuses_aBasketOfTwoPayers() public {
+        MandateManager.Mandate memory other = mandate;
+        other.payer = STRANGER;
+        _assertMixed(other);
+    }
+
+    function test_refuses_aBasketOfTwoTokens() public {
+        MandateManager.Mandate memory other = mandate;
+        other.token = address(_newToken());
+        _assertMixed(other);
+    }
+
+    function test_refuses_anotherSigner() public {
+        OrderEscrow.Authorization memory authorization = _authorization(mandate, 1);
+        bytes32 id = _authorizationId(authorization);
+        OrderEscrow.Order memory order = _order(authorization);
+        bytes memory reason = abi.encodeWithSelector(MandateManager.WrongSignature.selector, DEVICE, id);
+        uint256[2] memory keys = [STRANGER_KEY, PAYER_KEY];
+        for (uint256 i = 0; i < keys.length; ++i) {
+            (order.r, order.vs) = _signCompact(keys[i], id);
+            _assertRefused(_section(mandate, order), reason);
+        }
+        (order.r, order.vs) = (0, 0);
+        _assertRefused(_section(mandate, order), reason);
+    }
+
+    function test_refuses_aSignatureForAnotherChainOrContract() public {
+        OrderEscrow.Authorization memory authorization = _authorization(mandate, 1);
+        OrderEscrow.Order memory order = _order(authorization);
+        bytes memory reason =
+            abi.encodeWithSelector(MandateManager.WrongSignature.selector, DEVICE, _authorizationId(authorization));
+        for (uint256 i = 0; i < 2; ++i) {
+            address verifier = i == 0 ? STRANGER : address(escrow);
+            (order.r, order.vs) =
+                _signCompact(DEVICE_KEY, _authorizationIdOf(authorization, block.chainid + i, verifier));
+            _assertRefused(_section(mandate, order), reason);
+        }
+    }
+
+    function test_refuses_anAuthorizationChangedAfterSigning(uint8 field) public {
+        OrderEscrow.Authorization memory authorization = _authorization(mandate, 1);
+        OrderEscrow.Order memory order = _order(authorization);
+        field = field % 6;
+        if (field == 0) authorization.quantity = order.quantity = 2;
+        if (field == 1) authorization.total = order.total = PRICE - 1;
+        if (field == 2) authorization.quoteHash = order.quoteHash = "another";
+        if (field == 3) authorization.shipBy = order.shipBy += 1;
+        if (field == 4) authorization.validBefore = order.validBefore += 1;
+        if (field == 5) authorization.nonce = order.nonce = 2;
+        bytes memory reason =
+            abi.encodeWithSelector(MandateManager.WrongSignature.selector, DEVICE, _authorizationId(authorization));
+        _assertRefused(_section(mandate, order), reason);
+    }
+
+    function test_refuses_anAuthorizationOfAnotherMandate() public {
+        OrderEscrow.Order memory order = _order(_authorization(mandate, 1));
+        MandateManager.Mandate memory other = mandate;
+        other.salt = 2;
+        _grant(other);
+        bytes memory reason = abi.encodeWithSelector(
+            MandateManager.WrongSignature.selector, DEVICE, _authorizationId(_authorization(other, 1))
+        );
+        _assertRefused(_section(other, order), reason);
+    }
+
+    function test_refuses_anotherSellerOrProductThanWasSigned() public {
+        OrderEscrow.Authorization memory authorization = _authorization(mandate, 1);
+        authorization.seller = STRANGER;
+        bytes memory reason = abi.encodeWithSelector(
+            MandateManager.WrongSignature.selector, DEVICE, _authorizationId(_authorization(mandate, 1))
+        );
+        _assertRefused(authorization, reason);
+        authorization = _authorization(mandate, 1);
+        authorization.productLeaf = OTHER_LEAF;
+        _assertRefused(authorization, reason);
+    }
+
+    function test_refuses_aMandateThatIsNotGranted() public {
+        mandate.salt = 2;
+        _assertWrongStatus(MandateManager.MandateStatus.None);
+    }
+
+    function test_refuses_aMandateThatIsRevoked() public {
+        vm.prank(PAYER);
+        escrow.revoke(mandate);
+        _assertWrongStatus(MandateManager.MandateStatus.Revoked);
+    }
+
+    function test_placesFromTheStartOn() public {
+        vm.warp(START - 1);
+        bytes memory reason = abi.encodeWithSelector(MandateManager.MandateNotStarted.selector, START - 1, START);
+        _assertRefused(_authorization(mandate, 1), reason);
+        vm.warp(START);
+        _place(mandate, 1);
+    }
+
+    function test_placesUntilBeforeTheEnd() public {
+        vm.warp(mandate.end - 1);
+        _place(mandate, 1);
+        for (uint48 timestamp = mandate.end; timestamp < mandate.end + 2; ++timestamp) {
+            vm.warp(timestamp);
+            bytes memory reason = abi.encodeWithSelector(MandateManager.MandateEnded.selector, timestamp, mandate.end);
+            _assertRefusedAfter(_authorization(mandate, 2), reason, PRICE);
+        }
+    }
+
+    function test_placesUntilBeforeValidBefore() public {
+        OrderEscrow.Authorization memory authorization = _authorization(mandate, 1);
+        for (uint48 timestamp = authorization.validBefore; timestamp < authorization.validBefore + 2; ++timestamp) {
+            vm.warp(timestamp);
+            bytes memory reason =
+                abi.encodeWithSelector(OrderEscrow.AuthorizationExpired.selector, timestamp, authorization.validBefore);
+            _assertRefused(authorization, reason);
+        }
+        vm.warp(authorization.validBefore - 1);
+        _place(mandate, authorization);
+    }
+
+    function test_leavesASecondToShipIn() public {
+        OrderEscrow.Authorization memory authorization = _authorization(mandate, 1);
+        uint48 coolingOffUntil = START + 1 days;
+        for (authorization.shipBy = coolingOffUntil - 1; authorization.shipBy <= coolingOffUntil;) {
+            bytes memory reason =
+                abi.encodeWithSelector(OrderEscrow.ShipByTooSoon.selector, authorization.shipBy, coolingOffUntil);
+            _assertRefused(authorization, reason);
+            authorization.shipBy += 1;
+        }
+        _place(mandate, authorization);
+    }
+
+    function test_takesARisingNonceOnly(uint48 last, uint48 next) public {
+        vm.assume(last > 0);
+        _place(mandate, last);
+        OrderEscrow.Authorization memory authorization = _authorization(mandate, next);
+        if (next > last) {
+            _place(mandate, authorization);
+        } else {
+            bytes memory reason = abi.encodeWithSelector(MandateManager.NonceNotRising.selector, next, last);
+            _assertRefusedAfter(authorization, reason, PRICE);
+        }
+    }
+
+    function test_refuses_nonceZero() public {
+        bytes memory reason = abi.encodeWithSelector(MandateManager.NonceNotRising.selector, 0, 0);
+        _assertRefused(_authorization(mandate, 0), reason);
+    }
+
+    function test_refuses_theSameAuthorizationAgain() public {
+        OrderEscrow.Authorization memory authorization = _authorization(mandate, 1);
+        _place(mandate, authorization);
+        bytes memory reason = abi.encodeWithSelector(MandateManager.NonceNotRising.selector, 1, 1);
+        _assertRefusedAfter(authorization, reason, PRICE);
+    }
+
+    function test_refuses_aTotalOfNothing() public {
+        OrderEscrow.Authorization memory authorization = _authorization(mandate, 1);
+        authorization.total = 0;
+        _assertRefused(authorization, abi.encodeWithSelector(Households.MissingField.selector, "total"));
+    }
+
+    function test_takesUpToThePriceOfThePacks(uint32 quantity) public {
+        quantity = quantity % 2 + 1;
+        OrderEscrow.Authorization memory authorization = _authorization(mandate, 1);
+        authorization.quantity = quantity;
+        authorization.total = quantity * PRICE + 1;
+        bytes memory reason =
+            abi.encodeWithSelector(OrderEscrow.OverPrice.selector, authorization.total, quantity * PRICE);
+        _assertRefused(authorization, reason);
+        authorization.total = quantity * PRICE;
+        _place(mandate, authorization);
+    }
+
+    function test_takesUpToTheOrderCap() public {
+        OrderEscrow.Authorization memory authorization = _authorization(mandate, 1);
+        authorization.quantity = type(uint32).max;
+        authorization.total = mandate.maxPerOrder + 1;
+        bytes memory reason =
+            abi.encodeWithSelector(MandateManager.OverOrderCap.selector, authorization.total, mandate.maxPerOrder);
+        _assertRefused(authorization, reason);
+        authorization.total = mandate.maxPerOrder;
+        _place(mandate, authorization);
+    }
+
+    function test_takesUpToTheAllowanceOfThePeriod() public {
+        _placeOf(50e6, 1);
+        OrderEscrow.Authorization memory authorization = _authorization(mandate, 2);
+        authorization.quantity = 3;
+        mandate.maxPerOrder = 50e6;
+        _placeOf(49e6, 2);
+        authorization = _authorization(mandate, 3);
+        authorization.total = 1e6 + 1;
+        bytes memory reason = abi.encodeWithSelector(MandateManager.OverAllowance.selector, ALLOWANCE + 1, ALLOWANCE);
+        _assertRefusedAfter(authorization, reason, 99e6);
+        vm.warp(START + PERIOD - 1);
+        authorization.validBefore = START + PERIOD + 1;
+        authorization.shipBy += PERIOD;
+        _assertRefusedAfter(authorization, reason, 99e6);
+        vm.warp(START + PERIOD);
+        _place(mandate, authorization);
+    }
+
+    function test_takesTheLastUnitOfTheAllowance() public {
+        _placeOf(50e6, 1);
+        _placeOf(50e6, 2);
+        vm.assertEq(escrow.spentNow(mandate), ALLOWANCE);
+    }
+
+    function test_holdsTheLargestAmount() public {
+        MandateManager.Mandate memory largest = mandate;
+        largest.allowance = type(uint96).max;
+        largest.maxPerOrder = type(uint96).max;
+        largest.salt = 3;
+        _grant(largest);
+        dollar.mint(PAYER, type(uint96).max);
+        OrderEscrow.Authorization memory authorization = _authorization(largest, 1);
+        authorization.quantity = type(uint32).max;
+        authorization.total = uint96(type(uint32).max) * PRICE;
+        vm.assertEq(_record(_place(largest, authorization)).amount, authorization.total);
+    }
+
+    function test_takesUpToTheOpenOrders() public {
+        _placeOf(1e6, 1);
+        _placeOf(1e6, 2);
+        _placeOf(1e6, 3);
+        bytes memory reason = abi.encodeWithSelector(MandateManager.TooManyOpenOrders.selector, 3, 3);
+        _assertRefusedAfter(_authorization(mandate, 4), reason, 3e6);
+    }
+
+    function test_refuses_aPartyAsSeller() public {
+        address[3] memory parties = [PAYER, DEVICE, ARBITER];
+        for (uint256 i = 0; i < parties.length; ++i) {
+            _assertRefusedSeller(parties[i], abi.encodeWithSelector(OrderEscrow.WrongSeller.selector, parties[i]));
+        }
+    }
+
+    function test_refuses_aSellerThatIsNotNamed(address seller) public {
+        vm.assume(seller != SELLER && seller != PAYER && seller != DEVICE && seller != ARBITER);
+        bytes memory reason =
+            abi.encodeWithSelector(OrderEscrow.SellerNotInMandate.selector, seller, mandate.payeesRoot);
+        _assertRefusedSeller(seller, reason);
+    }
+
+    function test_refuses_aProductThatIsNotNamed(uint8 field) public {
+        OrderEscrow.Section memory section = _section(mandate, _order(_authorization(mandate, 1)));
+        OrderEscrow.Product memory product = section.lines[0].product;
+        uint256 offset = uint256(field) % 4 * 0x20;
+        assembly ("memory-safe") {
+            let word := add(product, offset)
+            mstore(word, xor(mload(word), 1))
+        }
+        bytes memory reason = abi.encodeWithSelector(
+            OrderEscrow.ProductNotInMandate.selector, _productLeaf(product), mandate.productsRoot
+        );
+        _assertRefused(section, reason);
+    }
+
+    function test_refuses_aSellerWithAnotherSalt() public {
+        OrderEscrow.Section memory section = _section(mandate, _order(_authorization(mandate, 1)));
+        section.lines[0].payeeSalt = "another";
+        bytes memory reason =
+            abi.encodeWithSelector(OrderEscrow.SellerNotInMandate.selector, SELLER, mandate.payeesRoot);
+        _assertRefused(section, reason);
+    }
+
+    function test_refuses_aLeafOfTheOtherTree() public {
+        mandate.payeesRoot = _productLeaf(_product());
+        mandate.productsRoot = _payeeLeaf(SELLER);
+        _grant(mandate);
+        OrderEscrow.Section memory section = _section(mandate, _order(_authorization(mandate, 1)));
+        section.lines[0].payeeProof = new bytes32[](0);
+        bytes memory reason =
+            abi.encodeWithSelector(OrderEscrow.SellerNotInMandate.selector, SELLER, mandate.payeesRoot);
+        _assertRefused(section, reason);
+    }
+
+    function test_reverts_whenABasketIsSentPastTheBatch(address sender) public {
+        vm.assume(sender != address(escrow));
+        OrderEscrow.Section[] memory sections = new OrderEscrow.Section[](1);
+        sections[0] = _section(mandate, _order(_authorization(mandate, 1)));
+        _expectWrongCaller(sender, address(escrow));
+        vm.prank(sender);
+        escrow.authorizeBasket(sections);
+    }
+
+    function _placeOf(uint96 total, uint48 nonce) private {
+        OrderEscrow.Authorization memory authorization = _authorization(mandate, nonce);
+        authorization.quantity = 3;
+        authorization.total = total;
+        _place(mandate, authorization);
+    }
+
+    function _assertWrongStatus(MandateManager.MandateStatus status) private {
+        bytes memory reason = abi.encodeWithSelector(
+            MandateManager.WrongMandateStatus.selector,
+            _mandateHash(mandate),
+            status,
+            MandateManager.MandateStatus.Granted
+        );
+        _assertRefused(_authorization(mandate, 1), reason);
+    }
+
+    function _assertMixed(MandateManager.Mandate memory other) private {
+        OrderEscrow.Section[] memory sections = new OrderEscrow.Section[](2);
+        sections[0] = _section(_mandate(), _order(_authorization(_mandate(), 1)));
+        sections[1] = _section(other, _order(_authorization(other, 1)));
+        bytes memory reason = abi.encodeWithSelector(OrderEscrow.MixedBasket.selector, 1, other.payer, other.token);
+        _assertRefused(_basket(sections), reason, 0);
+    }
+
+    function _assertRefusedSeller(address seller, bytes memory reason) private {
+        OrderEscrow.Section memory section = _section(mandate, _order(_authorization(mandate, 1)));
+        section.lines[0].seller = seller;
+        if (seller == PAYER || seller == DEVICE || seller == ARBITER) {
+            // Not even when the payer named them.
+            section.mandate.payeesRoot = Hashes.commutativeKeccak256(_payeeLeaf(seller), OTHER_LEAF);
+            _grant(section.mandate);
+        }
+        _assertRefused(section, reason);
+    }
+
+    function _assertRefused(OrderEscrow.Authorization memory authorization, bytes memory reason) private {
+        _assertRefusedAfter(authorization, reason, 0);
+    }
+
+    function _assertRefused(OrderEscrow.Section memory section, bytes memory reason) private {
+        _assertRefusedAfter(section, reason, 0);
+    }
+
+    function _assertRefusedAfter(OrderEscrow.Authorization memory authorization, bytes memory reason, uint256 held)
+        private
+    {
+        _assertRefusedAfter(_section(mandate, _order(authorization)), reason, held);
+    }
+
+    function _assertRefusedAfter(OrderEscrow.Section memory section, bytes memory reason, uint256 held) private {
+        _assertRefused(_basket(section), reason, held);
+    }
+
+    /// @dev The refusal is reported with its reason, and the escrow still holds what it held.
+    function _assertRefused(bytes memory basket, bytes memory reason, uint256 held) private {
+        vm.expectEmit(address(escrow));
+        emit OrderEscrow.Refused(0, reason);
+        escrow.authorizeBatch(_baskets(basket));
+        vm.assertEq(dollar.balanceOf(address(escrow)), held);
+    }
+
+    function _authorizationIdOf(OrderEscrow.Authorization memory authorization, uint256 chainId, address verifier)
+        private
+        returns (bytes32 id)
+    {
+        (uint256 ownChain, OrderEscrow ownEscrow) = (block.chainid, escrow);
+        vm.chainId(chainId);
+        escrow = OrderEscrow(verifier);
+        id = _authorizationId(authorization);
+        vm.chainId(ownChain);
+        escrow = ownEscrow;
+    }
+}
