@@ -100,12 +100,9 @@ async function main(): Promise<void> {
 }
 
 async function runAll(bench: MutationBench, chosen: Mutant[], limitMs: number, again: boolean): Promise<Result[]> {
-  bench.checkTests()
   setPriority(10)
   console.error('Running the tests without a fault …')
-  const failure = await bench.firstFailure({})
-  if (failure !== undefined) throw new Error(`${failure.test} fails without any fault.`)
-
+  await bench.prepare()
   const known = again ? {} : readResults()
   const results: Result[] = []
   const startMs = performance.now()

@@ -17,13 +17,13 @@ export type Failure = { test: string; file: string }
 
 /** Play money: the tests make it themselves. */
 export const OMITTED = ['src/TestDollar.sol']
-/** A fault can make a loop endless. */
-const TIMEOUT_MS = 180_000
+/** A fault can make a loop endless; all tests together take seconds. */
+const TIMEOUT_MS = 300_000
 const TIMEOUT = 'time-out'
 /** First what finds nearly all and is fast, then everything. */
 const ROUNDS = [
-  { args: ['--no-match-path', 'contracts/test/invariant/*'], fuzzRuns: 16 },
-  { args: [], fuzzRuns: 256 },
+  { args: ['--no-match-path', 'contracts/test/invariant/*'], env: { FOUNDRY_FUZZ_RUNS: '16' } },
+  { args: [], env: { FOUNDRY_FUZZ_RUNS: '256', FOUNDRY_INVARIANT_RUNS: '8' } },
 ]
 const here = fileURLToPath(new URL('.', import.meta.url))
 
@@ -44,10 +44,19 @@ export class MutationBench implements Disposable {
     this.#bytecode = plainBytecode(this.sources, Object.keys(this.sources))
   }
 
+  /** Compiles the tests, once for all faults; throws when one fails without any. */
+  async prepare(): Promise<void> {
+    this.#checkTests()
+    const { code, output } = await this.#forge(['build'], {})
+    if (code !== 0) throw new Error(`The tests do not compile:\n${output}`)
+    const failure = await this.firstFailure({})
+    if (failure !== undefined) throw new Error(`${failure.test} fails without any fault.`)
+  }
+
   /** The first test that fails on the bytecode given, and on the unchanged one of the other contracts. */
   async firstFailure(bytecode: Record<string, string>): Promise<Failure | undefined> {
-    for (const { args, fuzzRuns } of ROUNDS) {
-      const failure = await this.#forge(args, fuzzRuns, { ...this.#bytecode, ...bytecode })
+    for (const { args, env: tier } of ROUNDS) {
+      const failure = await this.#test(args, { ...this.#bytecode, ...bytecode, ...tier })
       if (failure !== undefined) return failure
     }
     return undefined
@@ -76,7 +85,7 @@ export class MutationBench implements Disposable {
   }
 
   /** A test that makes a contract of its own would test forge's copy of it, never a fault. */
-  checkTests(): void {
+  #checkTests(): void {
     const names = Object.keys(this.sources)
       .filter((it) => !OMITTED.includes(it))
       .map((it) => basename(it, '.sol'))
@@ -103,22 +112,32 @@ export class MutationBench implements Disposable {
     return { ...this.sources, [mutant.file]: applyMutant(this.sources[mutant.file]!, mutant) }
   }
 
-  async #forge(args: string[], fuzzRuns: number, bytecode: Record<string, string>): Promise<Failure | undefined> {
-    const forge = spawn(foundryBinary('forge'), ['test', '--fail-fast', '--fuzz-seed', '1', '-j', '1', ...args], {
-      cwd: this.folder,
-      env: { ...env, ...bytecode, FOUNDRY_CONFIG: 'contracts/foundry.toml', FOUNDRY_FUZZ_RUNS: String(fuzzRuns) },
-      stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: TIMEOUT_MS,
-    })
-    let output = ''
-    for (const stream of [forge.stdout, forge.stderr]) stream.on('data', (chunk) => (output += chunk))
-    const code = await new Promise<number | null>((resolve) => forge.on('close', resolve))
+  async #test(args: string[], extraEnv: Record<string, string>): Promise<Failure | undefined> {
+    const { code, output } = await this.#forge(
+      ['test', '--fail-fast', '--fuzz-seed', '1', '-j', '1', ...args],
+      extraEnv,
+      TIMEOUT_MS,
+    )
     if (code === 0) return undefined
     if (code === null) return { test: TIMEOUT, file: '' }
     const failed = /Ran \d+ tests? for (\S+?):\w+\n(?:(?!Ran )[^\n]*\n)*?\[FAIL.*?\] (\w+)/.exec(output)
     // Anything else, such as tests that do not compile, says nothing about the fault.
     if (failed === null) throw new Error(`forge failed without a failing test:\n${output}`)
     return { test: failed[2]!, file: failed[1]! }
+  }
+
+  /** The exit code is null when it took too long. */
+  async #forge(args: string[], extraEnv: Record<string, string>, timeout?: number) {
+    const forge = spawn(foundryBinary('forge'), args, {
+      cwd: this.folder,
+      env: { ...env, ...extraEnv, FOUNDRY_CONFIG: 'contracts/foundry.toml' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      ...(timeout === undefined ? {} : { timeout }),
+    })
+    let output = ''
+    for (const stream of [forge.stdout, forge.stderr]) stream.on('data', (chunk) => (output += chunk))
+    const code = await new Promise<number | null>((resolve) => forge.on('close', resolve))
+    return { code, output }
   }
 
   [Symbol.dispose](): void {
