@@ -17,7 +17,7 @@ type ContractName = (typeof CONTRACTS)[number]
 
 /** No metadata: the bytecode, and with it the CREATE2 address, changes only with the code. */
 const SETTINGS = {
-  optimizer: { enabled: true, runs: 200 },
+  optimizer: { enabled: true, runs: 800 },
   viaIR: true,
   evmVersion: 'cancun',
   metadata: { appendCBOR: false, bytecodeHash: 'none' },

@@ -11,12 +11,13 @@ type FirstArgument<
 export type Mandate = FirstArgument<'mandateHash'>
 export type Authorization = FirstArgument<'authorizationDigest'>
 export type Terms = FirstArgument<'termsHash'>
-/** Orders under one mandate; a basket is some of these, of one payer and one token. */
-export type Section = FirstArgument<'authorizeBasket'>[number]
+/** Orders of one payer in one token, all placed or none: a section for each mandate. */
+export type Basket = FirstArgument<'authorizeBasket'>
+export type Section = Basket[number]
+export type Line = Section['lines'][number]
+export type Product = Line['product']
 export type Shipment = FirstArgument<'ship'>[number]
 export type Claim = FirstArgument<'capture'>[number]
-export type Delivery = Claim['deliveries'][number]
-type Product = Omit<Section['products'][number], 'proof'>
 
 /** `MandateStatus` of the contract, in its order. */
 export const MANDATE_STATUSES = ['none', 'granted', 'revoked'] as const
@@ -74,9 +75,9 @@ export function termsHash(terms: Terms): `0x${string}` {
   return keccak256(AbiCoder.defaultAbiCoder().encode(types, values)) as `0x${string}`
 }
 
-/** A basket as `authorize` takes it: orders of one payer in one token, all placed or none. */
-export function encodeBasket(sections: readonly Section[]): `0x${string}` {
-  return escrow.encode('authorizeBasket', [sections]) as `0x${string}`
+/** A basket as `authorizeBatch` takes it; `authorize` takes one as it is. */
+export function encodeBasket(basket: Basket): `0x${string}` {
+  return escrow.encode('authorizeBasket', [basket]) as `0x${string}`
 }
 
 /** A signature of 65 bytes in EIP-2098's compact form; throws on anything else. */

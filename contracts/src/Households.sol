@@ -32,8 +32,8 @@ abstract contract Households {
 
     /// @notice What the members have authorized in the period that began at `periodStart`.
     struct Spending {
-        uint48 periodStart;
-        uint96 spent;
+        uint128 periodStart;
+        uint128 spent;
     }
 
     /// @notice The cap holds from the second `from` on.
@@ -83,7 +83,7 @@ abstract contract Households {
             current.period = period;
             current.start = from;
         } else {
-            from = SafeCast.toUint48(uint256(_periodStart(current, from)) + current.period);
+            from = SafeCast.toUint48(_periodStart(current, from) + current.period);
             current.changesAt = from;
             _changes[key] = Change(allowance, period);
         }
@@ -96,7 +96,7 @@ abstract contract Households {
     function householdState(address payer, address token, uint64 household)
         external
         view
-        returns (Household memory current, Change memory change, uint96 spent)
+        returns (Household memory current, Change memory change, uint256 spent)
     {
         bytes32 key = _householdKey(payer, token, household);
         current = _inForce(key);
@@ -130,12 +130,12 @@ abstract contract Households {
 
     /// @dev Takes back what an order of the second `authorizedAt` had counted, if its period is the last counted in: an
     ///      older one is counted by nobody. Never reverts: a counter must not block an exit.
-    function _giveBackShared(bytes32 key, uint96 amount, uint48 authorizedAt) internal {
+    function _giveBackShared(bytes32 key, uint96 amount, uint256 authorizedAt) internal {
         Household memory current = _inForce(key);
         if (authorizedAt < current.start) return;
         Spending memory spending = _spendings[key];
         if (spending.periodStart != _periodStart(current, authorizedAt)) return;
-        spending.spent -= SafeCast.toUint96(Math.min(amount, spending.spent));
+        spending.spent -= SafeCast.toUint128(Math.min(amount, spending.spent));
         _spendings[key] = spending;
     }
 
@@ -155,13 +155,13 @@ abstract contract Households {
     }
 
     function _spendingNow(bytes32 key, Household memory current) private view returns (Spending memory spending) {
-        uint48 periodStart = _periodStart(current, SafeCast.toUint48(block.timestamp));
+        uint128 periodStart = SafeCast.toUint128(_periodStart(current, block.timestamp));
         spending = _spendings[key];
         if (spending.periodStart != periodStart) spending = Spending(periodStart, 0);
     }
 
     /// @dev First second of the period that `timestamp`, at or after the household's start, lies in.
-    function _periodStart(Household memory current, uint48 timestamp) private pure returns (uint48) {
+    function _periodStart(Household memory current, uint256 timestamp) private pure returns (uint256) {
         return timestamp - (timestamp - current.start) % current.period;
     }
 }

@@ -71,16 +71,16 @@ abstract contract MandateManager is EIP712, Households {
         Revoked
     }
 
-    /// @notice All that is stored of a mandate: one slot.
+    /// @notice All that is stored of a mandate: one slot, filled to the last bit, or it would be written field by field.
     struct MandateState {
         MandateStatus status;
         /// Period in which `spent` was counted; 0 is the one that begins at the mandate's start.
-        uint32 periodIndex;
+        uint64 periodIndex;
         /// Authorized in that period.
         uint96 spent;
-        uint16 openOrders;
+        uint32 openOrders;
         /// Nonce of the latest authorization; the next one must be higher.
-        uint48 lastNonce;
+        uint56 lastNonce;
     }
 
     /// @notice What the end of an order needs to know of its mandate.
@@ -97,6 +97,7 @@ abstract contract MandateManager is EIP712, Households {
 
     /// @dev What orders of one mandate have counted while they are placed; read once and stored once.
     struct Tally {
+        bytes32 mandateHash;
         MandateState state;
         bytes32 householdKey;
         uint96 householdAllowance;
@@ -130,11 +131,11 @@ abstract contract MandateManager is EIP712, Households {
     error TokenAllowanceTooLow(uint256 actual, uint256 minimum);
     error MandateNotStarted(uint256 timestamp, uint48 start);
     error MandateEnded(uint256 timestamp, uint48 end);
-    error NonceNotRising(uint48 actual, uint48 last);
+    error NonceNotRising(uint48 actual, uint256 last);
     error OverOrderCap(uint96 total, uint96 maxPerOrder);
     /// @notice `spent` includes the order that was refused.
     error OverAllowance(uint256 spent, uint96 allowance);
-    error TooManyOpenOrders(uint16 open, uint16 maxOpenOrders);
+    error TooManyOpenOrders(uint256 open, uint16 maxOpenOrders);
 
     /// @notice Longest term of a mandate: ten years with three leap days. It also refuses milliseconds.
     uint256 public constant MAX_TERM_SECONDS = 3653 days;
@@ -214,7 +215,7 @@ abstract contract MandateManager is EIP712, Households {
     }
 
     /// @notice The EIP-712 digest of a mandate: its name on chain, and what the payer signs.
-    function mandateHash(Mandate calldata mandate) public view returns (bytes32) {
+    function mandateHash(Mandate memory mandate) public view returns (bytes32) {
         return _hashTypedDataV4(keccak256(abi.encode(MANDATE_TYPEHASH, mandate)));
     }
 
@@ -231,7 +232,7 @@ abstract contract MandateManager is EIP712, Households {
     }
 
     /// @dev Starts to count orders of a mandate that may be used now.
-    function _openTally(Mandate calldata mandate, bytes32 hash) internal view returns (Tally memory tally) {
+    function _openTally(Mandate memory mandate, bytes32 hash) internal view returns (Tally memory tally) {
         MandateState memory state = _mandates[hash];
         if (state.status != MandateStatus.Granted) {
             revert WrongMandateStatus(hash, state.status, MandateStatus.Granted);
@@ -240,11 +241,12 @@ abstract contract MandateManager is EIP712, Households {
         if (block.timestamp >= mandate.end) revert MandateEnded(block.timestamp, mandate.end);
         _checkDevice(mandate);
 
-        uint32 periodIndex = _periodIndex(mandate.start, mandate.period, block.timestamp);
+        uint64 periodIndex = _periodIndex(mandate.start, mandate.period, block.timestamp);
         if (state.periodIndex != periodIndex) {
             state.periodIndex = periodIndex;
             state.spent = 0;
         }
+        tally.mandateHash = hash;
         tally.state = state;
         if (mandate.household != 0) {
             tally.householdKey = _householdKey(mandate.payer, mandate.token, mandate.household);
@@ -253,7 +255,7 @@ abstract contract MandateManager is EIP712, Households {
     }
 
     /// @dev Counts one order: nonce, order cap, open orders, period cap, household cap.
-    function _count(Tally memory tally, Mandate calldata mandate, uint96 total, uint48 nonce) internal pure {
+    function _count(Tally memory tally, Mandate memory mandate, uint96 total, uint48 nonce) internal pure {
         MandateState memory state = tally.state;
         if (nonce <= state.lastNonce) revert NonceNotRising(nonce, state.lastNonce);
         if (total > mandate.maxPerOrder) revert OverOrderCap(total, mandate.maxPerOrder);
@@ -269,23 +271,24 @@ abstract contract MandateManager is EIP712, Households {
         if (tally.householdKey == 0) return;
         spent = uint256(tally.shared.spent) + total;
         if (spent > tally.householdAllowance) revert OverHouseholdAllowance(spent, tally.householdAllowance);
-        tally.shared.spent = SafeCast.toUint96(spent);
+        tally.shared.spent = SafeCast.toUint128(spent);
     }
 
-    function _saveTally(bytes32 hash, Tally memory tally) internal {
-        _mandates[hash] = tally.state;
+    function _saveTally(Tally memory tally) internal {
+        _mandates[tally.mandateHash] = tally.state;
         if (tally.householdKey != 0) _saveSpending(tally.householdKey, tally.shared);
     }
 
     /// @dev Notes that orders ended which gave nothing back. Never reverts: a counter must not block an exit.
     function _uncount(bytes32 hash, uint256 orders) internal {
-        uint16 open = _mandates[hash].openOrders;
-        _mandates[hash].openOrders = open - SafeCast.toUint16(Math.min(orders, open));
+        MandateState memory state = _mandates[hash];
+        state.openOrders -= SafeCast.toUint32(Math.min(orders, state.openOrders));
+        _mandates[hash] = state;
     }
 
     /// @dev Notes that an order of the second `authorizedAt` ended without leaving the seller. What it had counted is
     ///      given back to each cap whose period is still the last counted in: an older one is counted by nobody.
-    function _uncountAndGiveBack(Terms calldata terms, uint96 amount, uint48 authorizedAt) internal {
+    function _uncountAndGiveBack(Terms calldata terms, uint96 amount, uint256 authorizedAt) internal {
         MandateState memory state = _mandates[terms.mandateHash];
         if (state.openOrders > 0) --state.openOrders;
         if (state.periodIndex == _periodIndex(terms.start, terms.period, authorizedAt)) {
@@ -305,8 +308,8 @@ abstract contract MandateManager is EIP712, Households {
     }
 
     /// @dev `timestamp` is at or after `start`.
-    function _periodIndex(uint48 start, uint32 period, uint256 timestamp) internal pure returns (uint32) {
-        return SafeCast.toUint32((timestamp - start) / period);
+    function _periodIndex(uint48 start, uint32 period, uint256 timestamp) internal pure returns (uint64) {
+        return SafeCast.toUint64((timestamp - start) / period);
     }
 
     /// @dev Whether `party` signed. `recovered` is the ECDSA signer, asked first, so that the key of an account which
@@ -320,7 +323,7 @@ abstract contract MandateManager is EIP712, Households {
     }
 
     /// @dev The registry is asked by STATICCALL.
-    function _checkDevice(Mandate calldata mandate) private view {
+    function _checkDevice(Mandate memory mandate) private view {
         if (mandate.deviceId == 0) return;
         (address key, uint64 epoch) = registry.keyAndEpoch(mandate.deviceId);
         if (key != mandate.deviceKey || epoch != mandate.deviceEpoch) revert WrongDevice(mandate.deviceId, key, epoch);

@@ -28,15 +28,15 @@ abstract contract OrderBook is MandateManager, ReentrancyGuardTransient {
         Decided
     }
 
-    /// @notice All that is stored of an order: one slot.
+    /// @notice All that is stored of an order: one slot, filled to the last bit, or it would be read before each write.
     struct Record {
         State state;
         /// Second in which it came into this state.
-        uint48 since;
+        uint56 since;
         /// Last second in which the seller may ship (inclusive).
-        uint48 shipBy;
+        uint56 shipBy;
         /// Seconds after authorization during which the seller may not ship yet.
-        uint32 coolingOffSeconds;
+        uint40 coolingOffSeconds;
         /// Authorized, Shipped, Disputed: held here. Captured, Settled, Decided: paid to the seller and not refunded
         /// since. Else 0. What is neither went back to the payer.
         uint96 amount;
@@ -75,7 +75,7 @@ abstract contract OrderBook is MandateManager, ReentrancyGuardTransient {
     }
 
     /// @notice Stands for the terms where the terms themselves are not needed.
-    function termsHash(Terms calldata terms) public pure returns (bytes32) {
+    function termsHash(Terms memory terms) public pure returns (bytes32) {
         return keccak256(abi.encode(terms));
     }
 

@@ -36,15 +36,7 @@ contract OrderEscrow is Disputes {
         uint48 nonce;
     }
 
-    /// @notice A seller that the mandate names. Salted, so that the leaf does not tell a home's habits.
-    struct Payee {
-        bytes32 salt;
-        address seller;
-        /// Its place in the mandate's payees.
-        bytes32[] proof;
-    }
-
-    /// @notice A product that the mandate names, salted as well.
+    /// @notice A product that the mandate names. Salted, so that the leaf does not tell a home's habits.
     struct Product {
         bytes32 salt;
         uint64 gtin;
@@ -52,17 +44,11 @@ contract OrderEscrow is Disputes {
         uint32 packSize;
         /// Most that one pack may cost, everything included.
         uint96 maxUnitPrice;
-        /// Its place in the mandate's products.
-        bytes32[] proof;
     }
 
-    /// @notice An authorization and the device's signature over it. The section that it is in tells its mandate, seller
-    ///         and product.
+    /// @notice An authorization and the device's signature over it. Its mandate, seller and product are those of the
+    ///         section and line that it is in.
     struct Order {
-        /// Index in the section's payees.
-        uint256 payee;
-        /// Index in the section's products.
-        uint256 product;
         uint32 quantity;
         uint96 total;
         bytes32 quoteHash;
@@ -74,34 +60,40 @@ contract OrderEscrow is Disputes {
         bytes32 vs;
     }
 
-    /// @notice Orders under one mandate, and what they share: each seller and product is proven once.
-    struct Section {
-        Mandate mandate;
-        Payee[] payees;
-        Product[] products;
+    /// @notice Orders of one product of one seller; each of the two is proven once.
+    struct Line {
+        address seller;
+        /// Of the seller's leaf, as salted as the product's.
+        bytes32 payeeSalt;
+        bytes32[] payeeProof;
+        Product product;
+        bytes32[] productProof;
         Order[] orders;
     }
 
+    /// @notice Orders under one mandate.
+    struct Section {
+        Mandate mandate;
+        Line[] lines;
+    }
+
+    /// @notice A parcel: orders under one mandate that leave the house together.
     struct Shipment {
-        /// {termsHash} of the order's terms.
+        /// {termsHash} of the orders' terms.
         bytes32 termsHash;
-        bytes32 authorizationId;
         /// Hash of the seller's shipping message: SSCC, carrier, lines.
         bytes32 shipment;
+        bytes32[] authorizationIds;
     }
 
-    /// @notice Orders under one mandate whose delivery is confirmed.
+    /// @notice A parcel whose arrival the device key or the payer has confirmed by signing
+    ///         Confirmation(shipment, authorizationIds, amounts).
     struct Claim {
         Terms terms;
-        Delivery[] deliveries;
-    }
-
-    /// @notice A confirmation: Confirmation(authorizationId, shipment, amount), signed by the device key or the payer.
-    struct Delivery {
-        bytes32 authorizationId;
         bytes32 shipment;
-        /// For the seller, at most what is held; the rest goes back to the payer.
-        uint96 amount;
+        bytes32[] authorizationIds;
+        /// For the seller, at most what is held for each order; the rest goes back to the payer.
+        uint96[] amounts;
         /// The signature in EIP-2098's compact form.
         bytes32 r;
         bytes32 vs;
@@ -117,7 +109,8 @@ contract OrderEscrow is Disputes {
     /// @notice Nothing of this basket was placed; `reason` is the error's data.
     event Refused(uint256 indexed basket, bytes reason);
     event Shipped(bytes32 indexed authorizationId, bytes32 shipment);
-    event Captured(bytes32 indexed authorizationId, bytes32 shipment, uint96 amount, uint96 returned);
+    /// @notice The seller got `amount`; the rest of what was authorized went back to the payer.
+    event Captured(bytes32 indexed authorizationId, uint96 amount);
     /// @notice An order of a batch was left as it is, because it is in this state. Only `seller` can have sent it; it
     ///         may be an order that does not exist.
     event Skipped(bytes32 indexed authorizationId, address indexed seller, State state);
@@ -129,12 +122,10 @@ contract OrderEscrow is Disputes {
 
     /// @notice A basket is the call data of {authorizeBasket}.
     error NotABasket(bytes4 actual, bytes4 expected);
-    /// @notice A basket has at least one section, and each section at least one order.
+    /// @notice A basket, a section or a line without orders.
     error EmptyBasket();
     /// @notice The mandate of the section at `index` has another payer or token than the first of its basket.
     error MixedBasket(uint256 index, address payer, address token);
-    /// @notice An order names a payee or product that its section does not have.
-    error NotInSection(uint256 index, uint256 length);
     error AuthorizationExpired(uint256 timestamp, uint48 validBefore);
     /// @notice The seller would have no second to ship in after cooling off.
     error ShipByTooSoon(uint48 shipBy, uint256 coolingOffUntil);
@@ -143,8 +134,10 @@ contract OrderEscrow is Disputes {
     error SellerNotInMandate(address seller, bytes32 payeesRoot);
     error ProductNotInMandate(bytes32 productLeaf, bytes32 productsRoot);
     error OverPrice(uint96 total, uint256 maximum);
+    /// @notice A claim has as many amounts as orders.
+    error DifferentLengths(uint256 actual, uint256 expected);
     error CoolingOff(uint256 timestamp, uint256 coolingOffUntil);
-    error ShipByPassed(uint256 timestamp, uint48 shipBy);
+    error ShipByPassed(uint256 timestamp, uint256 shipBy);
     /// @notice `deadline` is the last second that belongs to the seller, the buyer or the arbiter.
     error TooEarlyToReclaim(uint256 timestamp, uint256 deadline);
     error TooLateToRefund(uint256 timestamp, uint256 deadline);
@@ -157,7 +150,7 @@ contract OrderEscrow is Disputes {
         "Authorization(bytes32 mandateHash,address seller,bytes32 productLeaf,uint32 quantity,uint96 total,bytes32 quoteHash,uint48 shipBy,uint48 validBefore,uint48 nonce)"
     );
     bytes32 private constant CONFIRMATION_TYPEHASH =
-        keccak256("Confirmation(bytes32 authorizationId,bytes32 shipment,uint96 amount)");
+        keccak256("Confirmation(bytes32 shipment,bytes32[] authorizationIds,uint96[] amounts)");
     bytes32 private constant CANCELLATION_TYPEHASH = keccak256("Cancellation(bytes32 authorizationId)");
 
     /// @dev First words of the leaves, so that none can stand in for one of the other tree.
@@ -166,12 +159,17 @@ contract OrderEscrow is Disputes {
 
     constructor(IDeviceRegistry registry_) OrderBook(registry_) {}
 
-    /// @notice Places the orders of each basket and takes its funds in one transfer. Anyone may send it: only the
-    ///         device's signature spends. A basket that fails is reported as `Refused` and the others go on.
+    /// @notice Places the orders of one basket, which are of one payer and in one token, and takes its funds in one
+    ///         transfer: all of them or none. Anyone may send it: only the device's signature spends.
+    function authorize(Section[] calldata basket) external nonReentrant {
+        _authorizeBasket(basket);
+    }
+
+    /// @notice Places several baskets. One that fails is reported as `Refused` and the others go on.
     /// @dev    A sender who gives too little gas gets a refusal with an empty reason; nothing is used up by it. Baskets
     ///         are bytes because decoding and encoding them again would cost about 4,500 gas each.
     /// @param baskets Each the call data of {authorizeBasket}, selector included.
-    function authorize(bytes[] calldata baskets) external nonReentrant {
+    function authorizeBatch(bytes[] calldata baskets) external nonReentrant {
         for (uint256 i = 0; i < baskets.length; ++i) {
             bytes4 selector = bytes4(baskets[i]);
             if (selector != this.authorizeBasket.selector) {
@@ -184,21 +182,10 @@ contract OrderEscrow is Disputes {
         }
     }
 
-    /// @notice One basket of {authorize}, which alone may call it: orders of one payer in one token; all of them are
-    ///         placed or none.
-    function authorizeBasket(Section[] calldata sections) external {
+    /// @notice One basket of {authorizeBatch}, which alone may call it.
+    function authorizeBasket(Section[] calldata basket) external {
         if (msg.sender != address(this)) revert WrongCaller(msg.sender, address(this));
-        if (sections.length == 0) revert EmptyBasket();
-
-        address payer = sections[0].mandate.payer;
-        address token = sections[0].mandate.token;
-        uint256 total = 0;
-        for (uint256 i = 0; i < sections.length; ++i) {
-            Mandate calldata mandate = sections[i].mandate;
-            if (mandate.payer != payer || mandate.token != token) revert MixedBasket(i, mandate.payer, mandate.token);
-            total += _authorizeSection(sections[i], mandate);
-        }
-        _pull(token, payer, address(this), total);
+        _authorizeBasket(basket);
     }
 
     /// @notice Tells that orders are leaving the house; only their seller may, from the end of cooling off until
@@ -206,19 +193,10 @@ contract OrderEscrow is Disputes {
     /// @dev    Goods should leave only when the log says `Shipped`: an order that was cancelled in time is `Skipped`.
     function ship(Shipment[] calldata shipments) external nonReentrant {
         for (uint256 i = 0; i < shipments.length; ++i) {
-            bytes32 id = shipments[i].authorizationId;
-            bytes32 key = _recordKey(shipments[i].termsHash, msg.sender, id);
-            Record memory current = _load(key);
-            if (current.state != State.Authorized) {
-                emit Skipped(id, msg.sender, current.state);
-                continue;
+            bytes32[] calldata ids = shipments[i].authorizationIds;
+            for (uint256 k = 0; k < ids.length; ++k) {
+                _ship(shipments[i].termsHash, ids[k], shipments[i].shipment);
             }
-            uint256 coolingOffUntil = uint256(current.since) + current.coolingOffSeconds;
-            if (block.timestamp < coolingOffUntil) revert CoolingOff(block.timestamp, coolingOffUntil);
-            if (block.timestamp > current.shipBy) revert ShipByPassed(block.timestamp, current.shipBy);
-
-            _move(key, current, State.Shipped, current.amount);
-            emit Shipped(id, shipments[i].shipment);
         }
     }
 
@@ -235,7 +213,7 @@ contract OrderEscrow is Disputes {
                 token = claims[i].terms.token;
                 owed = 0;
             }
-            owed += _capture(claims[i].terms, claims[i].deliveries);
+            owed += _capture(claims[i]);
         }
         _pay(token, msg.sender, owed);
     }
@@ -300,62 +278,93 @@ contract OrderEscrow is Disputes {
     }
 
     /// @notice The EIP-712 digest of an authorization: its id, and what the device key signs.
-    function authorizationDigest(Authorization calldata authorization) external view returns (bytes32) {
+    function authorizationDigest(Authorization memory authorization) public view returns (bytes32) {
         return _hashTypedDataV4(keccak256(abi.encode(AUTHORIZATION_TYPEHASH, authorization)));
     }
 
+    function _authorizeBasket(Section[] calldata sections) private {
+        if (sections.length == 0) revert EmptyBasket();
+        address payer;
+        address token;
+        uint256 total = 0;
+        for (uint256 i = 0; i < sections.length; ++i) {
+            Section calldata section = sections[i];
+            Mandate memory mandate = section.mandate;
+            if (i == 0) (payer, token) = (mandate.payer, mandate.token);
+            if (mandate.payer != payer || mandate.token != token) revert MixedBasket(i, mandate.payer, mandate.token);
+            total += _authorizeSection(mandate, section.lines);
+        }
+        _pull(token, payer, address(this), total);
+    }
+
     /// @dev Places the orders of one mandate; returns what they cost.
-    function _authorizeSection(Section calldata section, Mandate calldata mandate) private returns (uint256 total) {
-        if (section.orders.length == 0) revert EmptyBasket();
+    function _authorizeSection(Mandate memory mandate, Line[] calldata lines) private returns (uint256 total) {
+        if (lines.length == 0) revert EmptyBasket();
         bytes32 hash = mandateHash(mandate);
         Tally memory tally = _openTally(mandate, hash);
-        _checkPayees(section.payees, mandate);
-        bytes32[] memory leaves = _checkProducts(section.products, mandate);
         bytes32 terms = _termsHash(mandate, hash);
-        for (uint256 i = 0; i < section.orders.length; ++i) {
-            Order calldata order = section.orders[i];
+        for (uint256 i = 0; i < lines.length; ++i) {
+            total += _authorizeLine(lines[i], mandate, tally, terms);
+        }
+        _saveTally(tally);
+    }
+
+    function _authorizeLine(
+        Line calldata line,
+        Mandate memory mandate,
+        Tally memory tally,
+        bytes32 terms
+    ) private returns (uint256 total) {
+        address seller = line.seller;
+        _checkSeller(seller, line, mandate);
+        bytes32 leaf = _checkProduct(line, mandate.productsRoot);
+        Order[] calldata orders = line.orders;
+        if (orders.length == 0) revert EmptyBasket();
+        uint256 maxUnitPrice = line.product.maxUnitPrice;
+        for (uint256 i = 0; i < orders.length; ++i) {
+            Order memory order = orders[i];
             _count(tally, mandate, order.total, order.nonce);
-            _place(section, order, hash, terms, leaves);
+            _checkOrder(order, mandate.coolingOffSeconds, maxUnitPrice);
+            bytes32 id = _id(order, tally.mandateHash, seller, leaf);
+            (address signer,,) = ECDSA.tryRecover(id, order.r, order.vs);
+            if (signer != mandate.deviceKey) revert WrongSignature(mandate.deviceKey, id);
+
+            _save(
+                _recordKey(terms, seller, id),
+                Record(State.Authorized, _now(), order.shipBy, mandate.coolingOffSeconds, order.total)
+            );
+            emit Authorized(id, tally.mandateHash, seller, order.total, order.quoteHash);
             total += order.total;
         }
-        _saveTally(hash, tally);
     }
 
-    /// @dev The strictly rising nonce is what refuses a second use of the same authorization.
-    function _place(
-        Section calldata section,
-        Order calldata order,
-        bytes32 hash,
-        bytes32 terms,
-        bytes32[] memory leaves
-    ) private {
-        if (order.payee >= section.payees.length) revert NotInSection(order.payee, section.payees.length);
-        if (order.product >= leaves.length) revert NotInSection(order.product, leaves.length);
+    function _checkOrder(Order memory order, uint32 coolingOffSeconds, uint256 maxUnitPrice) private view {
         if (block.timestamp >= order.validBefore) revert AuthorizationExpired(block.timestamp, order.validBefore);
-        uint256 coolingOffUntil = block.timestamp + section.mandate.coolingOffSeconds;
+        uint256 coolingOffUntil = block.timestamp + coolingOffSeconds;
         if (order.shipBy <= coolingOffUntil) revert ShipByTooSoon(order.shipBy, coolingOffUntil);
         if (order.total == 0) revert MissingField("total");
-        uint256 maximum = uint256(order.quantity) * section.products[order.product].maxUnitPrice;
+        uint256 maximum = order.quantity * maxUnitPrice;
         if (order.total > maximum) revert OverPrice(order.total, maximum);
-
-        address seller = section.payees[order.payee].seller;
-        bytes32 id = _id(order, hash, seller, leaves[order.product]);
-        (address signer,,) = ECDSA.tryRecover(id, order.r, order.vs);
-        if (signer != section.mandate.deviceKey) revert WrongSignature(section.mandate.deviceKey, id);
-
-        _save(
-            _recordKey(terms, seller, id),
-            Record(State.Authorized, _now(), order.shipBy, section.mandate.coolingOffSeconds, order.total)
-        );
-        emit Authorized(id, hash, seller, order.total, order.quoteHash);
     }
 
-    /// @dev {authorizationDigest} of an order's authorization.
-    function _id(Order calldata order, bytes32 hash, address seller, bytes32 productLeaf)
-        private
-        view
-        returns (bytes32)
-    {
+    function _checkSeller(address seller, Line calldata line, Mandate memory mandate) private pure {
+        if (seller == mandate.payer || seller == mandate.deviceKey || seller == mandate.arbiter) {
+            revert WrongSeller(seller);
+        }
+        bytes32 leaf = _leaf(abi.encode(PAYEE_KIND, line.payeeSalt, seller));
+        if (!MerkleProof.verifyCalldata(line.payeeProof, mandate.payeesRoot, leaf)) {
+            revert SellerNotInMandate(seller, mandate.payeesRoot);
+        }
+    }
+
+    function _checkProduct(Line calldata line, bytes32 root) private pure returns (bytes32 leaf) {
+        leaf = _leaf(abi.encode(PRODUCT_KIND, line.product));
+        if (!MerkleProof.verifyCalldata(line.productProof, root, leaf)) revert ProductNotInMandate(leaf, root);
+    }
+
+    /// @dev {authorizationDigest} of an order's authorization, without making one. The strictly rising nonce is what
+    ///      refuses a second use.
+    function _id(Order memory order, bytes32 hash, address seller, bytes32 productLeaf) private view returns (bytes32) {
         return _hashTypedDataV4(
             keccak256(
                 abi.encode(
@@ -374,86 +383,80 @@ contract OrderEscrow is Disputes {
         );
     }
 
-    /// @dev {termsHash} of a mandate's terms.
-    function _termsHash(Mandate calldata mandate, bytes32 hash) private pure returns (bytes32) {
+    /// @dev {termsHash} of a mandate's terms, without making them.
+    function _termsHash(Mandate memory mandate, bytes32 hash) private pure returns (bytes32) {
         return keccak256(
             abi.encode(
-                Terms({
-                    mandateHash: hash,
-                    payer: mandate.payer,
-                    deviceKey: mandate.deviceKey,
-                    arbiter: mandate.arbiter,
-                    token: mandate.token,
-                    start: mandate.start,
-                    period: mandate.period,
-                    household: mandate.household
-                })
+                hash,
+                mandate.payer,
+                mandate.deviceKey,
+                mandate.arbiter,
+                mandate.token,
+                mandate.start,
+                mandate.period,
+                mandate.household
             )
         );
     }
 
-    function _checkPayees(Payee[] calldata payees, Mandate calldata mandate) private pure {
-        for (uint256 i = 0; i < payees.length; ++i) {
-            address seller = payees[i].seller;
-            if (seller == mandate.payer || seller == mandate.deviceKey || seller == mandate.arbiter) {
-                revert WrongSeller(seller);
-            }
-            bytes32 leaf = _leaf(abi.encode(PAYEE_KIND, payees[i].salt, seller));
-            if (!MerkleProof.verifyCalldata(payees[i].proof, mandate.payeesRoot, leaf)) {
-                revert SellerNotInMandate(seller, mandate.payeesRoot);
-            }
+    function _ship(bytes32 terms, bytes32 id, bytes32 shipment) private {
+        bytes32 key = _recordKey(terms, msg.sender, id);
+        Record memory current = _load(key);
+        if (current.state != State.Authorized) {
+            emit Skipped(id, msg.sender, current.state);
+            return;
         }
+        uint256 coolingOffUntil = uint256(current.since) + current.coolingOffSeconds;
+        if (block.timestamp < coolingOffUntil) revert CoolingOff(block.timestamp, coolingOffUntil);
+        if (block.timestamp > current.shipBy) revert ShipByPassed(block.timestamp, current.shipBy);
+
+        _move(key, current, State.Shipped, current.amount);
+        emit Shipped(id, shipment);
     }
 
-    /// @dev Returns the products' leaves.
-    function _checkProducts(Product[] calldata products, Mandate calldata mandate)
-        private
-        pure
-        returns (bytes32[] memory leaves)
-    {
-        leaves = new bytes32[](products.length);
-        for (uint256 i = 0; i < leaves.length; ++i) {
-            Product calldata it = products[i];
-            leaves[i] = _leaf(abi.encode(PRODUCT_KIND, it.salt, it.gtin, it.packSize, it.maxUnitPrice));
-            if (!MerkleProof.verifyCalldata(it.proof, mandate.productsRoot, leaves[i])) {
-                revert ProductNotInMandate(leaves[i], mandate.productsRoot);
-            }
-        }
-    }
+    /// @dev Captures the orders of one parcel and returns their rest to the payer; returns what the seller is owed.
+    function _capture(Claim calldata claim) private returns (uint256 owed) {
+        Terms memory terms = claim.terms;
+        bytes32[] calldata ids = claim.authorizationIds;
+        uint96[] calldata amounts = claim.amounts;
+        if (amounts.length != ids.length) revert DifferentLengths(amounts.length, ids.length);
+        _checkConfirmation(terms, claim);
 
-    /// @dev Captures the orders of one mandate and returns their rest to the payer; returns what the seller is owed.
-    function _capture(Terms calldata terms, Delivery[] calldata deliveries) private returns (uint256 owed) {
         bytes32 hash = termsHash(terms);
         uint256 held = 0;
         uint256 ended = 0;
-        for (uint256 i = 0; i < deliveries.length; ++i) {
-            Delivery calldata item = deliveries[i];
-            bytes32 key = _recordKey(hash, msg.sender, item.authorizationId);
+        for (uint256 i = 0; i < ids.length; ++i) {
+            bytes32 key = _recordKey(hash, msg.sender, ids[i]);
             Record memory current = _load(key);
             if (current.state != State.Shipped) {
-                emit Skipped(item.authorizationId, msg.sender, current.state);
+                emit Skipped(ids[i], msg.sender, current.state);
                 continue;
             }
-            if (item.amount > current.amount) revert OverHeld(item.amount, current.amount);
-            _checkConfirmation(terms, item);
+            uint96 amount = amounts[i];
+            if (amount > current.amount) revert OverHeld(amount, current.amount);
             held += current.amount;
-            owed += item.amount;
+            owed += amount;
             ++ended;
-            emit Captured(item.authorizationId, item.shipment, item.amount, current.amount - item.amount);
-            _move(key, current, State.Captured, item.amount);
+            _move(key, current, State.Captured, amount);
+            emit Captured(ids[i], amount);
         }
         if (ended > 0) _uncount(terms.mandateHash, ended);
         _pay(terms.token, terms.payer, held - owed);
     }
 
-    function _checkConfirmation(Terms calldata terms, Delivery calldata item) private view {
+    function _checkConfirmation(Terms memory terms, Claim calldata claim) private view {
         bytes32 digest = _hashTypedDataV4(
-            keccak256(abi.encode(CONFIRMATION_TYPEHASH, item.authorizationId, item.shipment, item.amount))
+            keccak256(
+                abi.encode(
+                    CONFIRMATION_TYPEHASH,
+                    claim.shipment,
+                    keccak256(abi.encodePacked(claim.authorizationIds)),
+                    keccak256(abi.encodePacked(claim.amounts))
+                )
+            )
         );
-        (address signer,,) = ECDSA.tryRecover(digest, item.r, item.vs);
-        if (signer != terms.deviceKey && signer != terms.payer) {
-            revert WrongSignature(terms.payer, digest);
-        }
+        (address signer,,) = ECDSA.tryRecover(digest, claim.r, claim.vs);
+        if (signer != terms.deviceKey && signer != terms.payer) revert WrongSignature(terms.payer, digest);
     }
 
     /// @dev Ends an order that never shipped; returns what goes back to the payer.
