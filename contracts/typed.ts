@@ -8,7 +8,8 @@ import type {
   ExtractAbiFunction,
   ExtractAbiFunctionNames,
 } from 'abitype'
-import { Interface, type InterfaceAbi, type ParamType, type Result } from 'ethers'
+import { FunctionFragment, Interface, type InterfaceAbi, type ParamType, type Result } from 'ethers'
+import { argumentsEncoder } from './abi.ts'
 
 /** Arguments by name: integers of up to 48 bits as number, larger ones as bigint, addresses in lower case. */
 type Named<Parameters extends readonly AbiParameter[]> = {
@@ -46,9 +47,17 @@ export type Coder<A extends Abi> = {
 
 export function coder<const A extends Abi>(abi: A): Coder<A> {
   const contract = new Interface(abi as unknown as InterfaceAbi)
+  const encoders = new Map(
+    abi.flatMap((entry) => {
+      if (entry.type !== 'function') return []
+      const { selector } = FunctionFragment.from(entry)
+      return [[entry.name, { selector, encode: argumentsEncoder(entry.inputs) }] as const]
+    }),
+  )
   return {
     encode(name, args) {
-      return contract.encodeFunctionData(name, args as readonly unknown[])
+      const { selector, encode } = encoders.get(name)!
+      return selector + encode(args as readonly unknown[])
     },
     decodeResult(name, data) {
       const { outputs } = contract.getFunction(name)!

@@ -36,13 +36,15 @@ const QUOTE_TYPES = {
   ],
 }
 
+/** One order of a parcel. */
 type ConfirmationMessage = { authorizationId: Hex32; shipment: Hex32; amount: bigint }
 
 /** EIP-712 digests of everything that is signed around the escrow of one chain. */
 export type Digests = {
   mandate(mandate: Mandate): Hex32
   authorization(authorization: Authorization): Hex32
-  confirmation(confirmation: ConfirmationMessage): Hex32
+  /** Of the orders of one parcel, at least one; they have the same shipment. */
+  confirmation(orders: ConfirmationMessage[]): Hex32
   cancellation(authorizationId: Hex32): Hex32
   dispute(authorizationId: Hex32): Hex32
   quote(quote: Quote): Hex32
@@ -62,7 +64,15 @@ export function digestsOf({ chainId, escrow }: Pick<ChainFacts, 'chainId' | 'esc
   return {
     mandate: (value) => digest(escrowDomain, mandate.hash(value)),
     authorization: (value) => digest(escrowDomain, authorization.hash(value)),
-    confirmation: (value) => digest(escrowDomain, confirmation.hash(value)),
+    confirmation: (orders) =>
+      digest(
+        escrowDomain,
+        confirmation.hash({
+          shipment: orders[0]!.shipment,
+          authorizationIds: orders.map(({ authorizationId }) => authorizationId),
+          amounts: orders.map(({ amount }) => amount),
+        }),
+      ),
     cancellation: (authorizationId) => digest(escrowDomain, cancellation.hash({ authorizationId })),
     dispute: (authorizationId) => digest(escrowDomain, dispute.hash({ authorizationId })),
     quote: (value) => digest(quoteDomain, quote.hash(value)),

@@ -2,14 +2,15 @@ import { escrow, MANDATE_STATUSES, ORDER_STATES, termsHash, termsOf } from '../.
 import type { Address, Hex32, HexBytes } from '../domain/identifiers.ts'
 import type { Terms } from '../domain/mandate.ts'
 import type { Chain, Hold } from '../ports.ts'
-import { encodeAuthorize, mandateRoots } from './baskets.ts'
+import { encodeAuthorize, encodeAuthorizeBatch, mandateRoots } from './baskets.ts'
 import { type Connection, call, erc20, estimateGas, readHead } from './connection.ts'
 import { digestsOf, mandateTypedData, productLeaf, quoteSigner, textHash } from './digests.ts'
+import { RpcError } from './rpc.ts'
 import type { Sender } from './sender.ts'
 
 /**
- * `Chain` over the escrow, paid by the relayer's key. `authorize` is sent unseen: what the contract refuses it reports in
- * its logs. The other verbs are tried first and throw ChainRefusal, with nothing saved, when they would revert.
+ * `Chain` over the escrow, paid by the relayer's key. `authorize` is sent as a batch, whose logs report what the contract
+ * refuses; an order alone that would be accepted goes by itself, which is cheaper. The other verbs are tried first and throw ChainRefusal, with nothing saved, when they would revert.
  */
 export function escrowChain(connection: Connection, relayer: Sender): Chain {
   const { facts } = connection
@@ -28,8 +29,8 @@ export function escrowChain(connection: Connection, relayer: Sender): Chain {
       return {
         status: word === 'none' ? 'unknown' : word,
         spent: escrow.decodeResult('spentNow', spent),
-        openOrders,
-        lastNonce,
+        openOrders: Number(openOrders),
+        lastNonce: Number(lastNonce),
       }
     },
     async funds(payer) {
@@ -61,14 +62,28 @@ export function escrowChain(connection: Connection, relayer: Sender): Chain {
     quoteSigner: (signed) => quoteSigner(digests, signed),
     grant: (mandate, signature, save) => send('grant a mandate', escrow.encode('grant', [mandate, signature]), save),
     async authorize(baskets, save) {
-      const purpose = `authorize ${baskets.reduce((sum, basket) => sum + basket.length, 0)} orders`
-      return relayer.send({ to: facts.escrow, purpose, ...encodeAuthorize(baskets) }, save)
+      const orders = baskets.reduce((sum, basket) => sum + basket.length, 0)
+      const purpose = `authorize ${orders} ${orders === 1 ? 'order' : 'orders'}`
+      const alone = orders === 1 ? encodeAuthorize(baskets[0]!) : undefined
+      const encoded =
+        alone !== undefined && (await wouldWork(connection, alone.data)) ? alone : encodeAuthorizeBatch(baskets)
+      return relayer.send({ to: facts.escrow, purpose, ...encoded }, save)
     },
     cancel: (terms, signature, save) =>
       send('cancel an order', escrow.encode('cancel', [...nameOf(terms), signature]), save),
     dispute: (terms, signature, save) =>
       send('dispute an order', escrow.encode('dispute', [...nameOf(terms), signature]), save),
     reclaim: (terms, save) => send('reclaim an order', escrow.encode('reclaim', nameOf(terms)), save),
+  }
+}
+
+async function wouldWork(connection: Connection, data: HexBytes): Promise<boolean> {
+  try {
+    await call(connection, connection.facts.escrow, data)
+    return true
+  } catch (error) {
+    if (error instanceof RpcError) return false
+    throw error
   }
 }
 

@@ -83,8 +83,7 @@ const SENTENCES: Sentences = {
   // Orders
   NotABasket: () => 'What was sent is no basket of orders.',
   EmptyBasket: () => 'The basket is empty.',
-  NotInSection: ({ index, length }) =>
-    `An order of the basket names entry ${index} of its sellers or products, of which there are ${length}.`,
+  DifferentLengths: ({ actual, expected }) => `The parcel has ${expected} orders, but ${actual} amounts.`,
   MixedBasket: ({ index }) => `Mandate ${index} of the basket has another payer or token than the first.`,
   AuthorizationExpired: ({ validBefore }, show) =>
     `The authorization was good until ${show.time(validBefore)} only. It must be signed again.`,

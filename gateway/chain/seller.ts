@@ -1,5 +1,5 @@
 import type { SigningKey } from 'ethers'
-import { type Claim, compactSignature, escrow, termsHash } from '../../contracts/escrow.ts'
+import { type Claim, compactSignature, escrow, type Shipment, termsHash } from '../../contracts/escrow.ts'
 import type { Confirmation, SellerChain } from '../ports.ts'
 import { type Connection, readHead } from './connection.ts'
 import { digestsOf, quoteSigner, signDigest, signerOf, textHash } from './digests.ts'
@@ -39,15 +39,9 @@ export function sellerChain(connection: Connection, sender: Sender, key: Signing
     quoteSigner: (signed) => quoteSigner(digests, signed),
     signQuote: async (quote) => signDigest(key, digests.quote(quote)),
     shipmentHash: textHash,
-    confirmationSigner: ({ signature, ...message }) => signerOf(digests.confirmation(message), signature),
-    ship: (shipments, save) => {
-      const items = shipments.map(({ terms, shipment }) => ({
-        termsHash: termsHash(terms),
-        authorizationId: terms.authorizationId,
-        shipment,
-      }))
-      return send(`ship ${shipments.length} orders`, escrow.encode('ship', [items]), save)
-    },
+    confirmationSigner: ({ signature, ...message }) => signerOf(digests.confirmation([message]), signature),
+    ship: (shipments, save) =>
+      send(`ship ${shipments.length} orders`, escrow.encode('ship', [parcelsOf(shipments)]), save),
     capture: (captures, save) =>
       send(`capture ${captures.length} orders`, escrow.encode('capture', [claimsOf(captures)]), save),
     async refund(terms, amount, save) {
@@ -58,15 +52,22 @@ export function sellerChain(connection: Connection, sender: Sender, key: Signing
   }
 }
 
-/** Deliveries under one mandate share its terms: in a batch that is most of the call data. */
+/** Orders of one mandate with the same shipment travel in one parcel. */
+function parcelsOf(shipments: Parameters<SellerChain['ship']>[0]): Shipment[] {
+  return [...Map.groupBy(shipments, ({ terms, shipment }) => termsHash(terms) + shipment).values()].map((parcel) => ({
+    termsHash: termsHash(parcel[0]!.terms),
+    shipment: parcel[0]!.shipment,
+    authorizationIds: parcel.map(({ terms }) => terms.authorizationId),
+  }))
+}
+
+/** A parcel is confirmed by one signature over all of its orders, in their order. */
 function claimsOf(captures: Confirmation[]): Claim[] {
-  return [...Map.groupBy(captures, ({ terms }) => termsHash(terms)).values()].map((group) => ({
-    terms: group[0]!.terms,
-    deliveries: group.map(({ terms, shipment, amount, signature }) => ({
-      authorizationId: terms.authorizationId,
-      shipment,
-      amount,
-      ...compactSignature(signature),
-    })),
+  return [...Map.groupBy(captures, ({ terms, signature }) => termsHash(terms) + signature).values()].map((parcel) => ({
+    terms: parcel[0]!.terms,
+    shipment: parcel[0]!.shipment,
+    authorizationIds: parcel.map(({ terms }) => terms.authorizationId),
+    amounts: parcel.map(({ amount }) => amount),
+    ...compactSignature(parcel[0]!.signature),
   }))
 }

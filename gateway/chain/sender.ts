@@ -5,6 +5,7 @@ import type { Clock, OpenTransaction, SaveTransaction, SignedTransaction, Transa
 import { EMBEDDED_CHAIN_ID } from './connection.ts'
 import { cappedFees, FEE_CALLS, type Fees, gwei, raisedFees } from './fees.ts'
 import { addressOf } from './keys.ts'
+import { signTransaction } from './raw-transaction.ts'
 import { type Rpc, RpcBigInt, RpcNumber, RpcReceipt, resultOf } from './rpc.ts'
 
 /** Not included after this long: the fees are raised. */
@@ -190,23 +191,9 @@ export class Sender {
 
   #sign(call: Call, nonce: number, fees: Fees): SignedTransaction {
     const { chainId, key } = this.#options
-    const tx = Transaction.from({
-      type: 2,
-      chainId,
-      nonce,
-      to: call.to,
-      data: call.data,
-      gasLimit: call.gasLimit,
-      ...fees,
-    })
-    tx.signature = key.sign(tx.unsignedHash)
-    return {
-      txHash: tx.hash as Hex32,
-      sender: this.address,
-      nonce,
-      purpose: call.purpose,
-      raw: tx.serialized as HexBytes,
-    }
+    const { to, data, gasLimit, purpose } = call
+    const { raw, txHash } = signTransaction({ chainId, nonce, to, data, gasLimit, ...fees }, key)
+    return { txHash, sender: this.address, nonce, purpose, raw }
   }
 
   #checkBalance(balance: bigint, needed: bigint): void {

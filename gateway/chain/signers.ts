@@ -30,7 +30,7 @@ export function deviceSigner(
   }
   return {
     authorization: (deviceId, authorization) => sign(deviceId, digests.authorization(authorization)),
-    confirmation: (deviceId, confirmation) => sign(deviceId, digests.confirmation(confirmation)),
+    confirmation: (deviceId, confirmation) => sign(deviceId, digests.confirmation([confirmation])),
     cancellation: (deviceId, authorizationId) => sign(deviceId, digests.cancellation(authorizationId)),
     dispute: (deviceId, authorizationId) => sign(deviceId, digests.dispute(authorizationId)),
   }

@@ -1,5 +1,4 @@
 import { readFileSync, writeFileSync } from 'node:fs'
-import type { SellerChain } from '../../gateway/ports.ts'
 import { openTown, type SignedOrder, type Town } from './town.ts'
 
 const BATCH = 50
@@ -11,6 +10,7 @@ export type GasRow = {
   orders: number
   households: number
   sellers: number
+  parcels: number
   merkleDepth: number
   authorize: number
   ship: number
@@ -39,7 +39,7 @@ export async function measureGas(): Promise<GasRow[]> {
   measured.push(
     await life(
       town,
-      'the same, five sellers',
+      'one household, five devices, five sellers',
       fifty((index) => orderOf(0, index % 5, Math.floor(index / 10))),
     ),
   )
@@ -85,31 +85,27 @@ export function movedFigures(rows: GasRow[], snapshot: GasRow[]): string[] {
   })
 }
 
-async function life(town: Town, what: string, orders: SignedOrder[]): Promise<GasRow> {
-  const payers = [...new Set(orders.map(({ terms }) => terms.payer))]
-  const baskets = payers.map((payer) => orders.filter(({ terms }) => terms.payer === payer).map(({ item }) => item))
-  const authorize = await town.gasUsed(await town.chain.authorize(baskets, town.save))
-  const sellers = town.sellers.filter(({ address }) => orders.some(({ terms }) => terms.seller === address))
-  const ofEachSeller = async (verb: (seller: SellerChain, own: SignedOrder[]) => ReturnType<SellerChain['ship']>) => {
-    let gas = 0n
-    for (const seller of sellers) {
-      const own = orders.filter(({ terms }) => terms.seller === seller.address)
-      gas += await town.gasUsed(await verb(seller, own))
-    }
-    return Number(gas)
-  }
-  const ship = await ofEachSeller((seller, own) => seller.ship(own, town.save))
-  const capture = await ofEachSeller((seller, own) =>
-    seller.capture(
-      own.map(({ terms, shipment, confirmation }) => ({
-        terms,
-        shipment,
-        amount: terms.amount,
-        signature: confirmation,
-      })),
+/** @param together Whether the orders of one device and one seller travel in one parcel. */
+async function life(town: Town, what: string, orders: SignedOrder[], together = true): Promise<GasRow> {
+  const baskets = [...Map.groupBy(orders, ({ terms }) => terms.payer).values()]
+  const authorize = await town.gasUsed(
+    await town.chain.authorize(
+      baskets.map((basket) => basket.map(({ item }) => item)),
       town.save,
     ),
   )
+  const parcels = [
+    ...Map.groupBy(orders, ({ terms }) =>
+      together ? terms.mandateHash + terms.seller : terms.authorizationId,
+    ).values(),
+  ].map((parcel) => town.pack(parcel))
+  let [ship, capture] = [0n, 0n]
+  const sellers = town.sellers.filter(({ address }) => orders.some(({ terms }) => terms.seller === address))
+  for (const seller of sellers) {
+    const own = parcels.filter(([first]) => first!.terms.seller === seller.address).flat()
+    ship += await town.gasUsed(await seller.ship(own, town.save))
+    capture += await town.gasUsed(await seller.capture(own, town.save))
+  }
   for (const { terms } of orders) {
     const { state } = await town.chain.hold(terms)
     if (state !== 'captured') throw new Error(`An order of "${what}" is ${state} and not captured.`)
@@ -118,12 +114,13 @@ async function life(town: Town, what: string, orders: SignedOrder[]): Promise<Ga
   return {
     what,
     orders: orders.length,
-    households: payers.length,
+    households: baskets.length,
     sellers: sellers.length,
+    parcels: parcels.length,
     merkleDepth: MERKLE_DEPTH,
     authorize: perOrder(Number(authorize)),
-    ship: perOrder(ship),
-    capture: perOrder(capture),
-    perOrder: perOrder(Number(authorize) + ship + capture),
+    ship: perOrder(Number(ship)),
+    capture: perOrder(Number(capture)),
+    perOrder: perOrder(Number(authorize + ship + capture)),
   }
 }

@@ -14,17 +14,17 @@ const PEERS: [what: string, gas: string][] = [
 export function readmeGas(rows: GasRow[]): string {
   const count = (gas: number) => gas.toLocaleString('en-US')
   const lines = rows.map(
-    ({ what, orders, households, sellers, merkleDepth, authorize, ship, capture, perOrder }) =>
-      `| ${what} | ${orders} | ${households} | ${sellers} | ${merkleDepth} | ${count(authorize)} | ${count(ship)} | ${count(capture)} | **${count(perOrder)}** |`,
+    ({ what, orders, households, sellers, parcels, merkleDepth, authorize, ship, capture, perOrder }) =>
+      `| ${what} | ${orders} | ${households} | ${sellers} | ${parcels} | ${merkleDepth} | ${count(authorize)} | ${count(ship)} | ${count(capture)} | **${count(perOrder)}** |`,
   )
   const peers = PEERS.map(([what, gas]) => `${what} ${gas}`).join(' · ')
   return [
     '<!-- gas -->',
-    '| gas per order | orders in a batch | households | sellers | Merkle depth | authorize | ship | capture | life |',
-    '|---|---|---|---|---|---|---|---|---|',
+    '| gas per order | orders in a batch | households | sellers | parcels | Merkle depth | authorize | ship | capture | life |',
+    '|---|---|---|---|---|---|---|---|---|---|',
     ...lines,
     '',
-    `A life is authorize, ship and capture with the signed confirmation. Peers, for one bare payment: ${peers}.`,
+    `A life is authorize, ship and capture with the signed confirmation (one for each parcel). Peers, for one bare payment: ${peers}.`,
     '<!-- /gas -->',
   ].join('\n')
 }

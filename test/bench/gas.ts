@@ -39,7 +39,7 @@ async function bench(): Promise<void> {
   }
 }
 
-function figuresOf([single, batched, , , fifty]: GasRow[]) {
+function figuresOf([single, batched, , , , fifty]: GasRow[]) {
   return {
     authorizeSingleGas: single!.authorize,
     orderLifeBatchedGas: batched!.perOrder,

@@ -30,8 +30,9 @@ const ZERO_ADDRESS: Address = `0x${'0'.repeat(40)}`
 
 export type Device = { key: SigningKey; file: MandateFile; lastNonce: number }
 export type Household = { payer: Address; devices: Device[] }
-/** An order with all signatures that its life takes. */
-export type SignedOrder = { item: AuthorizationItem; terms: Terms; shipment: Hex32; confirmation: HexBytes }
+export type SignedOrder = { item: AuthorizationItem; terms: Terms; device: Device }
+/** An order in a parcel; all orders of a parcel have the same shipment and the same signed confirmation. */
+export type Packed = { terms: Terms; shipment: Hex32; amount: bigint; signature: HexBytes }
 
 /** Households with mandates, and sellers, on a chain of their own (plain anvil), ready to order: steady state. */
 export type Town = AsyncDisposable & {
@@ -44,6 +45,8 @@ export type Town = AsyncDisposable & {
   save: SaveTransaction
   newSender(key: SigningKey): Promise<Sender>
   signOrder(device: Device, sellerIndex: number): SignedOrder
+  /** Packs and confirms orders of one device and one seller as one parcel. */
+  pack(orders: SignedOrder[]): Packed[]
   gasUsed(tx: SignedTransaction): Promise<bigint>
 }
 
@@ -147,10 +150,14 @@ export async function openTown(options: {
     }
     const signature = signDigest(device.key, chain.authorizationId(authorization))
     const item = { authorization, file: device.file, gtin: products[0]!.gtin, signature }
-    const terms = chain.termsOf(item)
-    const shipment = `0x${seed.fork(`shipment ${number}`).hex(64)}` as Hex32
-    const confirmed = { authorizationId: terms.authorizationId, shipment, amount: terms.amount }
-    return { item, terms, shipment, confirmation: signDigest(device.key, digests.confirmation(confirmed)) }
+    return { item, terms: chain.termsOf(item), device }
+  }
+  function pack(orders: SignedOrder[]): Packed[] {
+    const shipment = `0x${seed.fork(`shipment ${orders[0]!.terms.authorizationId}`).hex(64)}` as Hex32
+    const packed = orders.map(({ terms }) => ({ terms, shipment, amount: terms.amount }))
+    const ids = packed.map((order) => ({ ...order, authorizationId: order.terms.authorizationId }))
+    const signature = signDigest(orders[0]!.device.key, digests.confirmation(ids))
+    return packed.map((order) => ({ ...order, signature }))
   }
 
   async function openHousehold(home: number, deviceCount: number): Promise<Household> {
@@ -172,7 +179,7 @@ export async function openTown(options: {
   const households: Household[] = []
   for (const [home, devices] of options.devices.entries()) households.push(await openHousehold(home, devices))
   const town: Town = {
-    ...{ anvil, connection, chain, relayer, households, sellers, newSender, signOrder, save: store.save },
+    ...{ anvil, connection, chain, relayer, households, sellers, newSender, signOrder, pack, save: store.save },
     async gasUsed(tx) {
       // A busy anvil answers before it has included the transaction.
       let receipt: TransactionReceipt | null = null

@@ -204,12 +204,15 @@ test('a new block wakes the watcher', async () => {
   end()
 })
 
-function digestOfConfirmation(message: object): `0x${string}` {
+/** Worked out apart from the code under test. */
+function digestOfConfirmation(order: { authorizationId: string; shipment: string; amount: bigint }): `0x${string}` {
   const { chainId, escrow } = market.chain.facts
   const domain = { name: 'ADEPT', version: '1', chainId, verifyingContract: escrow }
-  const fields = ['bytes32 authorizationId', 'bytes32 shipment', 'uint96 amount'].map((field) => {
+  const fields = ['bytes32 shipment', 'bytes32[] authorizationIds', 'uint96[] amounts'].map((field) => {
     const [type = '', name = ''] = field.split(' ')
     return { type, name }
   })
+  const { authorizationId, shipment, amount } = order
+  const message = { shipment, authorizationIds: [authorizationId], amounts: [amount] }
   return TypedDataEncoder.hash(domain, { Confirmation: fields }, message) as `0x${string}`
 }

@@ -69,7 +69,7 @@ describe('an order', () => {
   it('goes from mandate to payment and back', async () => {
     const home = await openHome(2)
     const order = await signOrder(home, 1)
-    expect(await logs(await send(relayer, escrow.encode('authorize', [[basketOf(home, order)]])))).toEqual([
+    expect(await logs(await send(relayer, escrow.encode('authorizeBatch', [[basketOf(home, order)]])))).toEqual([
       {
         name: 'Authorized',
         args: {
@@ -86,37 +86,36 @@ describe('an order', () => {
 
     await anvil.wait(DAY)
     const shipment = id('shipping message') as Hex
-    const item = { termsHash: termsHash(order.terms), authorizationId: order.id, shipment }
+    const item = { termsHash: termsHash(order.terms), shipment, authorizationIds: [order.id] }
     await send(seller, escrow.encode('ship', [[item]]))
     expect(await stateOf(order)).toBe('shipped')
 
-    const confirmation = { authorizationId: order.id, shipment, amount: order.total - DOLLAR }
+    const amount = order.total - DOLLAR
+    const confirmation = { shipment, authorizationIds: [order.id], amounts: [amount] }
     const signature = await home.device.signTypedData(escrowDomain, typesOf('Confirmation'), confirmation)
-    const delivery = { ...confirmation, ...compactSignature(signature) }
-    const receipt = await send(seller, escrow.encode('capture', [[{ terms: order.terms, deliveries: [delivery] }]]))
-    expect(await logs(receipt)).toEqual([
-      { name: 'Captured', args: { authorizationId: order.id, amount: confirmation.amount } },
-    ])
+    const claim = { terms: order.terms, ...confirmation, ...compactSignature(signature) }
+    const receipt = await send(seller, escrow.encode('capture', [[claim]]))
+    expect(await logs(receipt)).toEqual([{ name: 'Captured', args: { authorizationId: order.id, amount } }])
     expect(await stateOf(order)).toBe('captured')
-    expect(await balanceOf(seller.address)).toBe(confirmation.amount)
+    expect(await balanceOf(seller.address)).toBe(amount)
     expect(await balanceOf(ESCROW_ADDRESS)).toBe(0n)
 
     await sendTo(TEST_DOLLAR_ADDRESS, seller, dollar.encode('approve', [ESCROW_ADDRESS as Hex, DOLLAR]))
     const refund = await send(seller, escrow.encode('refund', [order.terms, order.id, DOLLAR]))
     expect(await logs(refund)).toEqual([{ name: 'Refunded', args: { authorizationId: order.id, amount: DOLLAR } }])
-    expect(await balanceOf(seller.address)).toBe(confirmation.amount - DOLLAR)
+    expect(await balanceOf(seller.address)).toBe(amount - DOLLAR)
   })
 
   it('is cancelled by a signature of the device and can be placed again', async () => {
     const home = await openHome(3)
     const order = await signOrder(home, 1)
-    await send(relayer, escrow.encode('authorize', [[basketOf(home, order)]]))
+    await send(relayer, escrow.encode('authorizeBatch', [[basketOf(home, order)]]))
     const message = { authorizationId: order.id }
     const signature = (await home.device.signTypedData(escrowDomain, typesOf('Cancellation'), message)) as Hex
     await send(relayer, escrow.encode('cancel', [order.terms, seller.address as Hex, order.id, signature]))
     expect(await stateOf(order)).toBe('cancelled')
     const next = await signOrder(home, 2)
-    await send(relayer, escrow.encode('authorize', [[basketOf(home, next)]]))
+    await send(relayer, escrow.encode('authorizeBatch', [[basketOf(home, next)]]))
     expect(await stateOf(next)).toBe('authorized')
   })
 })
@@ -127,7 +126,7 @@ describe('a batch', () => {
     await sendTo(TEST_DOLLAR_ADDRESS, poor.payer, dollar.encode('approve', [ESCROW_ADDRESS as Hex, DOLLAR]))
     const [refused, placed] = [await signOrder(poor, 1), await signOrder(rich, 1)]
     const baskets = [basketOf(poor, refused), basketOf(rich, placed)]
-    const [first, second] = await logs(await send(relayer, escrow.encode('authorize', [baskets])))
+    const [first, second] = await logs(await send(relayer, escrow.encode('authorizeBatch', [baskets])))
     expect(second?.name).toBe('Authorized')
     if (first?.name !== 'Refused') throw new Error(`expected a refusal, not ${first?.name}`)
     expect(first.args.basket).toBe(0n)
@@ -175,7 +174,7 @@ async function openHome(account: number): Promise<Home> {
   return { payer, device, mandate, mandateHash }
 }
 
-type SignedOrder = { entry: Section['orders'][number]; id: Hex; terms: Terms; total: bigint }
+type SignedOrder = { entry: Section['lines'][number]['orders'][number]; id: Hex; terms: Terms; total: bigint }
 
 async function signOrder(home: Home, nonce: number): Promise<SignedOrder> {
   const now = await anvil.now()
@@ -193,7 +192,7 @@ async function signOrder(home: Home, nonce: number): Promise<SignedOrder> {
   const data = await read(escrow.encode('authorizationDigest', [authorization]))
   const signature = await home.device.signTypedData(escrowDomain, typesOf('Authorization'), authorization)
   return {
-    entry: { ...authorization, payee: 0n, product: 0n, ...compactSignature(signature) },
+    entry: { ...authorization, ...compactSignature(signature) },
     id: escrow.decodeResult('authorizationDigest', data),
     terms: termsOf(home.mandate, home.mandateHash),
     total: authorization.total,
@@ -201,10 +200,10 @@ async function signOrder(home: Home, nonce: number): Promise<SignedOrder> {
 }
 
 function basketOf({ mandate }: Home, { entry }: SignedOrder): Hex {
-  const payee = { salt: payees[1]!.salt, seller: payees[1]!.payee, proof: payeesTree(payees).getProof(1) }
-  return encodeBasket([
-    { mandate, payees: [payee], products: [{ ...product, proof: products.getProof(1) }], orders: [entry] },
-  ])
+  const { salt: payeeSalt, payee: seller } = payees[1]!
+  const payeeProof = payeesTree(payees).getProof(1)
+  const line = { seller, payeeSalt, payeeProof, product, productProof: products.getProof(1), orders: [entry] }
+  return encodeBasket([{ mandate, lines: [line] }])
 }
 
 async function send(from: JsonRpcSigner, data: string): Promise<TransactionReceipt> {

@@ -140,7 +140,7 @@ export async function openMarket(options: { virtualTimeSeconds?: number } = {}) 
     },
     confirmationOf(terms: Terms, shipment: Hex32, key = deviceKey) {
       const message = { authorizationId: terms.authorizationId, shipment, amount: terms.amount }
-      return { ...message, signature: signDigest(key, digests.confirmation(message)) }
+      return { ...message, signature: signDigest(key, digests.confirmation([message])) }
     },
     async cancel(terms: Terms): Promise<void> {
       const signature: HexBytes = signDigest(deviceKey, digests.cancellation(terms.authorizationId))
