@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { basename, join } from 'node:path'
+import { basename, join, relative } from 'node:path'
 import { env } from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { environmentName, plainBytecode } from './bytecode.ts'
@@ -32,6 +32,8 @@ export class MutationBench implements Disposable {
   readonly folder: string
   readonly sources: Record<string, string>
   readonly #bytecode: Record<string, string>
+  /** The test file that found the last fault of a function: it likely finds the next one. */
+  readonly #finders = new Map<string, string>()
 
   constructor() {
     this.folder = mkdtempSync(join(tmpdir(), 'adept-mutants-'))
@@ -49,13 +51,14 @@ export class MutationBench implements Disposable {
     this.#checkTests()
     const { code, output } = await this.#forge(['build'], {})
     if (code !== 0) throw new Error(`The tests do not compile:\n${output}`)
-    const failure = await this.firstFailure({})
+    const failure = await this.#firstFailure({})
     if (failure !== undefined) throw new Error(`${failure.test} fails without any fault.`)
   }
 
   /** The first test that fails on the bytecode given, and on the unchanged one of the other contracts. */
-  async firstFailure(bytecode: Record<string, string>): Promise<Failure | undefined> {
-    for (const { args, env: tier } of ROUNDS) {
+  async #firstFailure(bytecode: Record<string, string>, likelyFile?: string): Promise<Failure | undefined> {
+    const first = likelyFile === undefined ? [] : [{ ...ROUNDS[0]!, args: ['--match-path', likelyFile] }]
+    for (const { args, env: tier } of [...first, ...ROUNDS]) {
       const failure = await this.#test(args, { ...this.#bytecode, ...bytecode, ...tier })
       if (failure !== undefined) return failure
     }
@@ -80,7 +83,9 @@ export class MutationBench implements Disposable {
       if (error instanceof CompileError) return done('invalid')
       throw error
     }
-    const by = await this.firstFailure(bytecode)
+    const place = mutant.name.split(': ')[0]!
+    const by = await this.#firstFailure(bytecode, this.#finders.get(place) ?? this.#namesake(place))
+    if (by?.file) this.#finders.set(place, by.file)
     return by === undefined ? done('survived') : done(by.test === TIMEOUT ? 'timeout' : 'killed', by)
   }
 
@@ -93,6 +98,13 @@ export class MutationBench implements Disposable {
       const own = names.find((name) => new RegExp(`new ${name}\\s*[({]`).test(readFileSync(path, 'utf8')))
       if (own) throw new Error(`${path} has "new ${own}": it must deploy the bytecode of ${environmentName(own)}.`)
     }
+  }
+
+  /** The test file named after the function of `place`, such as capture.t.sol for `OrderEscrow.sol _capture`. */
+  #namesake(place: string): string | undefined {
+    const name = `${place.split(' ')[1]?.replace(/^_/, '')}.t.sol`
+    const path = filesBelow(join(this.folder, 'contracts/test')).find((it) => basename(it) === name)
+    return path === undefined ? undefined : relative(this.folder, path)
   }
 
   /** Hash of the tests that a result rests on: the file that found the fault and what it shares, or else all. */

@@ -18,12 +18,16 @@ abstract contract Disputes is OrderBook {
 
     /// @notice No timer of this order runs any more but the arbiter's.
     event Disputed(bytes32 indexed authorizationId, address indexed by);
+    /// @notice Both sides agreed on this split.
     event Settled(bytes32 indexed authorizationId, uint96 toSeller, uint96 toPayer);
+    /// @notice The arbiter decided on this split.
     event Decided(bytes32 indexed authorizationId, uint96 toSeller, uint96 toPayer);
 
     /// @notice `deadline` was the last second for it.
     error TooLateToDispute(uint256 timestamp, uint256 deadline);
+    /// @notice `deadline` was the last second for it.
     error TooLateToDecide(uint256 timestamp, uint256 deadline);
+    /// @notice `validBefore` is the first second in which the signatures do not hold any more.
     error SettlementExpired(uint256 timestamp, uint48 validBefore);
     /// @notice Seconds after shipping until which either side may dispute (inclusive); from then on anyone may reclaim
     ///         what nobody confirmed.
@@ -38,6 +42,9 @@ abstract contract Disputes is OrderBook {
 
     /// @notice Freezes an order that has shipped and is not captured: neither `capture` nor the 14 days end it any
     ///         more. The seller may, and the buyer's side.
+    /// @custom:who   The seller, the payer, the device key, or anyone with a signature of the latter two.
+    /// @custom:when  Until `UNCONFIRMED_SECONDS` after shipping (inclusive).
+    /// @custom:state Shipped → Disputed.
     /// @param signature Of the device key or the payer over Dispute(authorizationId); not looked at when one of them
     ///                  or the seller is the sender.
     function dispute(Terms calldata terms, address seller, bytes32 authorizationId, bytes calldata signature)
@@ -59,6 +66,9 @@ abstract contract Disputes is OrderBook {
     }
 
     /// @notice Ends an order, in whatever open state, as both sides agree. Anyone may send it.
+    /// @custom:who   Anyone with the signatures of both sides; payer and seller need only the other's.
+    /// @custom:when  Before `validBefore` (exclusive).
+    /// @custom:state Authorized, Shipped or Disputed → Settled; one open order less, nothing is given back to the caps.
     /// @param payerSignature  The payer's over Settlement(authorizationId, toSeller, validBefore), ECDSA or ERC-1271;
     ///                        not looked at when the payer is the sender. A device key cannot settle.
     /// @param sellerSignature The same of the seller.
@@ -89,6 +99,9 @@ abstract contract Disputes is OrderBook {
     }
 
     /// @notice The arbiter splits what is held of a disputed order between seller and payer.
+    /// @custom:who   The arbiter of the mandate.
+    /// @custom:when  Until `DECISION_SECONDS` after the dispute (inclusive).
+    /// @custom:state Disputed → Decided; one open order less, nothing is given back to the caps.
     /// @param toSeller For the seller, at most what is held; the rest goes back to the payer.
     function decide(Terms calldata terms, address seller, bytes32 authorizationId, uint96 toSeller)
         external

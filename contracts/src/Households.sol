@@ -48,9 +48,11 @@ abstract contract Households {
 
     /// @notice A field that must not be zero is.
     error MissingField(string field);
+    /// @notice A period lasts `minimum` seconds at least.
     error PeriodTooShort(uint32 actual, uint32 minimum);
     /// @notice The payer has set no such household for this token.
     error UnknownHousehold(uint64 household);
+    /// @notice A household takes `maximum` granted mandates; revoke one first.
     error HouseholdFull(uint8 members, uint8 maximum);
     /// @notice `spent` includes the order that was refused.
     error OverHouseholdAllowance(uint256 spent, uint96 allowance);
@@ -68,6 +70,9 @@ abstract contract Households {
     /// @notice Sets or changes the sender's shared cap. A new household's cap holds at once. A change holds from the
     ///         next period on and replaces one that waits; at once, it would forget what was spent. Somebody who wants
     ///         less at once revokes a mandate.
+    /// @custom:who   Anyone, for a household of one's own.
+    /// @custom:when  Any time.
+    /// @custom:state A new household → in force at once. One in force stays until its period ends, then → the change.
     /// @param token     ERC-20 of the member mandates.
     /// @param household Any number but 0, which in a mandate means no household.
     function setHousehold(address token, uint64 household, uint96 allowance, uint32 period) external {

@@ -122,19 +122,26 @@ abstract contract MandateManager is EIP712, Households {
     /// @notice The registry has another key or epoch for this device: its key was rotated, it changed hands, or it is
     ///         not registered (key 0).
     error WrongDevice(uint256 deviceId, address key, uint64 epoch);
+    /// @notice Only `expected` may send this.
     error WrongCaller(address actual, address expected);
     /// @notice No valid signature of `signer` over `digest` was given. Where the device key may sign as well, the payer
     ///         is named.
     error WrongSignature(address signer, bytes32 digest);
+    /// @notice The mandate is in another status than this needs. Revoked is for good.
     error WrongMandateStatus(bytes32 mandateHash, MandateStatus actual, MandateStatus expected);
     /// @notice The ERC-20 allowance of the payer for this contract is too low.
     error TokenAllowanceTooLow(uint256 actual, uint256 minimum);
+    /// @notice `start` is the first second in which the mandate may be used.
     error MandateNotStarted(uint256 timestamp, uint48 start);
+    /// @notice `end` is the first second in which the mandate may not be used any more.
     error MandateEnded(uint256 timestamp, uint48 end);
+    /// @notice A nonce must be above `last`, the highest that was placed or invalidated.
     error NonceNotRising(uint48 actual, uint256 last);
+    /// @notice One order may cost `maxPerOrder` at most.
     error OverOrderCap(uint96 total, uint96 maxPerOrder);
     /// @notice `spent` includes the order that was refused.
     error OverAllowance(uint256 spent, uint96 allowance);
+    /// @notice As many orders as the mandate allows are open; one must end first.
     error TooManyOpenOrders(uint256 open, uint16 maxOpenOrders);
 
     /// @notice Longest term of a mandate: ten years with three leap days. It also refuses milliseconds.
@@ -157,6 +164,9 @@ abstract contract MandateManager is EIP712, Households {
 
     /// @notice Puts the payer's consent on chain. Anyone may send it; granting twice changes nothing, so that a copy
     ///         which was sent first does no harm. It needs no ERC-20 allowance: the first order does.
+    /// @custom:who   The payer, or anyone with the payer's signature.
+    /// @custom:when  Any time, before the mandate's start too.
+    /// @custom:state None → Granted; one member more in its household. Granted stays.
     /// @param mandate        The consent.
     /// @param payerSignature The payer's signature (ECDSA or ERC-1271); not looked at when the payer is the sender.
     function grant(Mandate calldata mandate, bytes calldata payerSignature) public {
@@ -180,6 +190,10 @@ abstract contract MandateManager is EIP712, Households {
 
     /// @notice Grants and sets the ERC-20 allowance by an ERC-2612 permit in the same transaction.
     /// @dev    A permit can be used by whoever sees it first: its failure is ignored, and the allowance decides.
+    /// @custom:who   The payer, or anyone with the payer's signature.
+    /// @custom:when  Any time, before the mandate's start too.
+    /// @custom:state None → Granted; one member more in its household. Granted stays. The ERC-20 allowance as
+    ///               permitted.
     function grantWithPermit(Mandate calldata mandate, bytes calldata payerSignature, Permit calldata permit) external {
         IERC20 token = IERC20(mandate.token);
         try IERC20Permit(mandate.token)
@@ -192,6 +206,9 @@ abstract contract MandateManager is EIP712, Households {
 
     /// @notice Ends the mandate for good; only the payer may. It works before the grant as well. Orders that are open
     ///         go on: each can be cancelled until it ships.
+    /// @custom:who   The payer.
+    /// @custom:when  Any time, before the grant too.
+    /// @custom:state None or Granted → Revoked, for good; a granted one leaves its household.
     function revoke(Mandate calldata mandate) external {
         if (msg.sender != mandate.payer) revert WrongCaller(msg.sender, mandate.payer);
         bytes32 hash = mandateHash(mandate);
@@ -203,6 +220,9 @@ abstract contract MandateManager is EIP712, Households {
 
     /// @notice Makes signed authorizations that were never placed worthless: all with a nonce up to `nonce`. What is
     ///         placed already stays. Nonces that are used up anyway change nothing.
+    /// @custom:who   The payer, the device key, or anyone with a signature of one of them.
+    /// @custom:when  Any time, before the grant too.
+    /// @custom:state The mandate's last nonce → `nonce`, when that is higher.
     /// @param signature Of the device key or the payer over Invalidation(mandateHash, nonce); not looked at when one
     ///                  of them is the sender.
     function invalidate(Mandate calldata mandate, uint48 nonce, bytes calldata signature) external {

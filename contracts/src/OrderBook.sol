@@ -44,12 +44,16 @@ abstract contract OrderBook is MandateManager, ReentrancyGuardTransient {
 
     /// @notice The token refused a transfer; `account` may `withdraw` it later.
     event Credited(address indexed token, address indexed account, uint256 amount);
+    /// @notice A credit was paid out.
     event Withdrawn(address indexed token, address indexed account, uint256 amount);
 
+    /// @notice The order is in another state than this needs. None: there is no such order under these terms.
     error WrongState(bytes32 authorizationId, State actual, State expected);
     /// @notice More was to be paid to the seller than is held.
     error OverHeld(uint96 amount, uint96 held);
+    /// @notice Less arrived than was sent: the token takes a fee.
     error ShortTransfer(uint256 actual, uint256 expected);
+    /// @notice There is nothing to withdraw.
     error NoCredit(address token, address account);
 
     /// @notice What `withdraw` would send to `account`, in minor units of `token`.
@@ -60,6 +64,9 @@ abstract contract OrderBook is MandateManager, ReentrancyGuardTransient {
     constructor(IDeviceRegistry registry_) MandateManager(registry_) {}
 
     /// @notice Sends the caller what could not be sent before; reverts when the token still refuses.
+    /// @custom:who   Who has a credit.
+    /// @custom:when  Any time.
+    /// @custom:state The credit → 0.
     function withdraw(address token) external nonReentrant {
         uint256 amount = credit[token][msg.sender];
         if (amount == 0) revert NoCredit(token, msg.sender);

@@ -77,6 +77,14 @@ contract OrderEscrow is Disputes {
         Line[] lines;
     }
 
+    /// @dev What the orders of one line share once it is proven.
+    struct Proven {
+        bytes32 termsHash;
+        address seller;
+        bytes32 productLeaf;
+        uint256 maxUnitPrice;
+    }
+
     /// @notice A parcel: orders under one mandate that leave the house together.
     struct Shipment {
         /// {termsHash} of the orders' terms.
@@ -99,6 +107,7 @@ contract OrderEscrow is Disputes {
         bytes32 vs;
     }
 
+    /// @notice An order is placed and its `amount` is held.
     event Authorized(
         bytes32 indexed authorizationId,
         bytes32 indexed mandateHash,
@@ -108,14 +117,18 @@ contract OrderEscrow is Disputes {
     );
     /// @notice Nothing of this basket was placed; `reason` is the error's data.
     event Refused(uint256 indexed basket, bytes reason);
+    /// @notice The order has left the house in the parcel `shipment`; it cannot be cancelled any more.
     event Shipped(bytes32 indexed authorizationId, bytes32 shipment);
     /// @notice The seller got `amount`; the rest of what was authorized went back to the payer.
     event Captured(bytes32 indexed authorizationId, uint96 amount);
     /// @notice An order of a batch was left as it is, because it is in this state. Only `seller` can have sent it; it
     ///         may be an order that does not exist.
     event Skipped(bytes32 indexed authorizationId, address indexed seller, State state);
+    /// @notice The buyer's side called the order off; `amount` went back to the payer.
     event Cancelled(bytes32 indexed authorizationId, uint96 amount);
+    /// @notice The seller will not ship; `amount` went back to the payer.
     event Declined(bytes32 indexed authorizationId, uint96 amount);
+    /// @notice A deadline has passed; `amount` went back to the payer.
     event Reclaimed(bytes32 indexed authorizationId, uint96 amount);
     /// @notice The seller gave back `amount` of what it had captured.
     event Refunded(bytes32 indexed authorizationId, uint96 amount);
@@ -126,21 +139,29 @@ contract OrderEscrow is Disputes {
     error EmptyBasket();
     /// @notice The mandate of the section at `index` has another payer or token than the first of its basket.
     error MixedBasket(uint256 index, address payer, address token);
+    /// @notice `validBefore` is the first second in which the signature does not hold any more.
     error AuthorizationExpired(uint256 timestamp, uint48 validBefore);
     /// @notice The seller would have no second to ship in after cooling off.
     error ShipByTooSoon(uint48 shipBy, uint256 coolingOffUntil);
     /// @notice Payer, device key and arbiter may not sell.
     error WrongSeller(address seller);
+    /// @notice Seller, salt and proof do not lead to the mandate's payees.
     error SellerNotInMandate(address seller, bytes32 payeesRoot);
+    /// @notice Product, salt and proof do not lead to the mandate's products.
     error ProductNotInMandate(bytes32 productLeaf, bytes32 productsRoot);
+    /// @notice `maximum` is the quantity times the product's highest price.
     error OverPrice(uint96 total, uint256 maximum);
     /// @notice A claim has as many amounts as orders.
     error DifferentLengths(uint256 actual, uint256 expected);
+    /// @notice The buyer may still change its mind; the seller may ship from `coolingOffUntil` on.
     error CoolingOff(uint256 timestamp, uint256 coolingOffUntil);
+    /// @notice `shipBy` was the last second to ship in.
     error ShipByPassed(uint256 timestamp, uint256 shipBy);
     /// @notice `deadline` is the last second that belongs to the seller, the buyer or the arbiter.
     error TooEarlyToReclaim(uint256 timestamp, uint256 deadline);
+    /// @notice `deadline` was the last second for it.
     error TooLateToRefund(uint256 timestamp, uint256 deadline);
+    /// @notice `captured` is what the seller has of this order and not refunded yet.
     error OverRefund(uint96 amount, uint96 captured);
 
     /// @notice Seconds after capture until which the seller may refund through the escrow (inclusive).
@@ -161,6 +182,10 @@ contract OrderEscrow is Disputes {
 
     /// @notice Places the orders of one basket, which are of one payer and in one token, and takes its funds in one
     ///         transfer: all of them or none. Anyone may send it: only the device's signature spends.
+    /// @custom:who   Anyone; each order is signed by the device key.
+    /// @custom:when  From the mandate's start (inclusive) to its end, and before the order's `validBefore` (both
+    ///               exclusive).
+    /// @custom:state None → Authorized, and cooling off begins; caps, open orders and last nonce count it.
     function authorize(Section[] calldata basket) external nonReentrant {
         _authorizeBasket(basket);
     }
@@ -168,6 +193,11 @@ contract OrderEscrow is Disputes {
     /// @notice Places several baskets. One that fails is reported as `Refused` and the others go on.
     /// @dev    A sender who gives too little gas gets a refusal with an empty reason; nothing is used up by it. Baskets
     ///         are bytes because decoding and encoding them again would cost about 4,500 gas each.
+    /// @custom:who   Anyone; each order is signed by the device key.
+    /// @custom:when  From the mandate's start (inclusive) to its end, and before the order's `validBefore` (both
+    ///               exclusive).
+    /// @custom:state None → Authorized, and cooling off begins; caps, open orders and last nonce count it. A refused
+    ///               basket changes nothing.
     /// @param baskets Each the call data of {authorizeBasket}, selector included.
     function authorizeBatch(bytes[] calldata baskets) external nonReentrant {
         for (uint256 i = 0; i < baskets.length; ++i) {
@@ -183,6 +213,9 @@ contract OrderEscrow is Disputes {
     }
 
     /// @notice One basket of {authorizeBatch}, which alone may call it.
+    /// @custom:who   This contract, from within {authorizeBatch}.
+    /// @custom:when  As {authorizeBatch}.
+    /// @custom:state As {authorizeBatch}.
     function authorizeBasket(Section[] calldata basket) external {
         if (msg.sender != address(this)) revert WrongCaller(msg.sender, address(this));
         _authorizeBasket(basket);
@@ -191,6 +224,9 @@ contract OrderEscrow is Disputes {
     /// @notice Tells that orders are leaving the house; only their seller may, from the end of cooling off until
     ///         `shipBy`, both inclusive. From then on the buyer cannot cancel any more.
     /// @dev    Goods should leave only when the log says `Shipped`: an order that was cancelled in time is `Skipped`.
+    /// @custom:who   The seller.
+    /// @custom:when  From the end of cooling off until `shipBy` (both inclusive).
+    /// @custom:state Authorized → Shipped. An order in another state stays and is `Skipped`.
     function ship(Shipment[] calldata shipments) external nonReentrant {
         for (uint256 i = 0; i < shipments.length; ++i) {
             bytes32[] calldata ids = shipments[i].authorizationIds;
@@ -204,6 +240,10 @@ contract OrderEscrow is Disputes {
     ///         a confirmation can be for less than was held, and sending it is how the seller agrees to that. The first
     ///         one that is captured ends the order.
     /// @dev    A confirmation is ECDSA: for a payer that is a contract, the device key confirms, or both sides settle.
+    /// @custom:who   The seller, with a confirmation signed by the device key or the payer.
+    /// @custom:when  While it is Shipped, also after the 14 days until somebody reclaims.
+    /// @custom:state Shipped → Captured; one open order less, nothing is given back to the caps. An order in another
+    ///               state stays and is `Skipped`.
     function capture(Claim[] calldata claims) external nonReentrant {
         address token = address(0);
         uint256 owed = 0;
@@ -219,6 +259,10 @@ contract OrderEscrow is Disputes {
     }
 
     /// @notice Ends an order that has not shipped and returns all of it to the payer, at once, in cooling off too.
+    /// @custom:who   The payer, the device key, or anyone with a signature of one of them.
+    /// @custom:when  Until it ships.
+    /// @custom:state Authorized → Cancelled; one open order less, the amount is given back to each cap whose period
+    ///               still runs.
     /// @param signature Of the device key or the payer over Cancellation(authorizationId); not looked at when one of
     ///                  them is the sender.
     function cancel(Terms calldata terms, address seller, bytes32 authorizationId, bytes calldata signature)
@@ -233,6 +277,10 @@ contract OrderEscrow is Disputes {
     }
 
     /// @notice The seller, who sends it, will not ship: ends the order and returns all of it to the payer.
+    /// @custom:who   The seller.
+    /// @custom:when  Until it ships.
+    /// @custom:state Authorized → Declined; one open order less, the amount is given back to each cap whose period
+    ///               still runs.
     function decline(Terms calldata terms, bytes32 authorizationId) external nonReentrant {
         uint96 amount = _endUnshipped(terms, msg.sender, authorizationId, State.Declined);
         emit Declined(authorizationId, amount);
@@ -242,6 +290,11 @@ contract OrderEscrow is Disputes {
     /// @notice Returns the funds to the payer once the seller has let `shipBy` pass, or nobody has confirmed delivery
     ///         within `UNCONFIRMED_SECONDS` of shipping, or the arbiter has been silent for `DECISION_SECONDS` after a
     ///         dispute. Anyone may send it. The deadline itself is still too early.
+    /// @custom:who   Anyone.
+    /// @custom:when  After `shipBy`; `UNCONFIRMED_SECONDS` after shipping; `DECISION_SECONDS` after a dispute. A
+    ///               deadline itself is too early.
+    /// @custom:state Authorized, Shipped or Disputed → Reclaimed; one open order less. What never shipped is given back
+    ///               to each cap whose period still runs.
     function reclaim(Terms calldata terms, address seller, bytes32 authorizationId) external nonReentrant {
         bytes32 key = _recordKey(termsHash(terms), seller, authorizationId);
         Record memory current = _load(key);
@@ -262,6 +315,9 @@ contract OrderEscrow is Disputes {
     /// @notice The seller, who sends it, gives back what it captured or a part of it, from its own account and by an
     ///         ERC-20 allowance for this contract. More than once, until `REFUND_SECONDS` after capture.
     /// @dev    What is refunded is not given back to the mandate's caps.
+    /// @custom:who   The seller.
+    /// @custom:when  Until `REFUND_SECONDS` after capture (inclusive).
+    /// @custom:state Captured stays; its amount falls. Nothing is given back to the caps.
     function refund(Terms calldata terms, bytes32 authorizationId, uint96 amount) external nonReentrant {
         bytes32 key = _recordKey(termsHash(terms), msg.sender, authorizationId);
         Record memory current = _load(key);
@@ -309,33 +365,40 @@ contract OrderEscrow is Disputes {
         _saveTally(tally);
     }
 
-    function _authorizeLine(
-        Line calldata line,
-        Mandate memory mandate,
-        Tally memory tally,
-        bytes32 terms
-    ) private returns (uint256 total) {
-        address seller = line.seller;
-        _checkSeller(seller, line, mandate);
-        bytes32 leaf = _checkProduct(line, mandate.productsRoot);
+    /// @dev Places the orders of one line; returns what they cost.
+    function _authorizeLine(Line calldata line, Mandate memory mandate, Tally memory tally, bytes32 terms)
+        private
+        returns (uint256 total)
+    {
         Order[] calldata orders = line.orders;
         if (orders.length == 0) revert EmptyBasket();
-        uint256 maxUnitPrice = line.product.maxUnitPrice;
+        Proven memory proven;
+        proven.termsHash = terms;
+        proven.seller = _proveSeller(line, mandate);
+        proven.productLeaf = _proveProduct(line, mandate.productsRoot);
+        proven.maxUnitPrice = line.product.maxUnitPrice;
         for (uint256 i = 0; i < orders.length; ++i) {
-            Order memory order = orders[i];
-            _count(tally, mandate, order.total, order.nonce);
-            _checkOrder(order, mandate.coolingOffSeconds, maxUnitPrice);
-            bytes32 id = _id(order, tally.mandateHash, seller, leaf);
-            (address signer,,) = ECDSA.tryRecover(id, order.r, order.vs);
-            if (signer != mandate.deviceKey) revert WrongSignature(mandate.deviceKey, id);
-
-            _save(
-                _recordKey(terms, seller, id),
-                Record(State.Authorized, _now(), order.shipBy, mandate.coolingOffSeconds, order.total)
-            );
-            emit Authorized(id, tally.mandateHash, seller, order.total, order.quoteHash);
-            total += order.total;
+            total += _place(orders[i], mandate, tally, proven);
         }
+    }
+
+    /// @dev The strictly rising nonce is what refuses a second use of the same authorization.
+    function _place(Order memory order, Mandate memory mandate, Tally memory tally, Proven memory proven)
+        private
+        returns (uint96)
+    {
+        _count(tally, mandate, order.total, order.nonce);
+        _checkOrder(order, mandate.coolingOffSeconds, proven.maxUnitPrice);
+        bytes32 id = _id(order, tally.mandateHash, proven);
+        (address signer,,) = ECDSA.tryRecover(id, order.r, order.vs);
+        if (signer != mandate.deviceKey) revert WrongSignature(mandate.deviceKey, id);
+
+        _save(
+            _recordKey(proven.termsHash, proven.seller, id),
+            Record(State.Authorized, _now(), order.shipBy, mandate.coolingOffSeconds, order.total)
+        );
+        emit Authorized(id, tally.mandateHash, proven.seller, order.total, order.quoteHash);
+        return order.total;
     }
 
     function _checkOrder(Order memory order, uint32 coolingOffSeconds, uint256 maxUnitPrice) private view {
@@ -347,7 +410,8 @@ contract OrderEscrow is Disputes {
         if (order.total > maximum) revert OverPrice(order.total, maximum);
     }
 
-    function _checkSeller(address seller, Line calldata line, Mandate memory mandate) private pure {
+    function _proveSeller(Line calldata line, Mandate memory mandate) private pure returns (address seller) {
+        seller = line.seller;
         if (seller == mandate.payer || seller == mandate.deviceKey || seller == mandate.arbiter) {
             revert WrongSeller(seller);
         }
@@ -357,21 +421,20 @@ contract OrderEscrow is Disputes {
         }
     }
 
-    function _checkProduct(Line calldata line, bytes32 root) private pure returns (bytes32 leaf) {
+    function _proveProduct(Line calldata line, bytes32 root) private pure returns (bytes32 leaf) {
         leaf = _leaf(abi.encode(PRODUCT_KIND, line.product));
         if (!MerkleProof.verifyCalldata(line.productProof, root, leaf)) revert ProductNotInMandate(leaf, root);
     }
 
-    /// @dev {authorizationDigest} of an order's authorization, without making one. The strictly rising nonce is what
-    ///      refuses a second use.
-    function _id(Order memory order, bytes32 hash, address seller, bytes32 productLeaf) private view returns (bytes32) {
+    /// @dev {authorizationDigest} of an order's authorization, without making one.
+    function _id(Order memory order, bytes32 hash, Proven memory proven) private view returns (bytes32) {
         return _hashTypedDataV4(
             keccak256(
                 abi.encode(
                     AUTHORIZATION_TYPEHASH,
                     hash,
-                    seller,
-                    productLeaf,
+                    proven.seller,
+                    proven.productLeaf,
                     order.quantity,
                     order.total,
                     order.quoteHash,
