@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { parseArgs } from 'node:util'
 import solc from 'solc'
+import { type StandardInput, standardInput } from './standard-json.ts'
 
 const HELP = `Compiles contracts/src and writes ABI and bytecode to contracts/generated.
 
@@ -17,7 +17,7 @@ type ContractName = (typeof CONTRACTS)[number]
 
 /** No metadata: the bytecode, and with it the CREATE2 address, changes only with the code. */
 const SETTINGS = {
-  optimizer: { enabled: true, runs: 800 },
+  optimizer: { enabled: true, runs: 200 },
   viaIR: true,
   evmVersion: 'cancun',
   metadata: { appendCBOR: false, bytecodeHash: 'none' },
@@ -33,23 +33,20 @@ type SolcOutput = {
   contracts?: Record<string, Record<string, Compiled>>
 }
 
-const packages = createRequire(import.meta.url)
 const sourceUrl = (name: string) => new URL(`src/${name}.sol`, import.meta.url)
 const generatedUrl = (name: ContractName) => new URL(`generated/${name}.ts`, import.meta.url)
 
+/** The input of the compiler, complete: with it anyone can verify the deployed code. */
+export function sourceInput(): StandardInput {
+  return standardInput(
+    CONTRACTS.map((name) => `src/${name}.sol`),
+    SETTINGS,
+  )
+}
+
 /** Compiles the sources as they are now; throws the compiler's messages. */
 export function compile(): Record<ContractName, Compiled> {
-  const input = {
-    language: 'Solidity',
-    sources: Object.fromEntries(
-      CONTRACTS.map((name) => [`src/${name}.sol`, { content: readFileSync(sourceUrl(name), 'utf8') }]),
-    ),
-    settings: SETTINGS,
-  }
-  const readImport = (path: string) => ({
-    contents: readFileSync(path.startsWith('src/') ? new URL(path, import.meta.url) : packages.resolve(path), 'utf8'),
-  })
-  const output = JSON.parse(solc.compile(JSON.stringify(input), { import: readImport })) as SolcOutput
+  const output = JSON.parse(solc.compile(JSON.stringify(sourceInput()))) as SolcOutput
   // Our own warnings are errors; those of packages are not.
   const errors = output.errors?.filter((it) => it.severity === 'error' || it.sourceLocation?.file.startsWith('src/'))
   if (errors !== undefined && errors.length > 0) throw new Error(errors.map((it) => it.formattedMessage).join('\n'))
