@@ -14,6 +14,8 @@ type Effects = {
   events: Node[]
   /** Functions of other contracts that are called without a `try`: their errors come through. */
   passesOn: string[]
+  /** Functions of our own that are called by their selector, so that an error of theirs ends nothing. */
+  catches: string[]
 }
 
 /** The syntax trees of our sources and of what they import. */
@@ -84,7 +86,7 @@ export class Program {
 
   /** All that a call of `verb` on `contract` can end in or log, in the order of the text. */
   effects(contract: Node, verb: Node): Effects {
-    const effects: Effects = { reverts: [], events: [], passesOn: [] }
+    const effects: Effects = { reverts: [], events: [], passesOn: [], catches: [] }
     this.#collect(contract, verb, effects, new Set())
     return effects
   }
@@ -106,7 +108,18 @@ export class Program {
         this.#collect(contract, this.declaration(id).node, effects, seen)
       }
       if (node.nodeType === 'FunctionCall') this.#collectCall(contract, node, effects, seen)
+      if (node['memberName'] === 'selector') this.#collectCaught(contract, node['expression'] as Node, effects)
     })
+  }
+
+  /** What a function logs whose selector is asked for: somebody is about to call it with bytes. */
+  #collectCaught(contract: Node, callee: Node, effects: Effects): void {
+    const target = this.#byId.get(callee['referencedDeclaration'] as number)?.node
+    if (target?.nodeType !== 'FunctionDefinition' || target['implemented'] !== true) return
+    const name = target['name'] as string
+    if (effects.catches.includes(name)) return
+    effects.catches.push(name)
+    effects.events.push(...this.effects(contract, target).events.filter((it) => !effects.events.includes(it)))
   }
 
   #collectCall(contract: Node, call: Node, effects: Effects, seen: Set<number>): void {

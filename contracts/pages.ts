@@ -98,8 +98,9 @@ ${sections.join('\n')}`
 }
 
 function verbPage(program: Program, contract: Declaration, { node, file, tags }: Declaration): string {
-  const { reverts, events, passesOn } = program.effects(contract.node, node)
+  const { reverts, events, passesOn, catches } = program.effects(contract.node, node)
   const passed = passesOn.map((it) => `\`${it}\``).join(', ')
+  const caught = catches.map((it) => `[${it}](${it}.md)`).join(', ')
   return `${GENERATED}
 # ${nameOf(contract.node)}.${nameOf(node)}
 
@@ -128,7 +129,7 @@ ${events.length === 0 ? 'None.\n' : events.map((it) => `- \`${signature(program,
 Nothing has happened when one of these comes. In the order in which the code looks, those of libraries last; found by
 following every call, so that one of a library may be named which cannot come.
 
-${errorTable(program, reverts)}${passed ? `\nErrors of these calls come through as they are: ${passed}.\n` : ''}`
+${errorTable(program, reverts)}${passed ? `\nErrors of these calls come through as they are: ${passed}.\n` : ''}${caught ? `\nErrors of ${caught} end nothing: they are in the log.\n` : ''}`
 }
 
 /** Own errors with their condition in the words of the code, then those of libraries. */

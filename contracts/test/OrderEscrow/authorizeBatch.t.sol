@@ -157,6 +157,12 @@ contract AuthorizeBatchTest is EscrowTest {
         vm.assertEq(escrow.spentNow(mandate), PRICE);
     }
 
+    function test_callsNothingElse_byWhatIsNotABasket() public {
+        vm.recordLogs();
+        escrow.authorizeBatch(_baskets(abi.encodeCall(escrow.withdraw, (address(dollar)))));
+        vm.assertEq(vm.getRecordedLogs().length, 1);
+    }
+
     function test_refuses_aBasketThatIsCutOff() public {
         bytes[] memory baskets = _baskets(abi.encodeWithSelector(OrderEscrow.authorizeBasket.selector, 0x20));
         vm.expectEmit(address(escrow));
