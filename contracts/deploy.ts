@@ -1,90 +1,29 @@
-import { readFileSync } from 'node:fs'
-import { setTimeout } from 'node:timers/promises'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { parseArgs } from 'node:util'
-import {
-  AbiCoder,
-  concat,
-  getCreate2Address,
-  isError,
-  JsonRpcProvider,
-  keccak256,
-  type Signer,
-  Wallet,
-  ZeroHash,
-} from 'ethers'
-import { bytecode as registryBytecode } from './generated/DeviceRegistry.ts'
-import { bytecode as escrowBytecode } from './generated/OrderEscrow.ts'
-import { bytecode as testDollarBytecode } from './generated/TestDollar.ts'
+import { formatEther, isError, JsonRpcProvider, Wallet, ZeroAddress } from 'ethers'
+import { CORE, checkDeployer, type Deployable, deploy, deploymentOf, isDeployed, TEST_DOLLAR } from './deployment.ts'
 
-const HELP = `Deploys the order escrow, unless it is already there, and prints its address.
+const HELP = `Deploys the device registry and the order escrow, unless they are there, and records their addresses.
 
-Usage: node contracts/deploy.ts --rpc-url <url> --key-file <file> [--test-dollar]
+Usage: node contracts/deploy.ts --rpc-url <url> --key-file <file> [--test-dollar] [--record <file>]
+       node contracts/deploy.ts --rpc-url <url> --dry-run [--test-dollar]
+       node contracts/deploy.ts --source-input <file>
 
-  --rpc-url       JSON-RPC endpoint of the chain
-  --key-file      file with the private key that pays the gas, as 0x and 64 hex digits
-  --test-dollar   deploy the test dollar too: anyone can mint it, so for development chains only
-  --help          show this text
+  --rpc-url        JSON-RPC endpoint of the chain
+  --key-file       file with the private key that pays the gas, as 0x and 64 hex digits
+  --test-dollar    deploy the test dollar too: anyone can mint it, so for development chains only
+  --dry-run        send nothing; print what would be sent, the addresses, the gas and what it would cost now
+  --record         where addresses and transactions are noted (default: deployments/<chain id>.json in this folder)
+  --source-input   write solc's standard JSON input there, with which a block explorer verifies the source
+  --help           show this text
+
+Addresses follow from the code alone, on every chain: a repeat finds what is there and sends nothing.
 `
 
-/**
- * The CREATE2 deployer which most chains have at this address; anvil has it from the start. An address made with it
- * depends on the code alone: a repeat finds the code in place, whoever deployed it. Nobody gains by being first,
- * because the contracts have no owner and no arguments.
- */
-const DEPLOYER = '0x4e59b44847b379578588920cA78FbF26c0B4956C'
-const SALT = ZeroHash
-
-const POLL_MS = 100
-const POLLS = 1200
-
-/** Where the device registry is, or will be, on every chain. */
-export const REGISTRY_ADDRESS = addressOf(registryBytecode)
-
-/** The escrow asks this registry, and no other. */
-const escrowInitCode = concat([escrowBytecode, AbiCoder.defaultAbiCoder().encode(['address'], [REGISTRY_ADDRESS])])
-
-/** Where the escrow is, or will be, on every chain. */
-export const ESCROW_ADDRESS = addressOf(escrowInitCode)
-
-/** Where the test dollar is, or will be, on a development chain. */
-export const TEST_DOLLAR_ADDRESS = addressOf(testDollarBytecode)
-
-/**
- * Puts the escrow and its registry on the signer's chain unless they are there; returns the escrow's address. The provider of the signer must not
- * cache (`cacheTimeout: -1`), or the second of two calls gets a used nonce.
- */
-export async function deployEscrow(signer: Signer): Promise<string> {
-  await deploy(signer, registryBytecode)
-  return await deploy(signer, escrowInitCode)
-}
-
-/** The same for the test dollar. */
-export async function deployTestDollar(signer: Signer): Promise<string> {
-  return await deploy(signer, testDollarBytecode)
-}
-
-async function deploy(signer: Signer, bytecode: string): Promise<string> {
-  const provider = signer.provider
-  if (provider === null) throw new Error('The signer is not connected to a chain.')
-  const address = addressOf(bytecode)
-  if ((await provider.getCode(address)) !== '0x') return address
-  if ((await provider.getCode(DEPLOYER)) === '0x') {
-    throw new Error(`This chain has no CREATE2 deployer at ${DEPLOYER}; it must be deployed first.`)
-  }
-  const { hash } = await signer.sendTransaction({ to: DEPLOYER, data: concat([SALT, bytecode]) })
-  for (let poll = 0; poll < POLLS; poll += 1) {
-    const receipt = await provider.getTransactionReceipt(hash)
-    // A reverted deployment is fine when somebody else's came first: the code decides.
-    if (receipt !== null && (await provider.getCode(address)) !== '0x') return address
-    if (receipt !== null) throw new Error(`Deployment ${hash} was included but left no code at ${address}.`)
-    await setTimeout(POLL_MS)
-  }
-  throw new Error(`Deployment ${hash} was not included within ${(POLLS * POLL_MS) / 1000} seconds; try again later.`)
-}
-
-function addressOf(bytecode: string): string {
-  return getCreate2Address(DEPLOYER, SALT, keccak256(bytecode))
-}
+type Options = { rpcUrl: string; contracts: Deployable[] }
+type Recorded = { address: string; txHash?: string; blockNumber?: number; gasUsed?: string; deployer?: string }
+type DeploymentRecord = { chainId: string; contracts: Record<string, Recorded> }
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -92,27 +31,101 @@ async function main(): Promise<void> {
       'rpc-url': { type: 'string' },
       'key-file': { type: 'string' },
       'test-dollar': { type: 'boolean' },
+      'dry-run': { type: 'boolean' },
+      record: { type: 'string' },
+      'source-input': { type: 'string' },
       help: { type: 'boolean' },
     },
   })
   if (values.help) return void process.stdout.write(HELP)
-  if (values['rpc-url'] === undefined) throw new Error('Tell the chain with --rpc-url.')
-  if (values['key-file'] === undefined) throw new Error('Tell the file with the private key with --key-file.')
+  if (values['source-input'] !== undefined) await writeSourceInput(values['source-input'])
+  const rpcUrl = values['rpc-url']
+  if (rpcUrl === undefined) {
+    if (values['source-input'] !== undefined) return
+    throw new Error('Tell the chain with --rpc-url.')
+  }
+  const options = { rpcUrl, contracts: values['test-dollar'] ? [...CORE, TEST_DOLLAR] : [...CORE] }
+  if (values['dry-run']) return await withChain(options, dryRun)
+  const keyFile = values['key-file']
+  if (keyFile === undefined) throw new Error('Tell the file with the private key with --key-file, or try --dry-run.')
+  const wallet = readWallet(keyFile)
+  await withChain(options, (chain) => deployAll(chain, wallet, values.record ?? `deployments/${chain.chainId}.json`))
+}
 
-  const wallet = readWallet(values['key-file'])
-  const provider = new JsonRpcProvider(values['rpc-url'], undefined, { cacheTimeout: -1 })
+type Chain = Options & { provider: JsonRpcProvider; chainId: bigint }
+
+async function withChain(options: Options, work: (chain: Chain) => Promise<void>): Promise<void> {
+  const provider = new JsonRpcProvider(options.rpcUrl, undefined, { cacheTimeout: -1 })
   try {
     // Asks once; other calls would wait for ever for a chain that is not there.
     const { chainId } = await provider._detectNetwork().catch((cause: unknown) => {
-      throw new Error(`No chain answers at ${values['rpc-url']}.`, { cause })
+      throw new Error(`No chain answers at ${new URL(options.rpcUrl).host}.`, { cause })
     })
-    console.log(`Chain ${chainId}, gas paid by ${wallet.address}`)
-    const signer = wallet.connect(provider)
-    console.log(`Order escrow: ${await deployEscrow(signer)}`)
-    if (values['test-dollar']) console.log(`Test dollar:  ${await deployTestDollar(signer)}`)
+    await work({ ...options, provider, chainId })
   } finally {
     provider.destroy()
   }
+}
+
+async function dryRun({ provider, chainId, contracts }: Chain): Promise<void> {
+  const { maxFeePerGas, gasPrice } = await provider.getFeeData()
+  const weiPerGas = maxFeePerGas ?? gasPrice ?? 0n
+  console.log(`Chain ${chainId}: nothing is sent.`)
+  let total = 0n
+  for (const contract of contracts) {
+    if (await isDeployed(provider, contract)) {
+      console.log(`${contract.name}: at ${contract.address} already`)
+      continue
+    }
+    await checkDeployer(provider)
+    const { to, data } = deploymentOf(contract)
+    const gas = await provider.estimateGas({ from: ZeroAddress, to, data })
+    total += gas
+    console.log(
+      `${contract.name}: would be at ${contract.address}, by ${(data.length - 2) / 2} bytes to ${to}, ${gas} gas`,
+    )
+  }
+  console.log(
+    `Together ${total} gas, at most ${formatEther(total * weiPerGas)} of the chain's own coin at its fees of now.`,
+  )
+}
+
+async function deployAll({ provider, chainId, contracts }: Chain, wallet: Wallet, recordFile: string): Promise<void> {
+  console.log(`Chain ${chainId}, gas paid by ${wallet.address}`)
+  const signer = wallet.connect(provider)
+  for (const contract of contracts) {
+    const done = await deploy(signer, contract)
+    const { address } = contract
+    record(recordFile, chainId, contract.name, {
+      address,
+      ...(done && { ...done, gasUsed: String(done.gasUsed), deployer: wallet.address }),
+    })
+    console.log(`${contract.name}: ${address}${done === undefined ? ' (was there)' : ''}`)
+  }
+  console.log(`Noted in ${recordFile}.`)
+}
+
+/** Written after each contract, so that nothing sent is forgotten. A contract that was there keeps what was noted of it. */
+function record(file: string, chainId: bigint, name: string, recorded: Recorded): void {
+  const before: DeploymentRecord = existsSync(file)
+    ? (JSON.parse(readFileSync(file, 'utf8')) as DeploymentRecord)
+    : { chainId: String(chainId), contracts: {} }
+  if (before.chainId !== String(chainId))
+    throw new Error(`${file} is about chain ${before.chainId}. Name another file.`)
+  const known = before.contracts[name]
+  const contracts = {
+    ...before.contracts,
+    [name]: known?.address === recorded.address ? { ...known, ...recorded } : recorded,
+  }
+  mkdirSync(dirname(file), { recursive: true })
+  writeFileSync(file, `${JSON.stringify({ ...before, contracts }, null, 2)}\n`)
+}
+
+async function writeSourceInput(file: string): Promise<void> {
+  const { sourceInput } = await import('./build.ts')
+  const input = sourceInput()
+  writeFileSync(file, `${JSON.stringify(input, null, 1)}\n`)
+  console.log(`${Object.keys(input.sources).length} sources with the compiler's settings are in ${file}.`)
 }
 
 /** Never shows what the file holds. */
@@ -125,12 +138,10 @@ function readWallet(path: string): Wallet {
   }
 }
 
-if (import.meta.main) {
-  try {
-    await main()
-  } catch (error) {
-    if (isError(error, 'INSUFFICIENT_FUNDS')) console.error('The account has too little money for the gas.')
-    else console.error(error instanceof Error ? error.message : error)
-    process.exitCode = 1
-  }
+try {
+  await main()
+} catch (error) {
+  if (isError(error, 'INSUFFICIENT_FUNDS')) console.error('The account has too little money for the gas.')
+  else console.error(error instanceof Error ? error.message : error)
+  process.exitCode = 1
 }

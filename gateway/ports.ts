@@ -260,14 +260,25 @@ export type OrderStore = {
 }
 
 /** Funds in escrow for an order that does not wait for them: it was given up, or is at another attempt. */
-export type StrayFunds = { order: Order; terms: Terms }
+export type StrayFunds = {
+  order: Order
+  terms: Terms
+  /** The payment was refused, and anybody could still send it. */
+  refused: { file: MandateFile; authorization: Authorization } | undefined
+}
 export type StrayFundsStore = {
   due(nowMs: number, limit: number): Promise<StrayFunds[]>
   nextDueAtMs(): Promise<number | undefined>
   /** Looked at again then; `undefined`: they are stray no more. */
   postpone(stray: StrayFunds, nextAtMs: number | undefined): Promise<void>
-  /** The transaction that gives them back, and what the homeowner is told. */
-  saveTransaction(tx: SignedTransaction, stray: StrayFunds, text: string, nextAtMs: number, atMs: number): Promise<void>
+  /** The transaction that gives them back, and what the homeowner is told; a burnt payment is noted only. */
+  saveTransaction(
+    tx: SignedTransaction,
+    stray: StrayFunds,
+    note: { text: string; isTold: boolean },
+    nextAtMs: number,
+    atMs: number,
+  ): Promise<void>
 }
 
 /** Messages to sellers, oldest first, and what became of them. */
@@ -424,9 +435,13 @@ export type Chain = {
   quoteHash(quote: Quote): Hex32
   /** Who signed the quote; undefined when the signature is malformed. */
   quoteSigner(signed: SignedQuote): Address | undefined
+  /** Whether this account signed the digest, by its key or, when it is a contract, by its own word (ERC-1271). */
+  isSignedBy(account: Address, digest: Hex32, signature: HexBytes): Promise<boolean>
   grant(mandate: Mandate, signature: HexBytes, save: SaveTransaction): Promise<SignedTransaction>
   authorize(baskets: Basket[], save: SaveTransaction): Promise<SignedTransaction>
   cancel(terms: Terms, signature: HexBytes, save: SaveTransaction): Promise<SignedTransaction>
+  /** No authorization of the mandate with a nonce up to this one can be placed any more. */
+  invalidate(mandate: Mandate, nonce: number, signature: HexBytes, save: SaveTransaction): Promise<SignedTransaction>
   reclaim(terms: Terms, save: SaveTransaction): Promise<SignedTransaction>
   dispute(terms: Terms, signature: HexBytes, save: SaveTransaction): Promise<SignedTransaction>
 }
@@ -440,6 +455,7 @@ export type DeviceSigner = {
   ): Promise<HexBytes>
   cancellation(deviceId: string, authorizationId: Hex32): Promise<HexBytes>
   dispute(deviceId: string, authorizationId: Hex32): Promise<HexBytes>
+  invalidation(deviceId: string, mandateHash: Hex32, nonce: number): Promise<HexBytes>
 }
 
 /** A log of the escrow, decoded. */
@@ -525,6 +541,8 @@ export type MandateRequest = {
   gtins?: Gtin[] | undefined
   /** Absent: the gateway's own wallet. */
   payer?: Address | undefined
+  /** Splits the money of a disputed order; absent: nobody does, and it comes back after 30 days. */
+  arbiter?: Address | undefined
   allowance: bigint
   periodSeconds: number
   maxPerOrder: bigint

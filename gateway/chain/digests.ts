@@ -47,6 +47,7 @@ export type Digests = {
   confirmation(orders: ConfirmationMessage[]): Hex32
   cancellation(authorizationId: Hex32): Hex32
   dispute(authorizationId: Hex32): Hex32
+  invalidation(mandateHash: Hex32, nonce: number): Hex32
   quote(quote: Quote): Hex32
 }
 
@@ -58,6 +59,7 @@ export function digestsOf({ chainId, escrow }: Pick<ChainFacts, 'chainId' | 'esc
   const confirmation = TypedDataEncoder.from(typesOf('Confirmation'))
   const cancellation = TypedDataEncoder.from(typesOf('Cancellation'))
   const dispute = TypedDataEncoder.from(typesOf('Dispute'))
+  const invalidation = TypedDataEncoder.from(typesOf('Invalidation'))
   const quote = TypedDataEncoder.from(QUOTE_TYPES)
   const digest = (domainHash: string, structHash: string) =>
     keccak256(concat(['0x1901', domainHash, structHash])) as Hex32
@@ -75,6 +77,7 @@ export function digestsOf({ chainId, escrow }: Pick<ChainFacts, 'chainId' | 'esc
       ),
     cancellation: (authorizationId) => digest(escrowDomain, cancellation.hash({ authorizationId })),
     dispute: (authorizationId) => digest(escrowDomain, dispute.hash({ authorizationId })),
+    invalidation: (mandateHash, nonce) => digest(escrowDomain, invalidation.hash({ mandateHash, nonce })),
     quote: (value) => digest(quoteDomain, quote.hash(value)),
   }
 }

@@ -1,5 +1,5 @@
 import { id, JsonRpcProvider, Wallet, ZeroAddress, zeroPadValue } from 'ethers'
-import { deployEscrow, deployTestDollar, ESCROW_ADDRESS, TEST_DOLLAR_ADDRESS } from '../../contracts/deploy.ts'
+import { deployEscrow, deployTestDollar, ESCROW_ADDRESS, TEST_DOLLAR_ADDRESS } from '../../contracts/deployment.ts'
 import type { Address } from '../domain/identifiers.ts'
 import { EMBEDDED_CHAIN_ID, erc20 } from './connection.ts'
 import { EmbeddedNode, type EmbeddedNodeOptions } from './embedded-node.ts'

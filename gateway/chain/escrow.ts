@@ -4,7 +4,8 @@ import type { Terms } from '../domain/mandate.ts'
 import type { Chain, Hold } from '../ports.ts'
 import { encodeAuthorize, encodeAuthorizeBatch, mandateRoots } from './baskets.ts'
 import { type Connection, call, erc20, estimateGas, readHead } from './connection.ts'
-import { digestsOf, mandateTypedData, productLeaf, quoteSigner, textHash } from './digests.ts'
+import { digestsOf, mandateTypedData, productLeaf, quoteSigner, signerOf, textHash } from './digests.ts'
+import { isContractsWord } from './erc1271.ts'
 import { RpcError } from './rpc.ts'
 import type { Sender } from './sender.ts'
 
@@ -71,6 +72,10 @@ export function escrowChain(connection: Connection, relayer: Sender): Chain {
     },
     cancel: (terms, signature, save) =>
       send('cancel an order', escrow.encode('cancel', [...nameOf(terms), signature]), save),
+    isSignedBy: async (account, digest, signature) =>
+      signerOf(digest, signature) === account || (await isContractsWord(connection, account, digest, signature)),
+    invalidate: (mandate, nonce, signature, save) =>
+      send('burn an authorization', escrow.encode('invalidate', [mandate, nonce, signature]), save),
     dispute: (terms, signature, save) =>
       send('dispute an order', escrow.encode('dispute', [...nameOf(terms), signature]), save),
     reclaim: (terms, save) => send('reclaim an order', escrow.encode('reclaim', nameOf(terms)), save),

@@ -33,6 +33,7 @@ export function deviceSigner(
     confirmation: (deviceId, confirmation) => sign(deviceId, digests.confirmation([confirmation])),
     cancellation: (deviceId, authorizationId) => sign(deviceId, digests.cancellation(authorizationId)),
     dispute: (deviceId, authorizationId) => sign(deviceId, digests.dispute(authorizationId)),
+    invalidation: (deviceId, mandateHash, nonce) => sign(deviceId, digests.invalidation(mandateHash, nonce)),
   }
 }
 

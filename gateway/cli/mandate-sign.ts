@@ -19,6 +19,7 @@ type SignOptions = {
   coolingOff: number
   days: number
   payer?: string
+  arbiter?: string
   typedData?: true
   signature?: string
   yes?: true
@@ -55,6 +56,7 @@ export function signCommand(): Command {
     )
     .option('--days <count>', 'how long the mandate runs', parseCount, 365)
     .option('--payer <address>', "the wallet that pays (default: the gateway's own, on the embedded chain)")
+    .option('--arbiter <address>', 'decides disputes (default: nobody; the money then comes back after 30 days)')
     .option('--typed-data', 'print what a wallet of your own signs (EIP-712), and keep the draft')
     .option('--signature <hex>', "that wallet's signature of the draft kept by --typed-data")
     .option('--yes', 'sign without asking')
@@ -106,6 +108,7 @@ async function makeDraft({ client }: Context, deviceId: string, options: SignOpt
     sellerUrl: options.seller,
     gtins: options.gtin,
     payer: options.payer,
+    arbiter: options.arbiter,
     allowance: minorUnits('--allowance', options.allowance, token),
     periodSeconds: options.period,
     maxPerOrder: minorUnits('--max-per-order', options.maxPerOrder, token),

@@ -57,6 +57,11 @@ export async function draftMandate(
   const answer = await ports.seller.profile(request.sellerUrl)
   if (answer.kind === 'unreachable') return refuse(`${answer.reason} Start the seller, or name another with --seller.`)
   const { profile } = answer
+  if (request.arbiter !== undefined && [payer, device.keyAddress, profile.address].includes(request.arbiter)) {
+    return refuse(
+      `${request.arbiter} is a party of the mandate and cannot decide its disputes. Name another --arbiter.`,
+    )
+  }
   if (profile.chainId !== facts.chainId || profile.token !== facts.token.address) {
     return refuse(
       `${profile.name} is paid in token ${profile.token} on chain ${profile.chainId}, but this gateway pays in ` +
@@ -106,7 +111,7 @@ async function fileOf(
     deviceKey: device.keyAddress,
     deviceId: 0n,
     deviceEpoch: 0n,
-    arbiter: ZERO_ADDRESS,
+    arbiter: request.arbiter ?? ZERO_ADDRESS,
     token: chain.facts.token.address,
     allowance: request.allowance,
     period: request.periodSeconds,

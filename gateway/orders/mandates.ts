@@ -54,8 +54,9 @@ export function mandateVerbs(ports: {
         return refuse(`Only the wallet ${mandate.payer} can sign this mandate; give its signature with --signature.`)
       }
       const signature = by === 'gateway-wallet' ? await wallet!.sign(mandate) : by
-      const signer = signerOf(mandateHash, signature)
-      if (signer !== mandate.payer) {
+      // The mandate's hash is the digest that the wallet signs.
+      if (!(await chain.isSignedBy(mandate.payer, mandateHash, signature))) {
+        const signer = signerOf(mandateHash, signature)
         return refuse(
           `This is ${signer === undefined ? 'no signature' : `a signature of ${signer}`}, but ${mandate.payer} pays. ` +
             'Sign the typed data of this very draft with that wallet.',
@@ -116,7 +117,6 @@ function isWhole(draft: MandateDraft, device: DeviceView, chain: Chain): boolean
   )
 }
 
-/** The mandate's hash is the digest that the wallet signs. */
 function signerOf(mandateHash: Hex32, signature: HexBytes): Address | undefined {
   try {
     return recoverAddress(mandateHash, signature).toLowerCase() as Address

@@ -35,6 +35,9 @@ export function readableMandate(parts: {
       ? `Cooling off: the seller may not ship within ${duration(mandate.coolingOffSeconds)} of an order; until it ships you ` +
         'can cancel and get all of it back.'
       : 'No cooling off: the seller may ship at once; until it ships you can cancel and get all of it back.',
+    BigInt(mandate.arbiter) === 0n
+      ? 'If you dispute an order that was shipped, its money stays in escrow until you and the seller agree, or comes back after 30 days.'
+      : `If you or the seller dispute an order that was shipped, ${mandate.arbiter} decides; without a decision within 30 days the money comes back.`,
     `To revoke at any time: \`adept mandate revoke ${device.deviceId}\`, or let the wallet call revoke of the contract ` +
       `${facts.escrow}.`,
   ].join('\n')

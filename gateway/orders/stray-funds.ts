@@ -11,8 +11,8 @@ export type StrayFundsParts = { store: StrayFundsStore; chain: Chain; signer: De
 
 /**
  * Gives back funds that are held for an order which does not wait for them. A signed payment that the contract refused
- * can be sent again by anybody until it expires, and a reorg can bring back an attempt that was given up: the homeowner
- * was told that nothing is paid, so the device's key cancels it.
+ * can be sent again by anybody until it expires, so it is burnt; somebody may be faster, and a reorg can bring back an attempt
+ * that was given up: the homeowner was told that nothing is paid, so the device's key cancels it.
  */
 export function strayFundsWorker(parts: StrayFundsParts): Worker {
   return {
@@ -33,8 +33,9 @@ async function giveBack(stray: StrayFunds, parts: StrayFundsParts, nowMs: number
   const amount = formatMoney(hold.amount, chain.facts.token)
   const text = `${order.deviceId} ${order.slot}: ${amount} was held for an order that was given up; it is on its way back.`
   const save = (tx: Parameters<typeof store.saveTransaction>[0]) =>
-    store.saveTransaction(tx, stray, text, nowMs + LOOK_AGAIN_MS, nowMs)
+    store.saveTransaction(tx, stray, { text, isTold: true }, nowMs + LOOK_AGAIN_MS, nowMs)
 
+  if (hold.state === 'none' && stray.refused !== undefined) return burn(stray, stray.refused, parts, nowMs)
   if (hold.state === 'authorized') {
     const signature = await signer.cancellation(order.deviceId, terms.authorizationId)
     await chain.cancel(terms, signature, save)
@@ -49,4 +50,23 @@ async function giveBack(stray: StrayFunds, parts: StrayFundsParts, nowMs: number
   }
   // Ended, or not there any more: a log that says otherwise marks it again.
   return store.postpone(stray, undefined)
+}
+
+/** Until it expires, anybody could send a refused payment again, once the wallet is full: the device's key burns it. */
+async function burn(
+  stray: StrayFunds,
+  { file, authorization }: NonNullable<StrayFunds['refused']>,
+  { store, chain, signer }: StrayFundsParts,
+  nowMs: number,
+): Promise<void> {
+  const expiresAtMs = authorization.validBefore * 1000
+  const { status, lastNonce } = await chain.mandateStatus(file.mandate)
+  if (nowMs >= expiresAtMs || status !== 'granted' || lastNonce >= authorization.nonce) {
+    return store.postpone(stray, undefined)
+  }
+  const signature = await signer.invalidation(stray.order.deviceId, file.mandateHash, authorization.nonce)
+  const note = { text: 'The refused payment is made useless, so that nobody can send it later.', isTold: false }
+  await chain.invalidate(file.mandate, authorization.nonce, signature, (tx) =>
+    store.saveTransaction(tx, stray, note, nowMs + LOOK_AGAIN_MS, nowMs),
+  )
 }

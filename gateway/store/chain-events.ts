@@ -17,6 +17,8 @@ export type HeldOrder = OrderRow & {
   product: string
   time_zone: string
 }
+/** A next attempt is placed within this time, or was given up. */
+const RETRY_BURNS_WITHIN_MS = 60_000
 /** An order in one of these holds no funds and awaits none. */
 const UNPAID_STATES: readonly OrderState[] = ['needed', 'awaiting-consent', 'dropped']
 export type OrderEvent = Exclude<ChainEvent, { type: 'mandate-granted' | 'mandate-revoked' | 'refused' }>
@@ -83,7 +85,8 @@ export function chainEvents(
     const reason = `The contract refused the order: ${event.sentence}`
     for (const order of orders) {
       if (order.auth_state !== 'sent') continue
-      setState(order, 'refused', {})
+      // Burnt, so that nobody sends it later; the next attempt of an order that is tried again burns it by itself.
+      setState(order, 'refused', { giveBackAtMs: orders.length === 1 ? atMs : atMs + RETRY_BURNS_WITHIN_MS })
       if (order.state !== 'quoted' || order.attempt !== order.auth_attempt) continue
       const quoted = { ...orderOf(order), state: 'quoted' as const }
       const step = { atMs, reason, txHash: event.txHash, blockNumber: event.blockNumber }

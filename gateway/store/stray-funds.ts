@@ -1,4 +1,5 @@
-import { Terms } from '../domain/mandate.ts'
+import { z } from 'zod'
+import { Authorization, MandateFile, Terms } from '../domain/mandate.ts'
 import type { StrayFundsStore } from '../ports.ts'
 import { type Db, inOneTransaction } from './database.ts'
 import { type Channel, notifier } from './notifications.ts'
@@ -6,12 +7,14 @@ import { orderMoves } from './order-moves.ts'
 import { type OrderRow, orderOf } from './order-rows.ts'
 import { insertTransaction } from './transactions.ts'
 
+const Signed = z.object({ file: MandateFile, authorization: Authorization })
+
 /** `StrayFundsStore` over the gateway's database; the watcher (chain-events.ts) marks the rows. */
 export function sqliteStrayFundsStore(db: Db, channels: readonly Channel[]): StrayFundsStore {
   const moves = orderMoves(db)
   const tell = notifier(db, channels)
-  const due = db.prepare<[number, number], OrderRow & { terms: string }>(
-    `SELECT orders.*, terms FROM authorizations JOIN orders USING (order_id)
+  const due = db.prepare<[number, number], OrderRow & { terms: string; item: string; auth_state: string }>(
+    `SELECT orders.*, terms, item, authorizations.state AS auth_state FROM authorizations JOIN orders USING (order_id)
      WHERE give_back_at_ms <= ? ORDER BY give_back_at_ms LIMIT ?`,
   )
   const nextDue = db
@@ -21,7 +24,11 @@ export function sqliteStrayFundsStore(db: Db, channels: readonly Channel[]): Str
 
   return {
     async due(nowMs, limit) {
-      return due.all(nowMs, limit).map((row) => ({ order: orderOf(row), terms: Terms.parse(JSON.parse(row.terms)) }))
+      return due.all(nowMs, limit).map((row) => ({
+        order: orderOf(row),
+        terms: Terms.parse(JSON.parse(row.terms)),
+        refused: row.auth_state === 'refused' ? Signed.parse(JSON.parse(row.item)) : undefined,
+      }))
     },
     async nextDueAtMs() {
       return nextDue.get() ?? undefined
@@ -29,12 +36,12 @@ export function sqliteStrayFundsStore(db: Db, channels: readonly Channel[]): Str
     async postpone({ terms }, nextAtMs) {
       postpone.run(nextAtMs ?? null, terms.authorizationId)
     },
-    saveTransaction: inOneTransaction(db, (tx, { order, terms }, text, nextAtMs, atMs) => {
+    saveTransaction: inOneTransaction(db, (tx, { order, terms }, { text, isTold }, nextAtMs, atMs) => {
       insertTransaction(db, tx, atMs)
       postpone.run(nextAtMs, terms.authorizationId)
       const { homeId, orderId, deviceId, slot } = order
       moves.record(order, order.state, order.state, { atMs, reason: text, txHash: tx.txHash })
-      tell({ homeId, orderId, deviceId, slot, kind: 'problem', text, txHash: tx.txHash }, atMs)
+      if (isTold) tell({ homeId, orderId, deviceId, slot, kind: 'problem', text, txHash: tx.txHash }, atMs)
     }),
   }
 }

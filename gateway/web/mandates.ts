@@ -19,6 +19,7 @@ const DraftBody = z.strictObject({
   sellerUrl: z.url({ protocol: /^https?$/ }).optional(),
   gtins: z.array(Gtin).min(1).max(64).optional(),
   payer: Address.optional(),
+  arbiter: Address.optional(),
   allowance: Amount,
   periodSeconds: z.int().min(3600).max(MAX_UINT32),
   maxPerOrder: Amount,

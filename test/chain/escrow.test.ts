@@ -216,3 +216,21 @@ function digestOfConfirmation(order: { authorizationId: string; shipment: string
   const message = { shipment, authorizationIds: [authorizationId], amounts: [amount] }
   return TypedDataEncoder.hash(domain, { Confirmation: fields }, message) as `0x${string}`
 }
+
+test('a contract wallet signs by its own word (ERC-1271), and a mandate of it can be granted', async () => {
+  const { chain, connection } = market
+  const payer = `0x${'12'.repeat(20)}` as const
+  const file = market.mandateFile({ payer })
+  const says = (code: string) => connection.rpc.send('anvil_setCode', [payer, code])
+  const isSigned = () => chain.isSignedBy(payer, file.mandateHash, '0x1234')
+  expect(await isSigned()).toBe(false)
+  await says('0x60206000f3')
+  expect(await isSigned()).toBe(false)
+  await says('0x60006000fd')
+  expect(await isSigned()).toBe(false)
+  // Returns the magic value, whatever it is asked.
+  await says('0x631626ba7e60e01b60005260206000f3')
+  expect(await isSigned()).toBe(true)
+  await chain.grant(file.mandate, '0x1234', saveTo(market))
+  expect(await chain.mandateStatus(file.mandate)).toMatchObject({ status: 'granted' })
+})

@@ -1,6 +1,6 @@
 import { hexlify, id, type JsonRpcSigner, randomBytes, type TransactionReceipt, Wallet, ZeroAddress } from 'ethers'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { deployEscrow, deployTestDollar, ESCROW_ADDRESS, TEST_DOLLAR_ADDRESS } from '../../contracts/deploy.ts'
+import { deployEscrow, deployTestDollar, ESCROW_ADDRESS, TEST_DOLLAR_ADDRESS } from '../../contracts/deployment.ts'
 import {
   type Authorization,
   compactSignature,

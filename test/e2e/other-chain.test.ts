@@ -44,9 +44,11 @@ beforeAll(async () => {
     '--key-file',
     keyFile,
     '--test-dollar',
+    '--record',
+    join(folder, 'deployed.json'),
   ])
-  const escrow = /Order escrow: (0x\w{40})/.exec(stdout)?.[1] ?? ''
-  const tokenAddress = /Test dollar: +(0x\w{40})/.exec(stdout)?.[1] ?? ''
+  const escrow = /OrderEscrow: (0x\w{40})/.exec(stdout)?.[1] ?? ''
+  const tokenAddress = /TestDollar: (0x\w{40})/.exec(stdout)?.[1] ?? ''
   token = new Contract(tokenAddress, tokenAbi, payer.connect(provider))
   await token.getFunction('mint')(payer.address, PURSE)
   await provider.send('evm_mine', [])

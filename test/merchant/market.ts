@@ -142,6 +142,9 @@ export async function openMarket(options: { virtualTimeSeconds?: number } = {}) 
       const message = { authorizationId: terms.authorizationId, shipment, amount: terms.amount }
       return { ...message, signature: signDigest(key, digests.confirmation([message])) }
     },
+    async dispute(terms: Terms): Promise<void> {
+      await chain.dispute(terms, signDigest(deviceKey, digests.dispute(terms.authorizationId)), store.save)
+    },
     async cancel(terms: Terms): Promise<void> {
       const signature: HexBytes = signDigest(deviceKey, digests.cancellation(terms.authorizationId))
       await chain.cancel(terms, signature, store.save)

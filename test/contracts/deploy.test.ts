@@ -1,0 +1,81 @@
+import { execFile } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Wallet } from 'ethers'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { CORE, ESCROW_ADDRESS, REGISTRY_ADDRESS, TEST_DOLLAR_ADDRESS } from '../../contracts/deployment.ts'
+import { escrow } from '../../contracts/escrow.ts'
+import { standardInput } from '../../contracts/standard-json.ts'
+import { Anvil } from './anvil.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'deploy-'))
+const keyFile = join(folder, 'deployer.key')
+const recordFile = join(folder, 'deployed', 'here.json')
+const wallet = Wallet.createRandom()
+
+let anvil: Anvil
+beforeAll(async () => {
+  anvil = await Anvil.start()
+  writeFileSync(keyFile, `${wallet.privateKey}\n`)
+})
+afterAll(async () => {
+  await anvil[Symbol.asyncDispose]()
+  rmSync(folder, { recursive: true })
+})
+
+/** Runs the command to its end. */
+async function deploy(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  return new Promise((resolve) => {
+    const command = ['contracts/deploy.ts', '--rpc-url', anvil.rpcUrl, ...args]
+    execFile(process.execPath, command, (error, out, err) =>
+      resolve({ code: error === null ? 0 : Number(error.code), out, err }),
+    )
+  })
+}
+
+test('a dry run tells addresses, gas and cost, and sends nothing', async () => {
+  const { code, out } = await deploy('--dry-run', '--test-dollar')
+  expect(code).toBe(0)
+  for (const { name, address } of CORE)
+    expect(out).toMatch(new RegExp(`${name}: would be at ${address}, by \\d+ bytes`))
+  expect(out).toMatch(/Together \d{7} gas, at most 0\.\d+ of the chain's own coin/)
+  expect(await anvil.provider.getCode(ESCROW_ADDRESS)).toBe('0x')
+})
+
+test('without money for the gas it says so, and nothing is noted', async () => {
+  const { code, err } = await deploy('--key-file', keyFile, '--record', recordFile)
+  expect(code).toBe(1)
+  expect(err).toBe('The account has too little money for the gas.\n')
+})
+
+test('it deploys, notes what it did, and a repeat sends nothing and forgets nothing', async () => {
+  await anvil.provider.send('anvil_setBalance', [wallet.address, `0x${(10n ** 18n).toString(16)}`])
+  const args = ['--key-file', keyFile, '--record', recordFile, '--test-dollar']
+  expect(await deploy(...args)).toMatchObject({ code: 0, err: '' })
+  const data = await anvil.provider.call({ to: ESCROW_ADDRESS, data: escrow.encode('registry', []) })
+  expect(escrow.decodeResult('registry', data)).toBe(REGISTRY_ADDRESS.toLowerCase())
+  const noted = JSON.parse(readFileSync(recordFile, 'utf8')) as { chainId: string; contracts: Record<string, object> }
+  expect(noted).toMatchObject({
+    chainId: '31337',
+    contracts: {
+      DeviceRegistry: { address: REGISTRY_ADDRESS, deployer: wallet.address, blockNumber: 1 },
+      OrderEscrow: { address: ESCROW_ADDRESS, txHash: expect.stringMatching(/^0x[0-9a-f]{64}$/) },
+      TestDollar: { address: TEST_DOLLAR_ADDRESS, gasUsed: expect.stringMatching(/^\d+$/) },
+    },
+  })
+
+  const nonce = await anvil.provider.getTransactionCount(wallet.address)
+  expect((await deploy(...args)).out).toContain(`OrderEscrow: ${ESCROW_ADDRESS} (was there)`)
+  expect(await anvil.provider.getTransactionCount(wallet.address)).toBe(nonce)
+  expect(JSON.parse(readFileSync(recordFile, 'utf8'))).toEqual(noted)
+  expect((await deploy('--dry-run')).out).toContain(`OrderEscrow: at ${ESCROW_ADDRESS} already`)
+})
+
+test('the input for source verification has every source that it imports', () => {
+  const { sources } = standardInput(['src/OrderEscrow.sol'], {})
+  expect(Object.keys(sources)).toContain('src/OrderEscrow.sol')
+  expect(Object.keys(sources)).toContain('@openzeppelin/contracts/utils/cryptography/EIP712.sol')
+  const imported = Object.values(sources).flatMap(({ content }) => [...content.matchAll(/^import .*"([^".][^"]*)";/gm)])
+  for (const [, path] of imported) expect(sources).toHaveProperty([path!])
+})
