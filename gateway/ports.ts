@@ -23,7 +23,8 @@ export type Report = {
   kind: 'consumable' | 'telemetry' | 'event'
   measuredAtMs: number | undefined
   body: string
-  level?: { slot: string; remaining: number; unit: Level['unit'] }
+  /** `unverified`: why its sender itself does not trust it. */
+  level?: { slot: string; remaining: number; unit: Level['unit']; unverified?: string | undefined }
 }
 
 /** What may arrive at the broker and must be on disk before its PUBACK. */

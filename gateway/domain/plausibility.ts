@@ -40,7 +40,13 @@ export type Assessment = {
   gatewayTime: boolean
 }
 
-export type MeasuredLevel = { remaining: number; unit: Unit; measuredAtMs: number | undefined }
+export type MeasuredLevel = {
+  remaining: number
+  unit: Unit
+  measuredAtMs: number | undefined
+  /** Why the sender itself does not trust it: a serial line without check sum, a board that is not paired. */
+  unverified?: string | undefined
+}
 
 /**
  * Judges one level against what the slot is and what it held before (DOMAIN.md, wire). In doubt a level is not `verified`,
@@ -72,6 +78,7 @@ export function assessLevel(
   if (history.latest !== undefined && measuredAtMs < history.latest.measuredAtMs) {
     return judged('unverified', 'It was measured before the level that is already known.', { latest: false })
   }
+  if (report.unverified !== undefined) return judged('unverified', report.unverified)
   if (report.measuredAtMs !== undefined && report.measuredAtMs > nowMs + MAX_AHEAD_MS) {
     const [theirs, ours] = [utcMinute(report.measuredAtMs), utcMinute(nowMs)]
     return judged('unverified', `The device's clock says ${theirs} when it is ${ours} (UTC): set its clock.`)
