@@ -1,0 +1,58 @@
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { FlashError } from './programmer.ts'
+
+/** avrdude 7.1 on a port that has gone away spins for ever without a word; its longest pause on a live one is 6 s. */
+const SILENCE_MS = 15_000
+const LOOK_AT_PORT_MS = 250
+/** The end of a tool's output is what tells the reason. */
+const KEPT_CHARACTERS = 20_000
+
+export type ToolRun = { exitCode: number | null; output: string }
+
+/**
+ * Runs a flash tool on a port to its end; `onText` gets what it says as it comes. Throws a FlashError when the tool is not
+ * installed (`install` says how to), the board is unplugged, or the tool falls silent.
+ */
+export function runTool(
+  [program, ...args]: [string, ...string[]],
+  { port, install, onText }: { port: string; install: string; onText(text: string): void },
+): Promise<ToolRun> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+    let output = ''
+    let stopped: FlashError | undefined
+    const stop = (sentence: string) => {
+      stopped ??= new FlashError(sentence)
+      child.kill('SIGKILL')
+    }
+    const silent = () =>
+      stop(`${program} has said nothing for ${SILENCE_MS / 1000} s. Plug the board out and in, and flash it again.`)
+    let silence = setTimeout(silent, SILENCE_MS)
+    const look = setInterval(() => {
+      if (!existsSync(port))
+        stop(`${port} went away in the middle: plug the board in and flash it again. Its boot loader is untouched.`)
+    }, LOOK_AT_PORT_MS)
+    const settle = () => {
+      clearTimeout(silence)
+      clearInterval(look)
+    }
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        clearTimeout(silence)
+        silence = setTimeout(silent, SILENCE_MS)
+        output = (output + text).slice(-KEPT_CHARACTERS)
+        onText(text)
+      })
+    }
+    child.on('error', (error: NodeJS.ErrnoException) => {
+      settle()
+      reject(error.code === 'ENOENT' ? new FlashError(`${program} is not installed. ${install}`) : error)
+    })
+    child.on('close', (exitCode) => {
+      settle()
+      if (stopped) reject(stopped)
+      else resolve({ exitCode, output })
+    })
+  })
+}
