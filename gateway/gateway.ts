@@ -6,6 +6,7 @@ import { openChain } from './chain/open-chain.ts'
 import { settleWorker } from './chain/sender.ts'
 import { deviceSigner } from './chain/signers.ts'
 import type { Config } from './config.ts'
+import { homeCalendar } from './domain/home-calendar.ts'
 import { formatMoney } from './domain/money.ts'
 import { createIntake } from './ingest/intake.ts'
 import { systemClock } from './lib/clock.ts'
@@ -20,7 +21,11 @@ import { sellerMessageWorker } from './orders/seller-messages.ts'
 import { strayFundsWorker } from './orders/stray-funds.ts'
 import { watchWorker } from './orders/watch.ts'
 import { orderWorker } from './orders/worker.ts'
+import { commandAnswers, commandWorker } from './rules/commands.ts'
+import { rulesInForce } from './rules/in-force.ts'
+import { spendingLimits } from './rules/spending.ts'
 import { rulesWorker } from './rules/worker.ts'
+import { sqliteCommandStore } from './store/commands.ts'
 import { openDatabase } from './store/database.ts'
 import { sqliteDeviceStore } from './store/devices.ts'
 import { sqliteDeliveryStore, sqliteFeedStore } from './store/feed.ts'
@@ -31,12 +36,15 @@ import { sqliteMandateStore } from './store/mandates.ts'
 import { sqliteOrderActionStore } from './store/order-actions.ts'
 import { sqliteOrderStore } from './store/orders.ts'
 import { sqliteRulesStore } from './store/rules.ts'
+import { sqliteRulesVersionStore } from './store/rules-versions.ts'
 import { sqliteSellerMessageStore } from './store/seller-messages.ts'
+import { sqliteSpendingStore } from './store/spending.ts'
 import { sqliteStrayFundsStore } from './store/stray-funds.ts'
 import { sqliteTransactionStore } from './store/transactions.ts'
 import { sqliteWatchStore } from './store/watch.ts'
 import { createWebServer } from './web/server.ts'
 import { openToken } from './web/token.ts'
+import type { Command } from './wire/messages.ts'
 
 const HOUR_MS = 3_600_000
 /** Polling is what makes the line right; nudges make it fast. */
@@ -79,6 +87,14 @@ export async function startGateway(options: {
     const feed = sqliteFeedStore(db)
     const channels = config.notify.webhookUrl === undefined ? [] : (['webhook'] as const)
     const orders = sqliteOrderStore(db, channels)
+    const commands = sqliteCommandStore(db, channels)
+    const rules = await rulesInForce({
+      file: join(dataFolder, 'rules.yaml'),
+      store: sqliteRulesVersionStore(db, channels),
+      homeId: config.home.id,
+      program: options.version,
+      nowMs: clock.nowMs(),
+    })
 
     // chain
     const keyring = openKeyring(dataFolder)
@@ -107,6 +123,7 @@ export async function startGateway(options: {
         scheduler.nudge('rules')
         scheduler.nudge('orders')
       },
+      onCommandResult: commandAnswers({ store: commands, clock, onFault }),
     })
     const broker = createBroker({ devices, intake, log, ...config.mqtt })
 
@@ -121,15 +138,26 @@ export async function startGateway(options: {
       [
         rulesWorker({
           store: sqliteRulesStore(db, channels),
+          rules,
           clock,
-          rule: config.rules,
-          onDecided: nudge('orders', 'notify'),
+          onDecided: nudge('orders', 'notify', 'commands'),
+        }),
+        commandWorker({
+          store: commands,
+          tell: (deviceId, command) => broker.publish(deviceId, 'command', command as Command),
+          clock,
         }),
         orderWorker({
           store: orders,
           chain,
           seller,
           signer,
+          limits: spendingLimits({
+            store: sqliteSpendingStore(db),
+            rules,
+            calendar: homeCalendar(config.home.timeZone),
+            token: chain.facts.token,
+          }),
           clock,
           inspectionMs: config.orders.inspectionHours * HOUR_MS,
           onMoved: nudge('watch', 'seller-messages', 'notify'),

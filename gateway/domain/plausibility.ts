@@ -24,7 +24,12 @@ export type SlotHistory = {
   verified: { remaining: number; measuredAtMs: number } | undefined
   /** The verified level furthest from full since the last refill, so that a refill poured in slowly is seen too. */
   lowest: number | undefined
+  /** The level that the sensor reads although the slot is used; undefined while it follows. */
+  stuckAt?: number | undefined
 }
+
+/** Why a level of a stuck sensor is not verified. */
+export const STUCK = 'The sensor is stuck: it reads the same although the slot is used. Look at it.'
 
 export type Assessment = {
   mark: LevelMark
@@ -99,6 +104,8 @@ export function assessLevel(
       : judged('verified', '')
   }
 
+  if (report.remaining === history.stuckAt) return judged('unverified', STUCK)
+
   const left = (remaining: number) => (description.degradationDirection === 'up' ? capacity - remaining : remaining)
   const fall = left(history.verified.remaining) - left(report.remaining)
   const elapsedMs = measuredAtMs - history.verified.measuredAtMs
@@ -109,7 +116,12 @@ export function assessLevel(
     )
   }
   const rise = left(report.remaining) - left(history.lowest ?? history.verified.remaining)
-  return judged('verified', '', { refill: rise >= capacity * REFILL_SHARE })
+  return judged('verified', '', { refill: isRefill(rise, capacity) })
+}
+
+/** Whether so large a rise of what is left, above its lowest since the last refill, is a refill. */
+export function isRefill(rise: number, capacity: number): boolean {
+  return rise >= capacity * REFILL_SHARE
 }
 
 /** What is known of the slot after the reading. */

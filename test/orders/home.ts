@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connectChain } from '../../gateway/chain/connection.ts'
@@ -10,6 +10,7 @@ import { openChain } from '../../gateway/chain/open-chain.ts'
 import { sellerChain } from '../../gateway/chain/seller.ts'
 import { Sender, settleWorker } from '../../gateway/chain/sender.ts'
 import { deviceSigner } from '../../gateway/chain/signers.ts'
+import { homeCalendar } from '../../gateway/domain/home-calendar.ts'
 import { formatMoney } from '../../gateway/domain/money.ts'
 import type { Quote } from '../../gateway/domain/quote.ts'
 import { ManualClock } from '../../gateway/lib/clock.ts'
@@ -21,6 +22,8 @@ import { strayFundsWorker } from '../../gateway/orders/stray-funds.ts'
 import { watchWorker } from '../../gateway/orders/watch.ts'
 import { orderWorker } from '../../gateway/orders/worker.ts'
 import type { MandateRequest, Seller, SellerMessage } from '../../gateway/ports.ts'
+import { rulesInForce } from '../../gateway/rules/in-force.ts'
+import { spendingLimits } from '../../gateway/rules/spending.ts'
 import { rulesWorker } from '../../gateway/rules/worker.ts'
 import { openDatabase } from '../../gateway/store/database.ts'
 import { sqliteDeviceStore } from '../../gateway/store/devices.ts'
@@ -31,7 +34,9 @@ import { sqliteMandateStore } from '../../gateway/store/mandates.ts'
 import { sqliteOrderActionStore } from '../../gateway/store/order-actions.ts'
 import { sqliteOrderStore } from '../../gateway/store/orders.ts'
 import { sqliteRulesStore } from '../../gateway/store/rules.ts'
+import { sqliteRulesVersionStore } from '../../gateway/store/rules-versions.ts'
 import { sqliteSellerMessageStore } from '../../gateway/store/seller-messages.ts'
+import { sqliteSpendingStore } from '../../gateway/store/spending.ts'
 import { sqliteStrayFundsStore } from '../../gateway/store/stray-funds.ts'
 import { sqliteTransactionStore } from '../../gateway/store/transactions.ts'
 import { sqliteWatchStore } from '../../gateway/store/watch.ts'
@@ -39,6 +44,13 @@ import { sqliteWatchStore } from '../../gateway/store/watch.ts'
 export const GTIN = '04006381333931'
 export const HOUR_MS = 3_600_000
 export const PRICE = 12_490_000n
+/** What it takes to order is not what these tests are about. */
+const RULES = `
+rules:
+  - name: below a fifth
+    when: { level: { below: 20 % } }
+    then: { order: { packs: 1 } }
+`
 const START_MS = Date.UTC(2027, 0, 4, 8)
 
 /**
@@ -148,14 +160,28 @@ export async function openHome(slots = ['detergent']) {
   const intake = sqliteIntakeStore(db)
   const actionStore = sqliteOrderActionStore(db)
   const noNudge = () => undefined
+  writeFileSync(join(folder, 'rules.yaml'), RULES)
+  const rules = await rulesInForce({
+    file: join(folder, 'rules.yaml'),
+    store: sqliteRulesVersionStore(db, []),
+    homeId,
+    program: 'test',
+    nowMs: START_MS,
+  })
+  const limits = spendingLimits({
+    store: sqliteSpendingStore(db),
+    rules,
+    calendar: homeCalendar('UTC'),
+    token: chain.facts.token,
+  })
   const workers = [
     rulesWorker({
       store: sqliteRulesStore(db, []),
+      rules,
       clock,
-      rule: { orderBelowShare: 0.2, levelValidHours: 72, retryAfterHours: 24 },
       onDecided: noNudge,
     }),
-    orderWorker({ store: orders, chain, seller, signer, clock, onMoved: noNudge }),
+    orderWorker({ store: orders, chain, seller, signer, limits, clock, onMoved: noNudge }),
     sellerMessageWorker({ store: sqliteSellerMessageStore(db, []), seller, clock }),
     strayFundsWorker({ store: sqliteStrayFundsStore(db, []), chain, signer, clock }),
     watchWorker({
