@@ -240,10 +240,8 @@ void AdeptSlot::report(uint32_t nowMs) {
     const int32_t step = scale_ == nullptr ? 1 : scale_->step;
     const bool changed = !hasSent_ || labs(units - sent_) >= step;
     const uint32_t sinceMs = nowMs - sentAtMs_;
-    if (!asked_ && !(changed && sinceMs >= BETWEEN_LEVELS_MS) && sinceMs < repeatAfterMs_) {
-      trouble_ = nullptr;
-      return;
-    }
+    const bool due = (changed && sinceMs >= BETWEEN_LEVELS_MS) || sinceMs >= repeatAfterMs_;
+    if (!asked_ && trouble_ == nullptr && !due) return;
     if (sendLevel((uint32_t)units)) {
       repeatAfterMs_ = changed ? AFTER_CHANGE_MS : UNCHANGED_MS;
       hasSent_ = true;
@@ -294,6 +292,10 @@ void AdeptSlot::sendTrouble(Word word) {
 
 void AdeptSlot::driveLamp(uint32_t nowMs) {
   if (shownForMs_ != 0 && nowMs - shownAtMs_ >= shownForMs_) shownForMs_ = 0;
+  if (nowMs - blinkedAtMs_ >= BLINK_MS) {
+    blinkedAtMs_ = nowMs;
+    blinkOn_ = !blinkOn_;
+  }
   const Lamp lamp = shownForMs_ != 0 ? shown_ : lamp_;
-  digitalWrite(lampPin_, lamp == ON || (lamp == BLINKING && nowMs / BLINK_MS % 2 == 0) ? HIGH : LOW);
+  digitalWrite(lampPin_, lamp == ON || (lamp == BLINKING && blinkOn_) ? HIGH : LOW);
 }

@@ -85,4 +85,6 @@ private:
   Lamp shown_ = OFF;
   uint32_t shownAtMs_ = 0;
   uint16_t shownForMs_ = 0;
+  uint32_t blinkedAtMs_ = 0;
+  bool blinkOn_ = false;
 };
