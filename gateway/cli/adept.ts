@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander'
 import { ConfigError } from '../config.ts'
 import { fileProblem } from '../lib/file-problem.ts'
 import { ownVersion } from '../lib/version.ts'
+import { boardCommand } from './board.ts'
 import { CliError } from './client.ts'
 import { consentCommand } from './consent.ts'
 import { deadLettersCommand } from './dead-letters.ts'
@@ -55,6 +56,7 @@ function program(): Command {
     devicesCommand(),
     readingsCommand(),
     deadLettersCommand(),
+    boardCommand(),
     ordersCommand(),
     orderCommand(),
     consentCommand(),

@@ -1,7 +1,9 @@
-import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { formatIntelHex, imageSha256, parseIntelHex } from '../../../firmware-bridge/firmware/image.ts'
 import { avrdude } from '../../../firmware-bridge/flash/avrdude.ts'
+import { esptool } from '../../../firmware-bridge/flash/esptool.ts'
 import { type Firmware, type FlashOptions, flashBoard } from '../../../firmware-bridge/flash/flash.ts'
 import { FlashError, type Programmer, type Progress } from '../../../firmware-bridge/flash/programmer.ts'
 import { findImage } from '../../../firmware-bridge/flash/release.ts'
@@ -185,4 +187,50 @@ describe('an image', () => {
     copyFileSync(BUTTON.file, own)
     expect(findImage(own)).toEqual({ ...BUTTON, file: own })
   })
+})
+
+test('esptool is driven as it documents; its answers are told apart', async () => {
+  // No ESP32 can be simulated here: this stands in for the program, with the words of esptool 4.
+  const [folder, port] = [simavr.file('esp'), simavr.file('esp-port')]
+  mkdirSync(folder)
+  writeFileSync(port, '')
+  writeFileSync(
+    join(folder, 'esptool'),
+    `#!/bin/sh
+[ "$1" = version ] && exit 0
+[ "$1 $2 $3 $4" = "--port ${port} --baud 460800" ] || { echo "A fatal error occurred: arguments $*"; exit 2; }
+case "$5" in
+  read_flash) [ "$6 $7" = "0x10000 1310720" ] && printf 'old\\377\\377' > "$8" && echo '1310720 (100 %)' ;;
+  write_flash) [ "$6" = 0x10000 ] && printf 'Writing at 0x00010000... (50 %%)\\nWriting at 0x00014000... (100 %%)\\nHash of data verified.\\n' && cp "$7" "${folder}/chip" ;;
+esac
+`,
+    { mode: 0o755 },
+  )
+  const path = process.env['PATH']
+  process.env['PATH'] = `${folder}:${path}`
+  try {
+    const shares: Progress[] = []
+    const programmer = esptool(port)
+    const kept = join(folder, 'previous.bin')
+    expect(await programmer.read(kept, (progress) => shares.push(progress))).toEqual({ isBlank: false })
+    expect(readFileSync(kept, 'latin1')).toBe('old')
+    writeFileSync(join(folder, 'new.bin'), 'new')
+    await programmer.write(join(folder, 'new.bin'), (progress) => shares.push(progress))
+    expect(readFileSync(join(folder, 'chip'), 'latin1')).toBe('new')
+    expect(shares.map(({ step, share }) => `${step} ${share}`)).toEqual(['reading 1', 'writing 1', 'verifying 1'])
+    writeFileSync(
+      join(folder, 'esptool'),
+      '#!/bin/sh\necho "A fatal error occurred: Failed to connect to ESP32: No serial data received."\nexit 2',
+    )
+    await expect(programmer.write(kept, () => undefined)).rejects.toThrow(/^No ESP32 answers on .*Hold its BOOT button/)
+    process.env['PATH'] = simavr.file('empty')
+    await expect(programmer.write(kept, () => undefined)).rejects.toThrow(
+      /^esptool is not installed\. Type: sudo apt-get install -y esptool$/,
+    )
+    await expect(avrdude(port).write(BUTTON.file, () => undefined)).rejects.toThrow(
+      /^avrdude is not installed\. Type: sudo apt-get install -y avrdude$/,
+    )
+  } finally {
+    process.env['PATH'] = path
+  }
 })
