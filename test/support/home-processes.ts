@@ -23,6 +23,8 @@ export class HomeProcesses {
   readonly #env: Record<string, string>
   gateway!: Running
   shop!: Running
+  /** Only of a home with boards. */
+  bridge: Running | undefined
   shopUrl = ''
   readyMs = 0
 
@@ -71,6 +73,12 @@ export class HomeProcesses {
     this.shopUrl = /sells at (\S+)/.exec(line)?.[1] ?? ''
   }
 
+  /** Serves the serial boards at the ports that match the pattern. */
+  async startBridge(ports: string): Promise<void> {
+    this.bridge = run(['firmware-bridge/main.ts', '--data', this.folder, '--ports', ports], {})
+    await said(this.bridge, /bridge is ready/)
+  }
+
   get running(): { httpUrl: string; mqttPort: number; pid: number } {
     return JSON.parse(readFileSync(join(this.folder, 'gateway.json'), 'utf8')) as {
       httpUrl: string
@@ -105,6 +113,7 @@ export class HomeProcesses {
 
   /** Ends all processes, the embedded chain with its gateway, and removes the folder. */
   async close(): Promise<void> {
+    await this.bridge?.stop()
     await this.shop?.stop()
     await this.gateway?.stop()
     const nodeFile = join(this.folder, 'chain', 'node.json')
