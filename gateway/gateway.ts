@@ -6,7 +6,6 @@ import { openChain } from './chain/open-chain.ts'
 import { settleWorker } from './chain/sender.ts'
 import { deviceSigner } from './chain/signers.ts'
 import type { Config } from './config.ts'
-import { homeCalendar } from './domain/home-calendar.ts'
 import { formatMoney } from './domain/money.ts'
 import { createIntake } from './ingest/intake.ts'
 import { systemClock } from './lib/clock.ts'
@@ -22,9 +21,7 @@ import { strayFundsWorker } from './orders/stray-funds.ts'
 import { watchWorker } from './orders/watch.ts'
 import { orderWorker } from './orders/worker.ts'
 import { commandAnswers, commandWorker } from './rules/commands.ts'
-import { rulesInForce } from './rules/in-force.ts'
-import { spendingLimits } from './rules/spending.ts'
-import { rulesWorker } from './rules/worker.ts'
+import { openRules } from './rules/open-rules.ts'
 import { sqliteCommandStore } from './store/commands.ts'
 import { openDatabase } from './store/database.ts'
 import { sqliteDeviceStore } from './store/devices.ts'
@@ -35,10 +32,8 @@ import { lockFolder } from './store/lock.ts'
 import { sqliteMandateStore } from './store/mandates.ts'
 import { sqliteOrderActionStore } from './store/order-actions.ts'
 import { sqliteOrderStore } from './store/orders.ts'
-import { sqliteRulesStore } from './store/rules.ts'
-import { sqliteRulesVersionStore } from './store/rules-versions.ts'
+import { sqliteRulesStores } from './store/rules-stores.ts'
 import { sqliteSellerMessageStore } from './store/seller-messages.ts'
-import { sqliteSpendingStore } from './store/spending.ts'
 import { sqliteStrayFundsStore } from './store/stray-funds.ts'
 import { sqliteTransactionStore } from './store/transactions.ts'
 import { sqliteWatchStore } from './store/watch.ts'
@@ -88,13 +83,6 @@ export async function startGateway(options: {
     const channels = config.notify.webhookUrl === undefined ? [] : (['webhook'] as const)
     const orders = sqliteOrderStore(db, channels)
     const commands = sqliteCommandStore(db, channels)
-    const rules = await rulesInForce({
-      file: join(dataFolder, 'rules.yaml'),
-      store: sqliteRulesVersionStore(db, channels),
-      homeId: config.home.id,
-      program: options.version,
-      nowMs: clock.nowMs(),
-    })
 
     // chain
     const keyring = openKeyring(dataFolder)
@@ -134,14 +122,18 @@ export async function startGateway(options: {
         for (const name of names) scheduler.nudge(name)
         web.nudge()
       }
+    const rules = await openRules({
+      stores: sqliteRulesStores(db, channels),
+      file: join(dataFolder, 'rules.yaml'),
+      home: config.home,
+      token: chain.facts.token,
+      clock,
+      program: options.version,
+      onDecided: nudge('orders', 'notify', 'commands'),
+    })
     const scheduler = new Scheduler(
       [
-        rulesWorker({
-          store: sqliteRulesStore(db, channels),
-          rules,
-          clock,
-          onDecided: nudge('orders', 'notify', 'commands'),
-        }),
+        rules.worker,
         commandWorker({
           store: commands,
           tell: (deviceId, command) => broker.publish(deviceId, 'command', command as Command),
@@ -152,12 +144,7 @@ export async function startGateway(options: {
           chain,
           seller,
           signer,
-          limits: spendingLimits({
-            store: sqliteSpendingStore(db),
-            rules,
-            calendar: homeCalendar(config.home.timeZone),
-            token: chain.facts.token,
-          }),
+          limits: rules.limits,
           clock,
           inspectionMs: config.orders.inspectionHours * HOUR_MS,
           onMoved: nudge('watch', 'seller-messages', 'notify'),
@@ -206,6 +193,7 @@ export async function startGateway(options: {
         mandates,
         mandateVerbs: verbs,
         orders: actions,
+        rules: rules.desk,
         chain,
         clock,
         async status() {

@@ -11,7 +11,7 @@ import type { Notification, NotificationKind } from './domain/notification.ts'
 import type { Mode, NextState, Order, OrderState } from './domain/order.ts'
 import type { Quote, QuoteRefusal, QuoteRequest, SellerProfile, SignedQuote } from './domain/quote.ts'
 import type { NextSellerState, SellerOrderState } from './domain/seller-order.ts'
-import type { SlotEvent } from './domain/slot-state.ts'
+import type { SlotEvent, SlotState } from './domain/slot-state.ts'
 
 /** The only source of time. In virtual time it stands still until the simulator moves it. */
 export type Clock = { nowMs(): number }
@@ -242,6 +242,52 @@ export type RulesStore = {
     rulesVersion: number,
     decide: (situation: Situation) => Decision,
   ): Promise<{ worked: boolean; decided: number; nextDueAtMs: number | undefined }>
+}
+
+/** A slot after one more of its readings. */
+export type SlotStep = { deviceId: string; slot: string; readingId: number; receivedAtMs: number; state: SlotState }
+/** A decision as it was kept; `inputs` and `decision` went through JSON. */
+export type KeptDecision = {
+  decisionId: number
+  deviceId: string
+  slot: string
+  atMs: number
+  /** All readings up to this one were known. */
+  readUntil: number
+  rulesVersion: number
+  inputs: Situation
+  decision: Decision
+}
+/** What is on record, to decide it again; everything in the order in which it was stored. */
+export type HistoryStore = {
+  /** Every slot of the home as the rules see it now, or the one that is named. */
+  situations(homeId: string, atMs: number, only?: { deviceId: string; slot: string }): Promise<Situation[]>
+  /** The states of all slots, reading by reading from the first on, in pages; `ofReadings` is how many readings there are. */
+  states(): AsyncIterable<{ readUntil: number; ofReadings: number; steps: SlotStep[] }>
+  /** Kept decisions after this one whose readings go up to `readUntil`. */
+  decisions(after: { readUntil: number; decisionId: number }, readUntil: number, limit: number): Promise<KeptDecision[]>
+  rules(version: number): Promise<RulesVersion | undefined>
+  lastDecision(
+    deviceId: string,
+    slot: string,
+  ): Promise<(KeptDecision & { firstAtMs: number; times: number }) | undefined>
+  ordersSince(homeId: string, sinceMs: number): Promise<Order[]>
+}
+
+/** What a person asks about the rules; the objects are answers for the wire. */
+export type RulesDesk = {
+  inForce(): Promise<{ version: number; source: string; problem: string | undefined; text: string }>
+  explain(homeId: string, deviceId: string, slot: string): Promise<object | undefined>
+  /** What these rules would have done, with progress; or the mistakes in them. */
+  tryOut(
+    homeId: string,
+    text: string,
+    sinceMs: number,
+  ): AsyncIterable<object> | { mistakes: { line: number; sentence: string }[] }
+  /** Every kept decision made again, with progress. */
+  replay(): AsyncIterable<object>
+  /** The owner's word on the stock beside a slot, as a sentence of what is noted. */
+  setStock(homeId: string, deviceId: string, slot: string, amount: number): Promise<ActionResult>
 }
 
 /** What limits on spending look at. */

@@ -14,8 +14,11 @@ import { mandateCommand } from './mandate.ts'
 import { orderCommand } from './order.ts'
 import { ordersCommand } from './orders.ts'
 import { readingsCommand } from './readings.ts'
+import { replayCommand } from './replay.ts'
+import { rulesCommand } from './rules.ts'
 import { startCommand } from './start.ts'
 import { statusCommand } from './status.ts'
+import { stockCommand } from './stock.ts'
 
 /** Exit codes: 0 done; 1 refused, or the gateway does not answer; 2 the command was not understood. */
 const MISUSE = 2
@@ -62,6 +65,9 @@ function program(): Command {
     consentCommand(),
     feedCommand(),
     mandateCommand(),
+    rulesCommand(),
+    stockCommand(),
+    replayCommand(),
   ]
   for (const command of commands) adept.addCommand(inherit(command, adept))
   return adept

@@ -2,8 +2,8 @@ import { isNode, isPair, isScalar, LineCounter, parseDocument, visit } from 'yam
 import { z } from 'zod'
 import { Rules } from '../domain/rules.ts'
 
-/** More than the largest list of rules needs. */
-const MAX_CHARACTERS = 256 * 1024
+/** More than 200 rules need, and a request to the API may hold. */
+const MAX_CHARACTERS = 48 * 1024
 
 /** A mistake in a rules file, as a sentence for the person who can mend it. */
 export type Mistake = { line: number; sentence: string }

@@ -27,6 +27,7 @@ export type ReadingRow = {
   device_id: string
   kind: number
   measured_at_ms: number
+  received_at_ms: number
   slot: string | null
   remaining: number | null
   mark: LevelMark | null
@@ -36,7 +37,7 @@ export type ReadingRow = {
 type MeasureRow = { slot: string; from_reading_id: number; unit: Unit; capacity: number; direction: 'down' | 'up' }
 
 /** Selects what concerns slots between two readings, in order. */
-export const READINGS_BETWEEN = `SELECT reading_id, device_id, kind, measured_at_ms, slot, remaining, mark, mark_reason, body
+export const READINGS_BETWEEN = `SELECT reading_id, device_id, kind, measured_at_ms, received_at_ms, slot, remaining, mark, mark_reason, body
   FROM readings JOIN sessions USING (session_key)
   WHERE reading_id > ? AND reading_id <= ? AND kind <> ${TELEMETRY} ORDER BY reading_id LIMIT ?`
 

@@ -10,7 +10,6 @@ import { openChain } from '../../gateway/chain/open-chain.ts'
 import { sellerChain } from '../../gateway/chain/seller.ts'
 import { Sender, settleWorker } from '../../gateway/chain/sender.ts'
 import { deviceSigner } from '../../gateway/chain/signers.ts'
-import { homeCalendar } from '../../gateway/domain/home-calendar.ts'
 import { formatMoney } from '../../gateway/domain/money.ts'
 import type { Quote } from '../../gateway/domain/quote.ts'
 import { ManualClock } from '../../gateway/lib/clock.ts'
@@ -22,9 +21,7 @@ import { strayFundsWorker } from '../../gateway/orders/stray-funds.ts'
 import { watchWorker } from '../../gateway/orders/watch.ts'
 import { orderWorker } from '../../gateway/orders/worker.ts'
 import type { MandateRequest, Seller, SellerMessage } from '../../gateway/ports.ts'
-import { rulesInForce } from '../../gateway/rules/in-force.ts'
-import { spendingLimits } from '../../gateway/rules/spending.ts'
-import { rulesWorker } from '../../gateway/rules/worker.ts'
+import { openRules } from '../../gateway/rules/open-rules.ts'
 import { openDatabase } from '../../gateway/store/database.ts'
 import { sqliteDeviceStore } from '../../gateway/store/devices.ts'
 import { sqliteFeedStore } from '../../gateway/store/feed.ts'
@@ -33,10 +30,8 @@ import { sqliteIntakeStore } from '../../gateway/store/intake.ts'
 import { sqliteMandateStore } from '../../gateway/store/mandates.ts'
 import { sqliteOrderActionStore } from '../../gateway/store/order-actions.ts'
 import { sqliteOrderStore } from '../../gateway/store/orders.ts'
-import { sqliteRulesStore } from '../../gateway/store/rules.ts'
-import { sqliteRulesVersionStore } from '../../gateway/store/rules-versions.ts'
+import { sqliteRulesStores } from '../../gateway/store/rules-stores.ts'
 import { sqliteSellerMessageStore } from '../../gateway/store/seller-messages.ts'
-import { sqliteSpendingStore } from '../../gateway/store/spending.ts'
 import { sqliteStrayFundsStore } from '../../gateway/store/stray-funds.ts'
 import { sqliteTransactionStore } from '../../gateway/store/transactions.ts'
 import { sqliteWatchStore } from '../../gateway/store/watch.ts'
@@ -161,27 +156,18 @@ export async function openHome(slots = ['detergent']) {
   const actionStore = sqliteOrderActionStore(db)
   const noNudge = () => undefined
   writeFileSync(join(folder, 'rules.yaml'), RULES)
-  const rules = await rulesInForce({
+  const rules = await openRules({
+    stores: sqliteRulesStores(db, []),
     file: join(folder, 'rules.yaml'),
-    store: sqliteRulesVersionStore(db, []),
-    homeId,
-    program: 'test',
-    nowMs: START_MS,
-  })
-  const limits = spendingLimits({
-    store: sqliteSpendingStore(db),
-    rules,
-    calendar: homeCalendar('UTC'),
+    home: { id: homeId, timeZone: 'UTC' },
     token: chain.facts.token,
+    clock,
+    program: 'test',
+    onDecided: noNudge,
   })
   const workers = [
-    rulesWorker({
-      store: sqliteRulesStore(db, []),
-      rules,
-      clock,
-      onDecided: noNudge,
-    }),
-    orderWorker({ store: orders, chain, seller, signer, limits, clock, onMoved: noNudge }),
+    rules.worker,
+    orderWorker({ store: orders, chain, seller, signer, limits: rules.limits, clock, onMoved: noNudge }),
     sellerMessageWorker({ store: sqliteSellerMessageStore(db, []), seller, clock }),
     strayFundsWorker({ store: sqliteStrayFundsStore(db, []), chain, signer, clock }),
     watchWorker({

@@ -72,6 +72,7 @@ ALTER TABLE decisions ADD COLUMN decision TEXT;
 ALTER TABLE decisions ADD COLUMN read_until INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE decisions ADD COLUMN times INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE decisions ADD COLUMN first_at_ms INTEGER;
+CREATE INDEX decisions_in_order ON decisions (read_until, decision_id) WHERE inputs IS NOT NULL;
 
 -- What the rule that made an order allows without a person's yes; NULL: nothing more than budgets and mandate.
 ALTER TABLE orders ADD COLUMN limits TEXT;
