@@ -20,6 +20,7 @@ type Options = {
   /** Its device is free for another board. */
   onDetached(): void
   onState(state: BoardState, problem: string | undefined): void
+  onLine(line: LogLine): void
 }
 
 /** The board at one port, from the time the port is found until it is gone. */
@@ -27,7 +28,6 @@ export class Board {
   readonly found: FoundPort
   readonly #options: Options
   readonly #port: PortKeeper
-  readonly #listeners = new Set<(line: LogLine) => void>()
   readonly #levels = new Map<string, BoardView['levels'][number]>()
   #link: Link | undefined
   #state: BoardState = 'opening'
@@ -106,12 +106,6 @@ export class Board {
     device?.detach()
   }
 
-  /** Calls back with each line until the returned function is called. */
-  listen(onLine: (line: LogLine) => void): () => void {
-    this.#listeners.add(onLine)
-    return () => this.#listeners.delete(onLine)
-  }
-
   view(): BoardView {
     const { name, device, usb } = this.found
     const { counts } = this.#link ?? { counts: { lines: 0, garbage: 0 } }
@@ -122,7 +116,7 @@ export class Board {
       device,
       usb,
       state: this.#state,
-      problem: this.#problem,
+      problem: this.#problem ?? paired?.problem,
       dialect: this.dialect,
       boardId: hello?.boardId,
       deviceId: paired?.pairing.deviceId,
@@ -212,7 +206,7 @@ export class Board {
   #log(direction: LogLine['direction'], text: string): void {
     const atMs = this.#options.clock.nowMs()
     if (direction === 'in') this.#lastLineAtMs = atMs
-    for (const onLine of this.#listeners) onLine({ atMs, direction, text })
+    this.#options.onLine({ atMs, direction, text })
   }
 
   #setState(state: BoardState, problem?: string): void {

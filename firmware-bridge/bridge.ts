@@ -1,5 +1,5 @@
 import { Board } from './board.ts'
-import type { BoardView, PairRequest } from './control-messages.ts'
+import type { BoardView, LogLine, PairRequest } from './control-messages.ts'
 import type { Hello } from './dialects/dialect.ts'
 import { BridgeProblem, newPairing, writeKey } from './pair-board.ts'
 import { PairedDevice } from './paired-device.ts'
@@ -30,6 +30,9 @@ export class Bridge {
   readonly #devices = new Map<string, PairedDevice>()
   /** Ports that somebody else has for now, by their lasting name: a board in its bootloader may be gone meanwhile. */
   readonly #released = new Set<string>()
+  /** Who follows the lines of a port, by its lasting name: a board that is plugged in again is followed on. */
+  readonly #followers = new Map<string, Set<(line: LogLine) => void>>()
+  readonly #pairing = new Set<string>()
   #timer: NodeJS.Timeout | undefined
   #isStopped = false
 
@@ -75,23 +78,15 @@ export class Bridge {
    * board that is not ours gets no key, and its levels stay unverified.
    */
   async pair(request: PairRequest): Promise<BoardView> {
-    const { deviceId } = request
     const board = this.find(request.board)
-    const hello = board.hello
-    if (hello === undefined)
-      throw new BridgeProblem(board.view().problem ?? 'The board has not said hello yet: try again.')
-    const holder = this.#devices.get(deviceId)?.board?.port
-    if (holder !== undefined && holder !== board.found.name) {
-      throw new BridgeProblem(`${deviceId} is the board at ${holder}: unplug that, or give this one another name.`)
+    const port = board.found.name
+    if (this.#pairing.has(port)) throw new BridgeProblem(`The board at ${port} is being paired already.`)
+    this.#pairing.add(port)
+    try {
+      return await this.#pair(request, board)
+    } finally {
+      this.#pairing.delete(port)
     }
-    const nodeIds = this.#options.pairings.find(hello.boardId, board.found.name)?.nodeIds ?? []
-    const pairing = newPairing(request, board, hello, nodeIds)
-    if (pairing.key !== null) await writeKey(board, pairing)
-    await this.#forget(deviceId)
-    this.#options.pairings.put(pairing)
-    if (pairing.key !== null) await this.#checkKey(board, pairing)
-    board.reconsider()
-    return board.view()
   }
 
   /** The gateway keeps the device, the board its key: only this bridge forgets. */
@@ -103,6 +98,17 @@ export class Bridge {
     this.#reconsider()
   }
 
+  /** Calls back with each line of a board until the returned function is called. */
+  follow(name: string, onLine: (line: LogLine) => void): () => void {
+    const port = this.find(name).found.name
+    const followers = this.#followers.get(port) ?? new Set()
+    this.#followers.set(port, followers.add(onLine))
+    return () => {
+      followers.delete(onLine)
+      if (followers.size === 0 && this.#followers.get(port) === followers) this.#followers.delete(port)
+    }
+  }
+
   /** Its port is closed and free until the returned function is called, which resolves when the board said hello again. */
   async release(name: string): Promise<{ path: string; baudRate: number; take(): Promise<BoardView> }> {
     const board = this.find(name)
@@ -111,6 +117,26 @@ export class Bridge {
     this.#released.add(port)
     await board.release()
     return { path: board.found.device, baudRate: this.#options.baudRate, take: () => this.#take(port) }
+  }
+
+  async #pair(request: PairRequest, board: Board): Promise<BoardView> {
+    const { deviceId } = request
+    const { pairings } = this.#options
+    const hello = board.hello
+    if (hello === undefined)
+      throw new BridgeProblem(board.view().problem ?? 'The board has not said hello yet: try again.')
+    const holder = this.#devices.get(deviceId)?.board?.port
+    if (holder !== undefined && holder !== board.found.name) {
+      throw new BridgeProblem(`${deviceId} is the board at ${holder}: unplug that, or give this one another name.`)
+    }
+    const nodeIds = pairings.find(hello.boardId, board.found.name)?.nodeIds ?? []
+    const pairing = newPairing(request, board, hello, nodeIds)
+    if (pairing.key !== null) await writeKey(board, pairing)
+    await this.#forget(deviceId)
+    pairings.put(pairing)
+    if (pairing.key === null) board.reconsider()
+    else await this.#checkKey(board, pairing)
+    return board.view()
   }
 
   async #take(port: string): Promise<BoardView> {
@@ -154,6 +180,9 @@ export class Bridge {
             const pairing = board.device?.pairing
             return pairing === undefined ? undefined : pairings.takeNodeId(pairing, seen)
           },
+        },
+        onLine: (line) => {
+          for (const onLine of this.#followers.get(found.name) ?? []) onLine(line)
         },
         deviceFor: (hello, asking) => this.#deviceFor(hello, asking),
         onDetached: () => this.#reconsider(),

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { rmSync } from 'node:fs'
+import { chmodSync, rmSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { z } from 'zod'
 import { readLines } from '../gateway/lib/lines.ts'
@@ -42,6 +42,7 @@ export class ControlServer {
     rmSync(this.#path, { force: true })
     this.#server.listen(this.#path)
     await once(this.#server, 'listening')
+    chmodSync(this.#path, 0o600)
   }
 
   async stop(): Promise<void> {
@@ -59,7 +60,7 @@ async function serve(bridge: Bridge, socket: Socket): Promise<void> {
     if (first.done) return
     const request = parse(ControlRequest, first.value)
     if (request.do === 'release') await lend(bridge, request.board, lines, answer)
-    else if (request.do === 'log') await follow(bridge, request.board, socket, answer)
+    else if (request.do === 'log') await follow(bridge, request.board, socket, lines, answer)
     else answer(await handle(bridge, request))
   } catch (error) {
     if (isDisconnect(error)) return
@@ -108,15 +109,18 @@ async function follow(
   bridge: Bridge,
   name: string,
   socket: Socket,
+  lines: Lines,
   answer: (body: ControlAnswer | LogLine) => void,
 ): Promise<void> {
-  const board = bridge.find(name)
-  answer({ ok: true })
-  const unlisten = board.listen((line) => {
+  const unfollow = bridge.follow(name, (line) => {
     if (socket.writableLength < MAX_UNREAD_BYTES) answer(line)
   })
-  await new Promise((resolve) => socket.once('close', resolve))
-  unlisten()
+  answer({ ok: true })
+  try {
+    await lines.next() // whoever follows says nothing more: this ends with the connection
+  } finally {
+    unfollow()
+  }
 }
 
 function parse<Schema extends z.ZodType>(schema: Schema, line: string): z.infer<Schema> {

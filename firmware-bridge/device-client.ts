@@ -86,9 +86,14 @@ export class DeviceClient {
     })
   }
 
-  /** Reports that wait. */
-  get queuedCount(): number {
-    return this.#queue.length
+  /** What the homeowner should know of its connection, as a sentence. */
+  get problem(): string | undefined {
+    const { deviceId } = this.#options
+    if (this.state === 'refused') {
+      return `The gateway does not know ${deviceId} by its password: add it there, and pair the board again.`
+    }
+    if (this.state === 'online' || this.#queue.length < MAX_QUEUED) return undefined
+    return `The gateway cannot be reached: ${MAX_QUEUED} levels of ${deviceId} wait, and ${this.droppedCount} older ones were dropped.`
   }
 
   /** The board started anew, and is what it says. */

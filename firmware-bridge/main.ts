@@ -66,7 +66,7 @@ const RunningGateway = z.object({ mqttPort: z.int().min(1).max(65_535) })
 function brokerAddress(dataFolder: string, url: string | undefined): { host: string; port: number } {
   if (url !== undefined) {
     const { hostname, port } = new URL(url)
-    return { host: hostname, port: port === '' ? DEFAULT_MQTT_PORT : Number(port) }
+    return { host: hostname.replace(/^\[(.*)\]$/, '$1'), port: port === '' ? DEFAULT_MQTT_PORT : Number(port) }
   }
   const running = RunningGateway.safeParse(jsonFile(join(dataFolder, 'gateway.json')))
   return { host: '127.0.0.1', port: running.data?.mqttPort ?? DEFAULT_MQTT_PORT }

@@ -59,6 +59,9 @@ export class PairedDevice {
   get mqtt(): MqttState {
     return this.#client.state
   }
+  get problem(): string | undefined {
+    return this.#client.problem
+  }
   get droppedCount(): number {
     return this.#client.droppedCount
   }

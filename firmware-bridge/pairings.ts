@@ -68,8 +68,11 @@ export class Pairings {
     )
   }
 
-  /** On disk when it returns. */
+  /** On disk when it returns. A port has one board without a key: an earlier one there is forgotten. */
   put(pairing: Pairing): void {
+    for (const { deviceId, key, port } of this.all()) {
+      if (pairing.key === null && key === null && port === pairing.port) this.#boards.delete(deviceId)
+    }
     this.#boards.set(pairing.deviceId, pairing)
     this.save()
   }

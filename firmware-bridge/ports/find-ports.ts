@@ -14,8 +14,8 @@ export type FoundPort = {
 
 export type PortPatterns = { ports: readonly string[]; ignore: readonly string[] }
 
-const BY_ID = '/dev/serial/by-id'
-const BY_PATH = '/dev/serial/by-path'
+/** The folders in which udev links serial ports. */
+const UDEV = { byId: '/dev/serial/by-id', byPath: '/dev/serial/by-path' }
 /** From `ttyUSB0` up to its USB device: interface, device, and one more for hubs that put a level between. */
 const MAX_USB_PARENTS = 4
 
@@ -24,7 +24,7 @@ const MAX_USB_PARENTS = 4
  * udevadm and rejects where there is none. Clones without a serial number of their own share one name under by-id, of which
  * only the last one plugged in has the link: they are called by the socket they are in.
  */
-export function findPorts({ ports, ignore }: PortPatterns, sys = '/sys'): FoundPort[] {
+export function findPorts({ ports, ignore }: PortPatterns, sys = '/sys', udev = UDEV): FoundPort[] {
   const linksByDevice = new Map<string, string[]>()
   for (const link of new Set(ports.flatMap(matches))) {
     const device = realPath(link)
@@ -33,15 +33,15 @@ export function findPorts({ ports, ignore }: PortPatterns, sys = '/sys'): FoundP
   return [...linksByDevice].flatMap(([device, links]) => {
     if ([device, ...links].some((name) => ignore.some((pattern) => isMatch(pattern, name)))) return []
     const { ids, serial } = usbOf(device, sys)
-    return [{ name: lastingName(links, serial !== undefined), device, usb: ids }]
+    return [{ name: lastingName(links, serial !== undefined, udev), device, usb: ids }]
   })
 }
 
-function lastingName(links: string[], hasSerial: boolean): string {
+function lastingName(links: string[], hasSerial: boolean, udev: typeof UDEV): string {
   const rank = (link: string) => {
-    if (link.startsWith(BY_ID)) return hasSerial ? 0 : 3
+    if (dirname(link) === udev.byId) return hasSerial ? 0 : 3
     // A name that somebody wrote into the configuration comes before one by socket, which may have an older spelling too.
-    return link.startsWith(BY_PATH) ? 2 : 1
+    return dirname(link) === udev.byPath ? 2 : 1
   }
   return links.toSorted((one, other) => rank(one) - rank(other) || (one < other ? -1 : 1))[0]!
 }
