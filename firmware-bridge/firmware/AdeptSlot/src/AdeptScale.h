@@ -5,6 +5,9 @@
 
 class AdeptScale {
 public:
+  /** A word of the serial line for what went wrong; nullptr when nothing did. */
+  typedef const __FlashStringHelper *Word;
+
   /** What the latest samples say. */
   enum Look : uint8_t { MOVING, STEADY, SILENT, OVERLOAD, LIFTED, UNCALIBRATED };
 
@@ -22,13 +25,19 @@ public:
   /** The level in whole units, when STEADY. */
   Look look(const adept::Settings &settings, int32_t &units) const;
 
+  /** What keeps the level from being known; nullptr when it is STEADY, or will soon be. */
+  static Word wordFor(Look look);
+
+  /** The present load is zero: an empty bottle. */
+  Word takeTare(adept::Settings &settings) const;
+
+  /** The present load is so many units. */
+  Word takeKnown(adept::Settings &settings, uint16_t units) const;
+
+private:
   /** The mean of the latest raw values, when nothing moves. */
   bool steadyRaw(int32_t &raw) const;
 
-  /** Nearer to zero than this, a known weight says nothing about the scale. */
-  int32_t smallestSpan() const { return 4L * steadyCounts_; }
-
-private:
   static constexpr uint8_t SAMPLES = 8;
 
   const uint16_t steadyCounts_;

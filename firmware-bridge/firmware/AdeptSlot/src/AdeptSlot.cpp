@@ -12,10 +12,6 @@ using adept::Store;
 namespace {
 
 constexpr uint8_t BETWEEN_LOOKS_MS = 50;
-constexpr uint16_t BETWEEN_LEVELS_MS = 1000;
-/** A change is said again after this time: the gateway wants a second reading before it believes a fast fall. */
-constexpr uint32_t AFTER_CHANGE_MS = 60000;
-constexpr uint32_t UNCHANGED_MS = 300000;
 constexpr uint32_t TROUBLE_AGAIN_MS = 60000;
 constexpr uint16_t BLINK_MS = 500;
 constexpr uint8_t ALL_PARTS = 0xFF;
@@ -54,7 +50,7 @@ void AdeptSlot::poll() {
     if (reader_.take((uint8_t)line_.read())) answer();
   }
   const uint32_t nowMs = millis();
-  if (asked_ || nowMs - lookedAtMs_ >= BETWEEN_LOOKS_MS) {
+  if (pace_.isAsked() || nowMs - lookedAtMs_ >= BETWEEN_LOOKS_MS) {
     lookedAtMs_ = nowMs;
     report(nowMs);
   }
@@ -68,7 +64,7 @@ void AdeptSlot::poll() {
 
 bool AdeptSlot::setLevel(uint8_t percent) {
   if ((settings_.flags & Settings::HAS_LEVEL) && settings_.level == percent) {
-    asked_ = true;
+    pace_.ask();
     return true;
   }
   Settings changed = settings_;
@@ -172,28 +168,17 @@ AdeptSlot::Word AdeptSlot::savePairing(uint16_t sum) {
   stagedParts_ = 0;
   memset(stagedKey_, 0, sizeof stagedKey_);
   useKey();
-  asked_ = true;
+  pace_.ask();
   return nullptr;
 }
 
-/** The present load is zero or, with `scale`, so many units. */
-AdeptSlot::Word AdeptSlot::calibrate(bool scale, uint16_t units) {
-  int32_t raw;
-  if (!scale_->steadyRaw(raw)) return F("busy");
+AdeptSlot::Word AdeptSlot::calibrate(bool known, uint16_t units) {
   Settings changed = settings_;
-  if (scale) {
-    if (!(settings_.flags & Settings::HAS_TARE)) return F("tare");
-    const int32_t span = raw - settings_.tare;
-    if (labs(span) < scale_->smallestSpan()) return F("small");
-    changed.scale = (float)span / units;
-    changed.flags |= Settings::HAS_SCALE;
-  } else {
-    changed.tare = raw;
-    changed.flags |= Settings::HAS_TARE;
-  }
+  const Word word = known ? scale_->takeKnown(changed, units) : scale_->takeTare(changed);
+  if (word != nullptr) return word;
   if (!store_.save(changed)) return F("store");
   settings_ = changed;
-  asked_ = true;
+  pace_.ask();
   return nullptr;
 }
 
@@ -204,7 +189,7 @@ void AdeptSlot::sayHello() {
   frame.text(F("\",\"slots\":[\"")).text(slot_).text(F("\"],\"u\":\"")).text(unit_).text(F("\",\"k\":\""));
   if (isPaired()) frame.hex(fingerprint_, sizeof fingerprint_);
   frame.text(F("\",\"n\":")).number(store_.lowestNext()).text(F("}")).end();
-  asked_ = true;
+  pace_.ask();
 }
 
 /** The level, or the word for what keeps it from being known; `known` is false while neither is. */
@@ -214,21 +199,9 @@ AdeptSlot::Word AdeptSlot::look(int32_t &units, bool &known) const {
     units = settings_.level;
     return settings_.flags & Settings::HAS_LEVEL ? nullptr : F("uncalibrated");
   }
-  switch (scale_->look(settings_, units)) {
-  case AdeptScale::STEADY:
-    return nullptr;
-  case AdeptScale::SILENT:
-    return F("sensor");
-  case AdeptScale::OVERLOAD:
-    return F("overload");
-  case AdeptScale::LIFTED:
-    return F("lifted");
-  case AdeptScale::UNCALIBRATED:
-    return F("uncalibrated");
-  default:
-    known = false;
-    return nullptr;
-  }
+  const AdeptScale::Look look = scale_->look(settings_, units);
+  known = look != AdeptScale::MOVING;
+  return AdeptScale::wordFor(look);
 }
 
 void AdeptSlot::report(uint32_t nowMs) {
@@ -237,28 +210,20 @@ void AdeptSlot::report(uint32_t nowMs) {
   Word word = look(units, known);
   if (!known) return;
   if (word == nullptr) {
-    const int32_t step = scale_ == nullptr ? 1 : scale_->step;
-    const bool changed = !hasSent_ || labs(units - sent_) >= step;
-    const uint32_t sinceMs = nowMs - sentAtMs_;
-    const bool due = (changed && sinceMs >= BETWEEN_LEVELS_MS) || sinceMs >= repeatAfterMs_;
-    if (!asked_ && trouble_ == nullptr && !due) return;
+    const uint8_t step = scale_ == nullptr ? 1 : scale_->step;
+    if (trouble_ == nullptr && !pace_.due(units, step, nowMs)) return;
     if (sendLevel((uint32_t)units)) {
-      repeatAfterMs_ = changed ? AFTER_CHANGE_MS : UNCHANGED_MS;
-      hasSent_ = true;
-      sent_ = units;
-      sentAtMs_ = nowMs;
-      asked_ = false;
+      pace_.sent(units, step, nowMs);
       trouble_ = nullptr;
       return;
     }
     word = F("store");
   }
-  // Two equal words at two addresses only mean that one is said again.
-  if (!asked_ && word == trouble_ && nowMs - troubleAtMs_ < TROUBLE_AGAIN_MS) return;
+  if (!pace_.isAsked() && word == trouble_ && nowMs - troubleAtMs_ < TROUBLE_AGAIN_MS) return;
   sendTrouble(word);
   trouble_ = word;
   troubleAtMs_ = nowMs;
-  asked_ = false;
+  pace_.answered();
 }
 
 bool AdeptSlot::sendLevel(uint32_t units) {

@@ -1,6 +1,7 @@
 // One consumable on a serial line to an ADEPT gateway: hello, levels, commands, order lamp.
 #pragma once
 #include "AdeptFrame.h"
+#include "AdeptPace.h"
 #include "AdeptScale.h"
 #include "AdeptSha256.h"
 #include "AdeptStore.h"
@@ -35,13 +36,13 @@ public:
   void show(Lamp lamp, uint16_t forMs);
 
 private:
-  typedef const __FlashStringHelper *Word;
+  typedef AdeptScale::Word Word;
 
   void answer();
   Word obey(const adept::Command &command);
   Word stageKey(const adept::Command &command);
   Word savePairing(uint16_t sum);
-  Word calibrate(bool scale, uint16_t units);
+  Word calibrate(bool known, uint16_t units);
   void sayHello();
   void report(uint32_t nowMs);
   Word look(int32_t &units, bool &known) const;
@@ -71,12 +72,8 @@ private:
   uint8_t stagedKey_[adept::KEY_BYTES];
   uint8_t stagedParts_ = 0;
 
-  bool asked_ = true;
+  AdeptPace pace_;
   uint32_t lookedAtMs_ = 0;
-  bool hasSent_ = false;
-  int32_t sent_ = 0;
-  uint32_t sentAtMs_ = 0;
-  uint32_t repeatAfterMs_ = 0;
   Word trouble_ = nullptr;
   uint32_t troubleAtMs_ = 0;
 

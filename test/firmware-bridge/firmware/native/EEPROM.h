@@ -10,6 +10,8 @@ public:
   static constexpr int BYTES = 1024;
 
   TestEeprom() { erase(); }
+  bool begin(int) { return true; }
+  bool commit() { return true; }
   void erase() { memset(bytes, 0xFF, sizeof bytes); }
   uint8_t read(int at) const { return bytes[at]; }
   void write(int at, uint8_t byte) {
