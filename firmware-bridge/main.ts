@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import pino from 'pino'
@@ -7,6 +7,7 @@ import { dataFolderFrom } from '../gateway/config.ts'
 import { systemClock } from '../gateway/lib/clock.ts'
 import { fileProblem } from '../gateway/lib/file-problem.ts'
 import { lockFolder } from '../gateway/store/lock.ts'
+import { tokenFile } from '../gateway/web/token.ts'
 import { Bridge } from './bridge.ts'
 import { bridgeFolder, controlSocket } from './control-client.ts'
 import type { BoardView } from './control-messages.ts'
@@ -29,8 +30,13 @@ export type RunningBridge = { view(): BoardView[]; stop(): Promise<void> }
 /** Joins the parts of the bridge and starts them; throws a sentence when it cannot. */
 export async function startBridge({ dataFolder, ports, log }: BridgeOptions): Promise<RunningBridge> {
   const folder = bridgeFolder(dataFolder)
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
   const settings = readSettings(join(folder, 'bridge.yaml'))
+  if (settings.mqtt.url === undefined && statSync(tokenFile(dataFolder), { throwIfNoEntry: false }) === undefined) {
+    throw new Error(
+      `There is no gateway in ${dataFolder}. Make one with \`adept init\`, name its folder with --data, or set mqtt.url in ${folder}/bridge.yaml.`,
+    )
+  }
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
   const lock = lockFolder(folder, 'A bridge')
   try {
     const bridge = new Bridge({

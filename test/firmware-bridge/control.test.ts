@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
+import pino from 'pino'
 import { SerialPort } from 'serialport'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import {
@@ -12,6 +13,7 @@ import {
   followBoardLog,
   releaseBoard,
 } from '../../firmware-bridge/control-client.ts'
+import { startBridge } from '../../firmware-bridge/main.ts'
 import { BridgeHome, DETERGENT, ScriptedBoard } from './fixture.ts'
 
 let home: BridgeHome
@@ -62,6 +64,11 @@ describe('the control socket', () => {
     await home.bridge.stop()
     await expect(askBridge(home.folder, { do: 'list' })).rejects.toThrow('npm run bridge -- --data')
     await home.startBridge()
+  })
+  it('opens only where a gateway was made, and makes no folder elsewhere', async () => {
+    const dataFolder = join(home.folder, 'elsewhere')
+    await expect(startBridge({ dataFolder, log: pino({ level: 'silent' }) })).rejects.toThrow('adept init')
+    expect(existsSync(dataFolder)).toBe(false)
   })
   it('belongs to one bridge at a time', async () => {
     await expect(home.startBridge()).rejects.toThrow('A bridge already runs on the data folder')

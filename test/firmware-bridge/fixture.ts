@@ -32,6 +32,7 @@ export class BridgeHome {
     const home = new BridgeHome()
     home.line = await startLine()
     writeFileSync(join(home.folder, 'gateway.json'), JSON.stringify({ mqttPort: home.line.port }))
+    writeFileSync(join(home.folder, 'token'), 'a gateway was made here')
     mkdirSync(bridgeFolder(home.folder))
     writeFileSync(join(bridgeFolder(home.folder), 'bridge.yaml'), settings)
     await home.startBridge()
