@@ -5,12 +5,13 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { cpus, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface, type Interface } from 'node:readline'
 import { parseArgs } from 'node:util'
+import { busySeconds, cpuSeconds } from './cpu.ts'
 
 const HELP = `Usage: npm run bench:ingest -- [--rounds 5] [--seconds 3] [--json]
 
@@ -20,8 +21,6 @@ mosquitto comes from Debian: apt-get install -y mosquitto
 
 /** Above this the other processes of the machine distort the ratios. */
 const QUIET_CORES = 0.3
-/** Of /proc/<pid>/stat on Linux. */
-const TICKS_PER_SECOND = 100
 const MOSQUITTO = ['/usr/sbin/mosquitto', '/usr/local/sbin/mosquitto', '/opt/homebrew/sbin/mosquitto'].find(existsSync)
 
 const { values: options } = parseArgs({
@@ -173,18 +172,6 @@ function rates(name: string): number[] {
 function describe(result: Round): string {
   const rate = Math.round(result.acksPerSecond).toString().padStart(7)
   return `${rate} acks/s, ${result.cpuMicrosPerMessage ?? '?'} CPU µs/message; others used ${result.othersCores ?? '?'} cores`
-}
-
-function busySeconds(): number {
-  return cpus().reduce((sum, { times }) => sum + (times.user + times.nice + times.sys + times.irq) / 1000, 0)
-}
-
-/** User and system time of a process; NaN where there is no /proc. */
-function cpuSeconds(pid: number): number {
-  const file = `/proc/${pid}/stat`
-  if (!existsSync(file)) return Number.NaN
-  const fields = readFileSync(file, 'utf8').split(') ')[1]!.split(' ')
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
 }
 
 function median(numbers: number[]): number {

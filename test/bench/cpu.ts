@@ -1,0 +1,45 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { cpus } from 'node:os'
+
+/** Of /proc/<pid>/stat on Linux. */
+const TICKS_PER_SECOND = 100
+
+/** Time that all cores of the machine were busy. */
+export function busySeconds(): number {
+  return cpus().reduce((sum, { times }) => sum + (times.user + times.nice + times.sys + times.irq) / 1000, 0)
+}
+
+/** User and system time of a process; NaN where there is no /proc. */
+export function cpuSeconds(pid: number): number {
+  const fields = statOf(pid)
+  return fields === undefined ? Number.NaN : secondsOf(fields)
+}
+
+/** The same of this process and all that live and descend from it; NaN where there is no /proc. */
+export function familyCpuSeconds(): number {
+  if (!existsSync('/proc')) return Number.NaN
+  const all = new Map(
+    readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? [[Number(name), statOf(Number(name))]] : [])),
+  )
+  let seconds = 0
+  for (const [pid, fields] of all) if (fields !== undefined && descends(pid)) seconds += secondsOf(fields)
+  return seconds
+
+  function descends(pid: number): boolean {
+    for (let at = pid; at > 1; at = Number(all.get(at)?.[1] ?? 0)) if (at === process.pid) return true
+    return false
+  }
+}
+
+/** Fields of /proc/<pid>/stat from the state on: parent second, user and system ticks twelfth and thirteenth. */
+function statOf(pid: number): string[] | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
+  } catch {
+    return undefined
+  }
+}
+
+function secondsOf(fields: string[]): number {
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
+}
