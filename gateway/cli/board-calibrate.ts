@@ -16,6 +16,7 @@ const REFUSALS: Record<string, string> = {
   busy: 'What the board measures does not come to rest: keep hands and cables off the scale, and try again.',
   small:
     'The board sees hardly any difference to the empty scale: take a heavier weight, and check the wires of the cell.',
+  tare: 'The board does not know its zero yet: give --tare with the empty bottle first.',
   store: 'The board could not keep it: its memory is worn out.',
   unknown: 'This board has nothing to calibrate.',
 }
