@@ -1,7 +1,7 @@
 import { Board } from './board.ts'
 import type { BoardView, LogLine, PairRequest } from './control-messages.ts'
 import type { Hello } from './dialects/dialect.ts'
-import { BridgeProblem, newPairing, writeKey } from './pair-board.ts'
+import { BridgeProblem, newPairing, withKept, writeKey } from './pair-board.ts'
 import { PairedDevice } from './paired-device.ts'
 import type { Pairing, Pairings } from './pairings.ts'
 import { type FoundPort, findPorts, type PortPatterns } from './ports/find-ports.ts'
@@ -130,7 +130,7 @@ export class Bridge {
       throw new BridgeProblem(`${deviceId} is the board at ${holder}: unplug that, or give this one another name.`)
     }
     const nodeIds = pairings.find(hello.boardId, board.found.name)?.nodeIds ?? []
-    const pairing = newPairing(request, board, hello, nodeIds)
+    const pairing = newPairing(withKept(request, pairings.get(deviceId)), board, hello, nodeIds)
     if (pairing.key !== null) await writeKey(board, pairing)
     await this.#forget(deviceId)
     pairings.put(pairing)

@@ -15,8 +15,9 @@ export const ControlRequest = z.discriminatedUnion('do', [
     do: z.literal('pair'),
     board: z.string().min(1).max(256),
     deviceId: DeviceId,
-    password: z.string().min(1).max(256),
-    slots: z.array(SlotDescription).min(1).max(16),
+    /** Absent, as the slots: those of the device's pairing before. */
+    password: z.string().min(1).max(256).optional(),
+    slots: z.array(SlotDescription).min(1).max(16).optional(),
     maker: z.string().min(1).max(64).optional(),
     model: z.string().min(1).max(64).optional(),
   }),

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import type { SlotDescription } from '../gateway/domain/level.ts'
 import { KEY_BYTES, MAX_BOARD_ID_CHARACTERS, pairingCommands } from '../gateway/wire/serial.ts'
 import type { Board } from './board.ts'
 import type { PairRequest } from './control-messages.ts'
@@ -8,11 +9,23 @@ import type { Pairing } from './pairings.ts'
 /** A request that cannot be done, as a sentence. */
 export class BridgeProblem extends Error {}
 
+type WholeRequest = PairRequest & { password: string; slots: SlotDescription[] }
+
+/** A device that is paired again keeps its password and its slots. Throws `BridgeProblem` when there is nothing to keep. */
+export function withKept(request: PairRequest, kept: Pairing | undefined): WholeRequest {
+  const { deviceId, password = kept?.password, slots = kept?.slots } = request
+  if (password === undefined) {
+    throw new BridgeProblem(`${deviceId} was not paired here before: give its password with --password.`)
+  }
+  if (slots === undefined) throw new BridgeProblem(`${deviceId} was not paired here before: give its --capacity.`)
+  return { ...request, password, slots }
+}
+
 /**
  * What the bridge will keep of a board: with a fresh key for one of ours, without for one that cannot sign. Throws
  * `BridgeProblem` when the request does not fit what the board says of itself.
  */
-export function newPairing(request: PairRequest, board: Board, hello: Hello, nodeIds: number[]): Pairing {
+export function newPairing(request: WholeRequest, board: Board, hello: Hello, nodeIds: number[]): Pairing {
   const { boardId, keyFingerprint, counter } = hello
   const takesKey = boardId !== undefined && keyFingerprint !== undefined && counter !== undefined
   if (takesKey) refuseUnfit(request, hello)
@@ -44,7 +57,7 @@ export async function writeKey(board: Board, { deviceId, key }: Pairing): Promis
   }
 }
 
-function refuseUnfit({ deviceId, slots }: PairRequest, hello: Hello): void {
+function refuseUnfit({ deviceId, slots }: WholeRequest, hello: Hello): void {
   if (deviceId.length > MAX_BOARD_ID_CHARACTERS) {
     throw new BridgeProblem(
       `${deviceId} is too long: a board keeps a name of at most ${MAX_BOARD_ID_CHARACTERS} characters.`,

@@ -41,7 +41,14 @@ test('a board goes from its first hello to signed levels, command by command', a
   expect((await adept('board', 'list')).out).toMatch(
     /board-1 +\(load-cell\) +unpaired +1\.0\.0 +not a device yet: adept board pair \S+board-1 <id>; it does not know its zero/,
   )
-  expect(await adept('board', 'pair', board.path, 'bottle-1')).toMatchObject({ code: 2 })
+  for (const [args, code, pattern] of [
+    [[board.path], 2, /^Give the board a name: adept board pair \S+ bottle-1\n$/],
+    [[board.path, 'bottle-1', '--capacity', 'much'], 2, /Give a number above 0/],
+    [[board.path, 'bottle-1', '--gtin', '4006381333932'], 2, /check digit of this GTIN is wrong/],
+    [[board.path, 'bottle-1', '--gtin', '4006381333931'], 2, /^Give --capacity too/],
+  ] as const) {
+    expect(await adept('board', 'pair', ...args)).toEqual({ code, out: '', err: expect.stringMatching(pattern) })
+  }
   expect(await adept('board', 'pair', '/dev/other', 'bottle-1', '--capacity', '900')).toMatchObject({
     code: 1,
     err: expect.stringMatching(/^There is no board \/dev\/other\. See them with `adept board list`\./),
@@ -87,6 +94,14 @@ test('a board goes from its first hello to signed levels, command by command', a
   expect((await theBoard())?.levels[0]?.remaining).toBeGreaterThan(490)
   expect((await adept('board', 'list')).out).toMatch(/board-1 +bottle-1 +online +1\.0\.0 +detergent (49|50)\d g/)
   await expect.poll(() => said).toMatch(/→ \{"t":"lvl".*"m":"[0-9a-f]{16}"\}/)
+  const again = await adept('board', 'pair', 'bottle-1')
+  expect(again).toMatchObject({
+    code: 0,
+    out: expect.stringMatching(/^bottle-1 is paired: it signs its levels with a new key/),
+  })
+  expect((await adept('board', 'pair', 'bottle-1', 'bottle-2')).err).toMatch(
+    /bottle-2 was not paired here before: give its --capacity/,
+  )
   log.kill('SIGINT')
   expect(await new Promise((resolve) => log.on('close', resolve))).toBe(0)
 }, 60_000)
