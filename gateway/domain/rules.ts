@@ -113,14 +113,23 @@ export const Budget = z.strictObject({
 })
 export type Budget = z.infer<typeof Budget>
 
+const NO_RULE = 'there must be at least one rule; without a file the built-in ones hold'
+const NO_SETTINGS = {
+  error: (issue: { code?: string }) =>
+    issue.code === 'invalid_type' ? 'it must hold settings such as "rules:"' : undefined,
+}
+
 /** What a home's `rules.yaml` holds. */
 export const Rules = z
-  .strictObject({
-    /** Nothing speaks to a person and no command is sent in these hours; only a fault is told. */
-    quietHours: Window.optional(),
-    budgets: z.array(Budget).max(50).default([]),
-    rules: z.array(Rule).min(1).max(200),
-  })
+  .strictObject(
+    {
+      /** Nothing speaks to a person and no command is sent in these hours; only a fault is told. */
+      quietHours: Window.optional(),
+      budgets: z.array(Budget).max(50).default([]),
+      rules: z.array(Rule).min(1, NO_RULE).max(200),
+    },
+    NO_SETTINGS,
+  )
   .superRefine((file, context) => {
     const mistake = (path: (string | number)[], message: string) => context.addIssue({ code: 'custom', path, message })
     for (const list of ['rules', 'budgets'] as const) {

@@ -36,7 +36,11 @@ export function parseRules(text: string): ParsedRules {
   const parsed = Rules.safeParse(document.toJS() ?? {})
   if (parsed.success) return { ok: true, rules: parsed.data }
 
-  const mistakes = parsed.error.issues.flatMap((issue): Mistake[] => {
+  const { issues } = parsed.error
+  // Where a name is misspelt, what is missing for want of it is no second mistake.
+  const misspelt = issues.flatMap(({ code, path }) => (code === 'unrecognized_keys' ? [path.join('.')] : []))
+  const mistakes = issues.flatMap((issue): Mistake[] => {
+    if (issue.code === 'custom' && misspelt.includes(issue.path.join('.'))) return []
     const path = issue.path.map((step) => (typeof step === 'symbol' ? String(step) : step))
     if (issue.code === 'unrecognized_keys') {
       return issue.keys.map((key) => ({
@@ -44,9 +48,14 @@ export function parseRules(text: string): ParsedRules {
         sentence: `${nameOf([...path, key])} is not known here. There are ${knownKeys(path).join(', ')}.`,
       }))
     }
-    return [{ line: lineAt(offsetOf(document.contents, path)), sentence: `${nameOf(path)}: ${issue.message}.` }]
+    return [{ line: lineAt(offsetOf(document.contents, path)), sentence: `${nameOf(path)}: ${messageOf(issue)}.` }]
   })
   return wrong(mistakes)
+}
+
+/** Where zod speaks of types, a person is told what is missing. */
+function messageOf({ code, message }: z.core.$ZodIssue): string {
+  return code === 'invalid_type' && message.endsWith('received undefined') ? 'it is missing' : message
 }
 
 function wrong(mistakes: Mistake[]): ParsedRules {

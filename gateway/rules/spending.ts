@@ -26,7 +26,7 @@ export function spendingLimits(parts: {
       if (limits?.priceAtMost !== undefined) {
         const most = parse(limits.priceAtMost)
         if (most === undefined || total > most * BigInt(quote.quantity)) {
-          return `It costs ${money(total)} for ${quote.quantity} × 1 pack; the rule "${limits.rule}" allows ${limits.priceAtMost} each.`
+          return `It costs ${money(total)} for ${quote.quantity === 1 ? '1 pack' : `${quote.quantity} packs`}; the rule "${limits.rule}" allows ${limits.priceAtMost} each.`
         }
       }
       for (const budget of parts.rules.current().rules.budgets) {
