@@ -13,6 +13,14 @@ export function needDebian(...packages: string[]): void {
   if (missing.length > 0) throw new Error(installSentence(missing))
 }
 
+/** Throws what the compiler says when a sketch does not compile against the Arduino API alone, as for a board of 32 bits. */
+export function checkPortable(sketch: string): void {
+  needDebian('g++')
+  const flags = ['-std=c++11', '-fsyntax-only', '-Wall', '-Wextra', '-Werror', '-DARDUINO_ARCH_RP2040']
+  const includes = [`-I${NATIVE}`, `-I${join(LIBRARY, 'src')}`, '-include', 'Arduino.h']
+  execFileSync('g++', [...flags, ...includes, '-x', 'c++', join(LIBRARY, 'examples', sketch, `${sketch}.ino`)])
+}
+
 /** Compiles sources against the library and the small Arduino API of this folder, for this machine; returns the program. */
 export function compileNative(program: string, sources: string[], flags: string[] = []): string {
   needDebian('g++')

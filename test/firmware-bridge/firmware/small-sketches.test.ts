@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { Desk } from './desk.ts'
+import { checkPortable } from './native.ts'
+
+it.each(['LoadCell', 'AnalogLevel', 'RunningLowButton', 'WifiLoadCell'])(
+  '%s needs no more than the Arduino API',
+  (sketch) => {
+    expect(() => checkPortable(sketch)).not.toThrow()
+  },
+)
 
 it('measures a voltage in percent', () => {
   const desk = new Desk('AnalogLevel')

@@ -14,7 +14,7 @@
 #define pgm_read_byte(at) (*reinterpret_cast<const uint8_t *>(at))
 #define pgm_read_dword(at) (*reinterpret_cast<const uint32_t *>(at))
 
-constexpr uint8_t LOW = 0, HIGH = 1, INPUT = 0, OUTPUT = 1, INPUT_PULLUP = 2, LED_BUILTIN = 13, A0 = 14;
+constexpr uint8_t LOW = 0, HIGH = 1, INPUT = 0, OUTPUT = 1, INPUT_PULLUP = 2, A0 = 14;
 
 class __FlashStringHelper;
 
@@ -34,6 +34,15 @@ public:
   virtual int read() = 0;
   using Print::write;
 };
+
+class HardwareSerial : public Stream {
+public:
+  void begin(uint32_t) {}
+  int available() override;
+  int read() override;
+  size_t write(uint8_t) override;
+};
+extern HardwareSerial Serial;
 
 uint32_t millis();
 void delay(uint32_t ms);

@@ -109,7 +109,7 @@ std::string board(const std::string &hears, int level) {
   nowMs += 1000;
   TestLine line;
   AdeptSlot slot(line, "button", "detergent", "percent");
-  slot.begin(LED_BUILTIN);
+  slot.begin(13);
   line.incoming = hears;
   slot.poll();
   if (level >= 0) slot.setLevel((uint8_t)level);

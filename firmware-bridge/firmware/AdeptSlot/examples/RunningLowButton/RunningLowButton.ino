@@ -2,7 +2,7 @@
 // A press by mistake can be undone by holding it within the minute that the lamp blinks.
 #include <AdeptSlot.h>
 
-const uint8_t BUTTON = 2;
+const uint8_t BUTTON = 2, LAMP = 13;
 const uint8_t LOW_PERCENT = 10, FULL_PERCENT = 100;
 const uint16_t BOUNCE_MS = 30, HOLD_MS = 2000;
 const uint16_t NOTED_MS = 60000, FILLED_MS = 1000;
@@ -12,7 +12,7 @@ AdeptSlot stock(Serial, "button", "detergent", "percent");
 void setup() {
   Serial.begin(AdeptSlot::BAUD);
   pinMode(BUTTON, INPUT_PULLUP);
-  stock.begin(LED_BUILTIN);
+  stock.begin(LAMP);
 }
 
 void loop() {
