@@ -16,7 +16,7 @@ const BAR_MARKS = 50
 const MAX_LINE_CHARACTERS = 200
 
 /** avrdude for an ATmega328P with a serial boot loader. */
-export function avrdude(port: string): Programmer {
+export function avrdude(port: string, silenceMs?: number): Programmer {
   let found: BootLoader | undefined
   const calls = Array.from({ length: ROUNDS }, () => BOOT_LOADERS).flat()
 
@@ -29,6 +29,7 @@ export function avrdude(port: string): Programmer {
       const ran = await runTool(commandLine(port, loader.baudRate, operation(loader)), {
         port,
         install: 'Type: sudo apt-get install -y avrdude',
+        silenceMs,
         onText,
       })
       if (ran.exitCode === 0) {
@@ -104,10 +105,10 @@ function problemOf({ output }: ToolRun, port: string): string {
   if (/expected signature/i.test(output)) {
     return `The chip on ${port} is no ATmega328P (signature ${signature}): this image is not for it. Nothing was written.`
   }
-  if (/verification (error|mismatch)|content mismatch/i.test(output)) {
+  if (/verification (error|mismatch)/i.test(output)) {
     return `What lies in the board on ${port} is not what was written. Flash it again; if that fails too, its flash is worn out.`
   }
-  if (/not in sync|not responding|protocol error/i.test(output)) {
+  if (/not in sync|not responding|protocol expects/i.test(output)) {
     return `The board on ${port} stopped answering in the middle. Check its cable and flash it again; its boot loader is untouched.`
   }
   const last = output.split('\n').findLast((line) => /error/i.test(line) && !/TIOCM/.test(line))

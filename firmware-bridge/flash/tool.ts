@@ -8,6 +8,7 @@ const LOOK_AT_PORT_MS = 250
 /** The end of a tool's output is what tells the reason. */
 const KEPT_CHARACTERS = 20_000
 
+type ToolOptions = { port: string; install: string; silenceMs?: number | undefined; onText(text: string): void }
 export type ToolRun = { exitCode: number | null; output: string }
 
 /**
@@ -16,7 +17,7 @@ export type ToolRun = { exitCode: number | null; output: string }
  */
 export function runTool(
   [program, ...args]: [string, ...string[]],
-  { port, install, onText }: { port: string; install: string; onText(text: string): void },
+  { port, install, silenceMs = SILENCE_MS, onText }: ToolOptions,
 ): Promise<ToolRun> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] })
@@ -27,8 +28,8 @@ export function runTool(
       child.kill('SIGKILL')
     }
     const silent = () =>
-      stop(`${program} has said nothing for ${SILENCE_MS / 1000} s. Plug the board out and in, and flash it again.`)
-    let silence = setTimeout(silent, SILENCE_MS)
+      stop(`${program} has said nothing for ${silenceMs / 1000} s. Plug the board out and in, and flash it again.`)
+    let silence = setTimeout(silent, silenceMs)
     const look = setInterval(() => {
       if (!existsSync(port))
         stop(`${port} went away in the middle: plug the board in and flash it again. Its boot loader is untouched.`)
@@ -40,7 +41,7 @@ export function runTool(
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text: string) => {
         clearTimeout(silence)
-        silence = setTimeout(silent, SILENCE_MS)
+        silence = setTimeout(silent, silenceMs)
         output = (output + text).slice(-KEPT_CHARACTERS)
         onText(text)
       })
