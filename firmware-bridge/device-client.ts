@@ -69,12 +69,13 @@ export class DeviceClient {
       username: deviceId,
       password,
       clean: true,
+      resubscribe: false,
       keepalive: KEEPALIVE_SECONDS,
       reconnectPeriod: FIRST_RECONNECT_MS,
       connectTimeout: CONNECT_WITHIN_MS,
       will: { topic: topicOf(deviceId, 'status'), payload: Buffer.from('offline'), qos: 1, retain: true },
     })
-    this.#client.on('connect', () => this.#introduce())
+    this.#client.on('connect', () => this.#connected())
     this.#client.on('message', (topic, payload) => this.#receive(topic, payload))
     this.#client.on('error', (error) => {
       // CONNACK 4 and 5 [MQTT-3.2.2-5]: bad password, not authorized
@@ -152,14 +153,21 @@ export class DeviceClient {
     }
   }
 
-  #introduce(): void {
+  #connected(): void {
     const { deviceId } = this.#options
-    this.state = 'online'
-    this.#failures = 0
-    this.#client.subscribe([topicOf(deviceId, 'order'), topicOf(deviceId, 'command')], { qos: 1 })
+    this.#introduce()
+    // Online is who hears commands, too.
+    this.#client.subscribe([topicOf(deviceId, 'order'), topicOf(deviceId, 'command')], { qos: 1 }, (error) => {
+      if (error || !this.#client.connected) return
+      this.state = 'online'
+      this.#failures = 0
+      this.#pump()
+    })
+  }
+
+  #introduce(): void {
     this.#publish('description', this.#description, () => undefined, true)
     this.#publishStatus()
-    this.#pump()
   }
 
   #publishStatus(done: () => void = () => undefined): void {

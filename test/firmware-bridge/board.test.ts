@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
-import { askBridge } from '../../firmware-bridge/control-client.ts'
+import { askBridge, bridgeFolder } from '../../firmware-bridge/control-client.ts'
 import { frameLine } from '../../gateway/wire/serial-line.ts'
 import { BridgeHome } from './fixture.ts'
 
@@ -96,13 +98,15 @@ describe('a level that nobody can trust', () => {
     expect(boardId).toBe('bottle-1')
   })
 
-  it('is dropped when it was accepted before, also after the bridge was killed', async () => {
+  it('is dropped when it was accepted before, also by a bridge that was started anew', async () => {
     home = await BridgeHome.start()
     const board = await home.board('a')
     await home.pair('a', 'bottle-1')
     const recorded = board.levelLine(900)
     board.write(recorded)
     await levels('bottle-1', 1)
+    const kept = () => readFileSync(join(bridgeFolder(home.folder), 'boards.json'), 'utf8')
+    while (!kept().includes(`"lastCounter": ${board.counter}`)) await new Promise((resolve) => setTimeout(resolve, 5))
     board.write(recorded)
     await home.until('a', (view) => view.counts.replayed === 1)
     await home.bridge.stop()
@@ -147,6 +151,16 @@ describe('a command', () => {
     board.lose = 2
     await askBridge(home.folder, { do: 'command', board: 'bottle-1', name: 'tare' })
     expect(board.commands.filter(({ name }) => name === 'tare')).toHaveLength(1)
+  })
+
+  it('keeps its number when only the answer was lost, by which the board knows it', async () => {
+    home = await BridgeHome.start()
+    const board = await home.board('a')
+    await home.pair('a', 'bottle-1')
+    board.loseAnswerTo = 'tare'
+    await askBridge(home.folder, { do: 'command', board: 'bottle-1', name: 'tare' })
+    const ids = board.commands.filter(({ name }) => name === 'tare').map(({ id }) => id)
+    expect(ids).toEqual([ids[0], ids[0]])
   })
 
   it('comes back with the word of a board that refuses', async () => {

@@ -112,6 +112,8 @@ export class ScriptedBoard {
   isMute = false
   /** Commands that are lost on their way. */
   lose = 0
+  /** A command whose next answer is lost on its way back. */
+  loseAnswerTo: string | undefined
   readonly #staged = new Map<number, Buffer>()
   #stagedId = ''
   #pty: Pty | undefined
@@ -182,7 +184,8 @@ export class ScriptedBoard {
     const { id } = command
     const answer = frameLine(JSON.stringify(refusal === undefined ? { t: 'ack', id } : { t: 'nak', id, e: refusal }))
     this.#last = { id, answer }
-    this.write(answer)
+    if (command.name === this.loseAnswerTo) this.loseAnswerTo = undefined
+    else this.write(answer)
   }
 
   #do(name: string, v: number | string | undefined): string | undefined {

@@ -44,9 +44,11 @@ describe('a MySensors gateway', () => {
   it('is found by its language, and its levels are unverified', async () => {
     const gateway = await openBoard('m')
     await until(() => gateway.heard().includes('0;255;3;0;2;\n'))
-    gateway.write('0;255;3;0;9;TSM:INIT\n0;255;3;0;2;2.3.2\n')
+    // The first line is the end of one of node 12, in whose middle the port was opened.
+    gateway.write('2;9;1;0;3;50\n0;255;3;0;2;2.3.2\n')
     expect(await home.until('m', (view) => view.state === 'unpaired')).toMatchObject({
       dialect: 'mysensors',
+      slots: [],
       firmware: { version: '2.3.2' },
     })
     gateway.write('255;255;3;0;3;\n') // not paired: no number is given
