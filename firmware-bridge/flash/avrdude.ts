@@ -3,28 +3,28 @@ import { formatIntelHex, parseIntelHex } from '../firmware/image.ts'
 import { FlashError, type OnProgress, type Programmer, type Progress } from './programmer.ts'
 import { runTool, type ToolRun } from './tool.ts'
 
-/** Boot loaders of ATmega328P boards, newest first: optiboot (Uno, Nano) and that of Nanos before 2018; the latter is larger. */
-const BOOT_LOADERS = [
+/** Bootloaders of ATmega328P boards, newest first: optiboot (Uno, Nano) and that of Nanos before 2018; the latter is larger. */
+const BOOTLOADERS = [
   { baudRate: 115_200, programBytes: 32_256 },
   { baudRate: 57_600, programBytes: 30_720 },
 ] as const
-type BootLoader = (typeof BOOT_LOADERS)[number]
-/** A boot loader may miss the first call; each resets the board, and takes 6 s when nothing answers. */
+type Bootloader = (typeof BOOTLOADERS)[number]
+/** A bootloader may miss the first call; each resets the board, and takes 6 s when nothing answers. */
 const ROUNDS = 2
 /** avrdude draws its bars with so many `#`. */
 const BAR_MARKS = 50
 const MAX_LINE_CHARACTERS = 200
 
-/** avrdude for an ATmega328P with a serial boot loader. */
+/** avrdude for an ATmega328P with a serial bootloader. */
 export function avrdude(port: string, silenceMs?: number): Programmer {
-  let found: BootLoader | undefined
-  const calls = Array.from({ length: ROUNDS }, () => BOOT_LOADERS).flat()
+  let found: Bootloader | undefined
+  const calls = Array.from({ length: ROUNDS }, () => BOOTLOADERS).flat()
 
-  /** One run with the boot loader that answers. */
+  /** One run with the bootloader that answers. */
   const run = async (
-    operation: (loader: BootLoader) => string,
+    operation: (loader: Bootloader) => string,
     onText: (text: string) => void,
-  ): Promise<BootLoader> => {
+  ): Promise<Bootloader> => {
     for (const loader of found ? [found] : calls) {
       const ran = await runTool(commandLine(port, loader.baudRate, operation(loader)), {
         port,
@@ -39,7 +39,7 @@ export function avrdude(port: string, silenceMs?: number): Programmer {
       if (!isSilent(ran)) throw new FlashError(problemOf(ran, port))
     }
     throw new FlashError(
-      `No boot loader answers on ${port}, neither at ${BOOT_LOADERS.map(({ baudRate }) => baudRate).join(' nor at ')} baud. ` +
+      `No bootloader answers on ${port}, neither at ${BOOTLOADERS.map(({ baudRate }) => baudRate).join(' nor at ')} baud. ` +
         'Is it an Uno or a Nano? Take off what is wired to its pins 0 and 1, press its reset button once and try again.',
     )
   }
@@ -69,13 +69,13 @@ export function avrdude(port: string, silenceMs?: number): Programmer {
   }
 }
 
-/** -D: a boot loader erases page by page, as it writes. */
+/** -D: a bootloader erases page by page, as it writes. */
 function commandLine(port: string, baudRate: number, operation: string): [string, ...string[]] {
   const part = ['-p', 'm328p', '-c', 'arduino', '-P', port, '-b', String(baudRate)]
   return ['avrdude', ...part, '-x', 'attempts=1', '-D', '-U', operation]
 }
 
-/** What was read, without the boot loader above the program and without the erased rest. */
+/** What was read, without the bootloader above the program and without the erased rest. */
 function programOf(flash: Buffer, programBytes: number): Buffer {
   let length = Math.min(flash.length, programBytes)
   while (length > 0 && flash[length - 1] === 0xff) length--
@@ -95,7 +95,7 @@ function bars(onProgress: OnProgress, steps: Record<string, Progress['step']>): 
   }
 }
 
-/** Nobody, or nobody who understands, answered: there may be another boot loader. */
+/** Nobody, or nobody who understands, answered: there may be another bootloader. */
 function isSilent({ output }: ToolRun): boolean {
   return /not in sync|not responding/.test(output) && !/device signature/i.test(output)
 }
@@ -109,7 +109,7 @@ function problemOf({ output }: ToolRun, port: string): string {
     return `What lies in the board on ${port} is not what was written. Flash it again; if that fails too, its flash is worn out.`
   }
   if (/not in sync|not responding|protocol expects/i.test(output)) {
-    return `The board on ${port} stopped answering in the middle. Check its cable and flash it again; its boot loader is untouched.`
+    return `The board on ${port} stopped answering in the middle. Check its cable and flash it again; its bootloader is untouched.`
   }
   const last = output.split('\n').findLast((line) => /error/i.test(line) && !/TIOCM/.test(line))
   return `avrdude could not use ${port}: ${(last ?? 'it did not say why').replace(/^avrdude (OS )?error: /, '')}.`

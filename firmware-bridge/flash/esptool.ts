@@ -10,7 +10,7 @@ const PROGRAM_AT = '0x10000'
 const PROGRAM_BYTES = 0x140000
 const BAUD_RATE = 460_800
 
-/** esptool for an ESP32 whose boot loader and partitions are those of the Arduino core: only the program is exchanged. */
+/** esptool for an ESP32 whose bootloader and partitions are those of the Arduino core: only the program is exchanged. */
 export function esptool(port: string): Programmer {
   const run = async (operation: string[], onText: (text: string) => void): Promise<void> => {
     const program = NAMES.find((name) => spawnSync(name, ['version']).error === undefined) ?? NAMES[0]

@@ -19,9 +19,12 @@ export type FlashOptions = {
   onProgress: OnProgress
 }
 
+/** What was written, and what the board says of it. */
+export type FlashedImage = Image & { hello: Firmware | undefined }
+
 /**
  * Keeps the board's image, writes the new one, verifies it, and lets the board say what it runs now. A failure at any point
- * leaves a board that can be flashed again: the boot loader is never written. Throws a FlashError or PortError.
+ * leaves a board that can be flashed again: the bootloader is never written. Throws a FlashError or PortError.
  */
 export async function flashBoard({
   board,
@@ -29,7 +32,7 @@ export async function flashBoard({
   keptFolder,
   image,
   onProgress,
-}: FlashOptions): Promise<Image & { hello: Firmware | undefined }> {
+}: FlashOptions): Promise<FlashedImage> {
   const kept = new KeptImage(keptFolder, programmer.format)
   const isRollback = image === 'previous'
   const wanted = isRollback ? findImage(kept.previous) : image
@@ -37,14 +40,21 @@ export async function flashBoard({
   await kept.begin(programmer, wanted, isRollback, onProgress)
   await programmer.write(wanted.file, onProgress)
   kept.finish(isRollback)
-  const hello = await board.take()
-  if (hello !== undefined && wanted.release !== undefined && hello.sha256 !== wanted.sha256) {
-    throw new FlashError(
-      `${wanted.release.sketch} ${wanted.release.version} was written and verified, but the board says it runs ${hello.version} ` +
-        `(${hello.sha256 ?? 'no hash'}): is ${board.path} the board that you mean?`,
-    )
-  }
+  const hello = await helloOf(board, wanted)
   return { ...wanted, hello }
+}
+
+/** A released image must say its hash; whatever one of somebody's own says is fine. */
+async function helloOf(board: FreeBoard, { release, sha256 }: Image): Promise<Firmware | undefined> {
+  if (release === undefined) return board.take().catch(() => undefined)
+  const written = `${release.sketch} ${release.version} was written and verified, but`
+  const hello = await board.take().catch((error: Error) => {
+    throw new FlashError(`${written} the board is not heard: ${error.message}`)
+  })
+  if (hello === undefined || hello.sha256 === sha256) return hello
+  throw new FlashError(
+    `${written} it says that it runs ${hello.version} (${hello.sha256 ?? 'no hash'}): is ${board.path} the board that you mean?`,
+  )
 }
 
 /** The tools tell little about a port that they may not use, and take one that another program has. */

@@ -32,7 +32,7 @@ export function runTool(
     let silence = setTimeout(silent, silenceMs)
     const look = setInterval(() => {
       if (!existsSync(port))
-        stop(`${port} went away in the middle: plug the board in and flash it again. Its boot loader is untouched.`)
+        stop(`${port} went away in the middle: plug the board in and flash it again. Its bootloader is untouched.`)
     }, LOOK_AT_PORT_MS)
     const settle = () => {
       clearTimeout(silence)

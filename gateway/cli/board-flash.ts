@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { BridgeError, bridgeFolder, releaseBoard } from '../../firmware-bridge/control-client.ts'
-import type { FreeBoard } from '../../firmware-bridge/flash/flash.ts'
+import type { BoardView } from '../../firmware-bridge/control-messages.ts'
+import type { FlashedImage, FreeBoard } from '../../firmware-bridge/flash/flash.ts'
 import type { Progress } from '../../firmware-bridge/flash/programmer.ts'
 import { findImage, type Image, releasedSketches } from '../../firmware-bridge/flash/release.ts'
 import { BOARD_ARGUMENT, findBoard } from './board-find.ts'
@@ -39,26 +40,9 @@ export function flashCommand(): Command {
         const keptFolder = join(bridgeFolder(dataFolder), 'images', board.keptAs)
         const isEsp = image === 'previous' ? existsSync(join(keptFolder, 'previous.bin')) : image.file.endsWith('.bin')
         const programmer = (isEsp ? esptool : avrdude)(board.path)
-        const { file, sha256, release, hello } = await flashBoard({
-          board,
-          programmer,
-          keptFolder,
-          image,
-          onProgress: progressBar(),
-        })
-        const what =
-          release === undefined ? (isEsp ? file : 'an image of your own') : `${release.sketch} ${release.version}`
-        const confirm =
-          board.deviceId === undefined
-            ? []
-            : [`Its firmware changed: it buys nothing before \`adept device confirm ${board.deviceId} --mode …\`.`]
-        print(
-          { port: board.path, sha256, release: release ?? null, hello: hello ?? null },
-          [
-            `${board.path} has ${what} now, verified. ${hello === undefined ? 'Start the bridge to hear it: npm run bridge' : `It says it runs ${hello.version}.`}`,
-            ...confirm,
-          ].join('\n'),
-        )
+        const flashed = await flashBoard({ board, programmer, keptFolder, image, onProgress: progressBar() })
+        const { sha256, release = null, hello = null } = flashed
+        print({ port: board.path, sha256, release, hello }, toldOf(board, flashed))
       } finally {
         board.close()
       }
@@ -75,7 +59,26 @@ function releasedOrOwn(nameOrFile: string, isOwn: true | undefined): Image {
   return image
 }
 
-type BoardToFlash = FreeBoard & { deviceId?: string | undefined; keptAs: string; close(): void }
+/** `served` is how the bridge saw it before; absent when none serves the port. */
+type BoardToFlash = FreeBoard & { served?: BoardView; keptAs: string; close(): void }
+
+function toldOf({ path, served }: BoardToFlash, { release, sha256, hello }: FlashedImage): string {
+  const what =
+    release === undefined ? `the image of your own (SHA-256 ${sha256})` : `${release.sketch} ${release.version}`
+  const heard =
+    hello === undefined
+      ? served === undefined
+        ? 'Start the bridge to hear it: npm run bridge'
+        : 'It says nothing that the bridge understands.'
+      : `It says that it runs ${hello.version}.`
+  const isChanged = served?.deviceId !== undefined && served.firmware?.sha256 !== hello?.sha256
+  return [
+    `${path} has ${what} now, verified. ${heard}`,
+    ...(isChanged
+      ? [`Its firmware changed: it buys nothing before \`adept device confirm ${served.deviceId} --mode …\`.`]
+      : []),
+  ].join('\n')
+}
 
 /** From the bridge, which takes it back afterwards; or a port that no bridge serves. */
 async function freeBoard(dataFolder: string, name: string): Promise<BoardToFlash> {
@@ -97,7 +100,7 @@ async function freeBoard(dataFolder: string, name: string): Promise<BoardToFlash
   const released = await releaseBoard(dataFolder, view.port)
   return {
     path: released.path,
-    deviceId: view.deviceId,
+    served: view,
     keptAs: fileName(view.deviceId ?? view.port),
     take: async () => (await released.take()).firmware,
     close: released.close,

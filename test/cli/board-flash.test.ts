@@ -47,7 +47,7 @@ test('the bridge lends the port to avrdude and hears the new hash; a rollback go
   const flashed = await adept('board', 'flash', port, '--image', 'RunningLowButton')
   expect(flashed).toEqual({
     code: 0,
-    out: expect.stringMatching(/has RunningLowButton 1\.0\.0 now, verified\. It says it runs 1\.0\.0\.\n$/),
+    out: expect.stringMatching(/has RunningLowButton 1\.0\.0 now, verified\. It says that it runs 1\.0\.0\.\n$/),
     err: 'Keep the old\nWrite\nVerify\n',
   })
   expect(await shown()).toMatchObject({ boardId: 'button', firmware: { sha256: findImage('RunningLowButton').sha256 } })
@@ -58,4 +58,4 @@ test('the bridge lends the port to avrdude and hears the new hash; a rollback go
     release: { sketch: 'AnalogLevel' },
     hello: { version: '1.0.0', sha256: findImage('AnalogLevel').sha256 },
   })
-}, 90_000)
+}, 120_000)

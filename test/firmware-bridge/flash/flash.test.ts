@@ -4,7 +4,7 @@ import { formatIntelHex, imageSha256, parseIntelHex } from '../../../firmware-br
 import { avrdude } from '../../../firmware-bridge/flash/avrdude.ts'
 import { type Firmware, type FlashOptions, flashBoard } from '../../../firmware-bridge/flash/flash.ts'
 import { FlashError, type Programmer, type Progress } from '../../../firmware-bridge/flash/programmer.ts'
-import { findImage } from '../../../firmware-bridge/flash/release.ts'
+import { findImage, type Image } from '../../../firmware-bridge/flash/release.ts'
 import { openPort } from '../../../firmware-bridge/ports/open-port.ts'
 import { Simavr } from '../../support/simavr/simavr-board.ts'
 import { firmwareAt } from './hello.ts'
@@ -38,9 +38,9 @@ function programOf(chip: { file: string }, image: { file: string }): Buffer {
   return readFileSync(chip.file).subarray(0, programBytes(image).length)
 }
 
-// Boot loaders and avrdude wait in real time: side by side they take 30 s, one after the other 80.
-describe.concurrent('with avrdude and a boot loader', { timeout: 60_000 }, () => {
-  test('an image is written through the boot loader and verified, and the board says its hash', async ({ expect }) => {
+// Bootloaders and avrdude wait in real time: side by side they take 30 s (60 on a busy machine), one after the other 80.
+describe.concurrent('with avrdude and a bootloader', { timeout: 120_000 }, () => {
+  test('an image is written through the bootloader and verified, and the board says its hash', async ({ expect }) => {
     const chip = simavr.chip('uno', 'optiboot', ANALOG.file)
     const board = await simavr.start(chip)
     const forwards = options(board.path, 'uno', BUTTON)
@@ -76,15 +76,15 @@ describe.concurrent('with avrdude and a boot loader', { timeout: 60_000 }, () =>
     expect(findImage(simavr.file('cut-images/previous.hex'))).toMatchObject({ release: { sketch: 'AnalogLevel' } })
   })
 
-  test('the boot loader of an old Nano is found at its own rate', async ({ expect }) => {
+  test('the bootloader of an old Nano is found at its own rate', async ({ expect }) => {
     const board = await simavr.start(simavr.chip('nano', 'old-nano'))
     expect(await flashBoard(options(board.path, 'nano', BUTTON))).toMatchObject({ hello: { sha256: BUTTON.sha256 } })
   })
 
-  test('a board without a boot loader', async ({ expect }) => {
+  test('a board without a bootloader', async ({ expect }) => {
     const board = await simavr.start(simavr.chip('bare', 'none', ANALOG.file))
     await expect(flashBoard(options(board.path, 'bare', BUTTON))).rejects.toThrow(
-      /^No boot loader answers on \/dev\/pts\/\d+, neither at 115200 nor at 57600 baud\./,
+      /^No bootloader answers on \/dev\/pts\/\d+, neither at 115200 nor at 57600 baud\./,
     )
   })
 
@@ -148,13 +148,23 @@ describe('with a chip in memory', () => {
     expect(chip.program).toBe(hexOf(ANALOG))
   })
 
+  test('a board that is not heard afterwards: that is a failure for a released image only', async () => {
+    const { programmer } = chipInMemory(BLANK)
+    const board = await simavr.start(simavr.chip('mute', 'none'))
+    const take = () => Promise.reject(new Error('It did not come back.'))
+    const flash = (image: Image) =>
+      flashBoard({ ...options(board.path, 'mute', image), board: { path: board.path, take }, programmer })
+    await expect(flash(BUTTON)).rejects.toThrow(/verified, but the board is not heard: It did not come back\.$/)
+    expect(await flash({ ...BUTTON, release: undefined })).toMatchObject({ hello: undefined })
+  })
+
   test('a board that says another hash than was written', async () => {
     const { programmer } = chipInMemory(BLANK)
     const board = await simavr.start(simavr.chip('other', 'none'))
     const take = async () => ({ version: '0.9.0', sha256: ANALOG.sha256 })
     const flash = (image: FlashOptions['image']) =>
       flashBoard({ ...options(board.path, 'other', image), board: { path: board.path, take }, programmer })
-    await expect(flash(BUTTON)).rejects.toThrow(/was written and verified, but the board says it runs 0\.9\.0/)
+    await expect(flash(BUTTON)).rejects.toThrow(/was written and verified, but it says that it runs 0\.9\.0/)
     // A blank chip had nothing to go back to.
     await expect(flash('previous')).rejects.toThrow(/No image was kept of this board/)
   })

@@ -12,8 +12,8 @@ const OLD_NANO = '/usr/share/arduino/hardware/arduino/avr/bootloaders/atmega/ATm
 const FLASH_BYTES = 32 * 1024
 const EEPROM_BYTES = 1024
 
-/** Boot loader of an Uno, at 115,200 baud, or of an old Nano, at 57,600; `none`: the chip runs its program at once. */
-export type BootLoader = 'optiboot' | 'old-nano' | 'none'
+/** Bootloader of an Uno, at 115,200 baud, or of an old Nano, at 57,600; `none`: the chip runs its program at once. */
+export type Bootloader = 'optiboot' | 'old-nano' | 'none'
 const START = { optiboot: 0x7e00, 'old-nano': 0x7800, none: 0 }
 
 /** Tools made of C for these tests, in a folder of their own. */
@@ -32,17 +32,17 @@ export class Simavr {
     return join(this.folder, name)
   }
 
-  /** A chip with its boot loader and, when one is given, a program; nothing runs yet. */
-  chip(name: string, bootLoader: BootLoader, programHex?: string): Chip {
+  /** A chip with its bootloader and, when one is given, a program; nothing runs yet. */
+  chip(name: string, bootloader: Bootloader, programHex?: string): Chip {
     const memory = Buffer.alloc(FLASH_BYTES + EEPROM_BYTES, 0xff)
     if (programHex !== undefined) parseIntelHex(readFileSync(programHex, 'utf8')).copy(memory)
-    if (bootLoader === 'optiboot') this.#optiboot().copy(memory, START.optiboot)
-    if (bootLoader === 'old-nano') {
+    if (bootloader === 'optiboot') this.#optiboot().copy(memory, START.optiboot)
+    if (bootloader === 'old-nano') {
       parseIntelHex(readFileSync(OLD_NANO, 'utf8')).subarray(START['old-nano']).copy(memory, START['old-nano'])
     }
     const file = this.file(name)
     writeFileSync(file, memory)
-    return { file, start: START[bootLoader] }
+    return { file, start: START[bootloader] }
   }
 
   /** Gives a chip power. */
