@@ -127,6 +127,10 @@ describe('the reader of lines', () => {
   }, 60_000)
 })
 
+it('says a level at once, again 60 s after a change, and then every 300 s', async () => {
+  expect(await library.ask('pace')).toBe('0 10 70 370 670 970 ')
+})
+
 describe('what is kept', () => {
   it('is the old or the new settings when the power is cut at any byte', async () => {
     const [, cuts, wrong, written] = /^cuts (\d+) wrong (\d+) written after (\d+)$/.exec(

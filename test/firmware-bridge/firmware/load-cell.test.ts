@@ -49,14 +49,6 @@ describe('the load cell', () => {
     expect(desk.command('tare')).toBe('ack')
   })
 
-  it('repeats a level 60 s after a change and then every 300 s', () => {
-    desk.calibrate()
-    desk.hear('lvl')
-    desk.hear('lvl', 65_000)
-    expect(desk.listen('lvl', 290_000)).toEqual([])
-    expect(desk.hear('lvl', 20_000)['v']).toBe(500)
-  }, 60_000)
-
   it('says nothing of a bottle that was lifted, of a missing sensor, or of too much weight', () => {
     desk.calibrate()
     desk.hear('lvl')

@@ -37,6 +37,7 @@ bool isBoardId(const char *id) {
 void AdeptSlot::begin(uint8_t lampPin) {
   lampPin_ = lampPin;
   pinMode(lampPin_, OUTPUT);
+  digitalWrite(lampPin_, LOW);
   store_.begin(settings_);
   stagedId_[0] = '\0';
   useKey();
@@ -262,5 +263,8 @@ void AdeptSlot::driveLamp(uint32_t nowMs) {
     blinkOn_ = !blinkOn_;
   }
   const Lamp lamp = shownForMs_ != 0 ? shown_ : lamp_;
-  digitalWrite(lampPin_, lamp == ON || (lamp == BLINKING && blinkOn_) ? HIGH : LOW);
+  const bool lit = lamp == ON || (lamp == BLINKING && blinkOn_);
+  if (lit == isLit_) return;
+  isLit_ = lit;
+  digitalWrite(lampPin_, lit ? HIGH : LOW);
 }

@@ -84,4 +84,5 @@ private:
   uint16_t shownForMs_ = 0;
   uint32_t blinkedAtMs_ = 0;
   bool blinkOn_ = false;
+  bool isLit_ = false;
 };

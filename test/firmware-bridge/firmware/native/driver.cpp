@@ -123,6 +123,24 @@ std::string board(const std::string &hears, int level) {
   return line.outgoing;
 }
 
+/** The seconds at which a board says a level that changes once, after 10 s. */
+std::string paceOfLevels() {
+  EEPROM = TestEeprom();
+  TestLine line;
+  AdeptSlot slot(line, "button", "detergent", "percent");
+  slot.begin(13);
+  slot.setLevel(100);
+  std::ostringstream seconds;
+  for (int second = 0; second <= 1000; second++) {
+    if (second == 10) slot.setLevel(10);
+    line.outgoing.clear();
+    slot.poll();
+    if (line.outgoing.find("\"t\":\"lvl\"") != std::string::npos) seconds << second << ' ';
+    nowMs += 1000;
+  }
+  return seconds.str();
+}
+
 adept::Settings settingsNumber(int number) {
   adept::Settings settings;
   memset(&settings, 0, sizeof settings);
@@ -312,6 +330,7 @@ int main() {
     if (what == "hmac") answer = hmac(fromHex(first), bytes);
     if (what == "erase") EEPROM = TestEeprom(), answer = "";
     if (what == "board") answer = board(std::string(bytes.begin(), bytes.end()), std::stoi(first));
+    if (what == "pace") answer = paceOfLevels();
     if (what == "cut-while-saving") answer = cutWhileSaving();
     if (what == "cut-while-counting") answer = cutWhileCounting((uint32_t)std::stoul(first), std::stoi(second));
     if (what == "worn-cell") answer = countWithWornCell();
