@@ -8,9 +8,9 @@ import { silenceProblem } from './ports/problems.ts'
 
 /** A board that was reset is in its bootloader for 1–2 s, where bytes could keep it. */
 const BOOT_MS = 2_000
-/** Then it is asked who it is, this often. */
-const ASK_EVERY_MS = 500
-const MAX_QUESTIONS = 12
+/** Then it is asked who it is. A bootloader that hears a question waits anew, for a second mostly: the pause must be longer. */
+const ASK_EVERY_MS = 1_500
+const MAX_QUESTIONS = 5
 const HEARTBEAT_MS = 10_000
 /** Kept of a line that nobody can read, to show it. */
 const SHOWN_CHARACTERS = 60
@@ -149,14 +149,14 @@ export class Link {
     this.#options.onFact(fact)
   }
 
-  /** Each dialect's question in turn, with a new number each time: a board repeats its answer to a number, not its hello. */
+  /** In every dialect at once; with a new number each time, since a board repeats its answer to a number, not its hello. */
   #ask(count: number): void {
     if (count >= MAX_QUESTIONS) {
       this.#die(silenceProblem(this.#options.path, this.#heard))
       return
     }
-    const asked = this.#chosen ?? this.#candidates[count % this.#candidates.length]!
-    this.send(asked.speaker.helloLine(this.#commands.nextId()))
+    const asked = this.#chosen === undefined ? this.#candidates : [this.#chosen]
+    this.send(asked.map(({ speaker }) => speaker.helloLine(this.#commands.nextId())).join(''))
     this.#askTimer = setTimeout(() => this.#ask(count + 1), ASK_EVERY_MS)
   }
 

@@ -11,14 +11,14 @@ export class BridgeProblem extends Error {}
 
 type WholeRequest = PairRequest & { password: string; slots: SlotDescription[] }
 
-/** A device that is paired again keeps its password and its slots. Throws `BridgeProblem` when there is nothing to keep. */
+/** A device that is paired again keeps what the request does not say. Throws `BridgeProblem` when there is nothing to keep. */
 export function withKept(request: PairRequest, kept: Pairing | undefined): WholeRequest {
-  const { deviceId, password = kept?.password, slots = kept?.slots } = request
+  const { deviceId, password = kept?.password, slots = kept?.slots, maker = kept?.maker, model = kept?.model } = request
   if (password === undefined) {
     throw new BridgeProblem(`${deviceId} was not paired here before: give its password with --password.`)
   }
   if (slots === undefined) throw new BridgeProblem(`${deviceId} was not paired here before: give its --capacity.`)
-  return { ...request, password, slots }
+  return { ...request, password, slots, maker, model }
 }
 
 /**

@@ -111,6 +111,8 @@ describe('pairing', () => {
     await pair({ password: 'whatever' })
     expect(board.key).not.toEqual(oldKey)
     expect(home.view('a')).toMatchObject({ signed: true })
+    const device = await home.line.devices.get('home-1', 'bottle-1')
+    expect(device).toMatchObject({ maker: 'AdeptSlot', model: 'load-cell' })
     board.write(board.levelLine(500, 9_000, oldKey))
     const view = await home.until('a', (one) => one.levels.length > 0)
     expect(view.levels[0]?.unverified).toContain('does not fit the key')
