@@ -1,7 +1,7 @@
 import { STUCK } from '../domain/plausibility.ts'
 import type { SlotState } from '../domain/slot-state.ts'
 import type { Decision, RulesStore, Situation } from '../ports.ts'
-import { type Db, inOneTransaction } from './database.ts'
+import { type Db, inLaxTransaction } from './database.ts'
 import { type Channel, notifier } from './notifications.ts'
 import { orderMoves } from './order-moves.ts'
 import { SLOT_COLUMNS, SLOT_TABLES, type SlotRow, situations } from './situations.ts'
@@ -27,7 +27,7 @@ export function sqliteRulesStore(db: Db, channels: readonly Channel[]): RulesSto
   let undecidedSteps = 0
 
   return {
-    step: inOneTransaction(db, (limit, atMs, rulesVersion, decide) => {
+    step: inLaxTransaction(db, (limit, atMs, rulesVersion, decide) => {
       const { behind, read, readUntil } = readings.readOn(atMs, (deviceId, slot) => {
         const row = one.get(deviceId, slot)
         if (row !== undefined) situation.of(row, undefined, atMs)
@@ -65,14 +65,14 @@ function decisionWriter(db: Db, channels: readonly Channel[]) {
     [string, string],
     { decision_id: number; outcome: string; why: string; rules_version: number | null; acts: number }
   >(
-    `SELECT decision_id, outcome, why, rules_version, json_array_length(decision, '$.acts') AS acts FROM decisions
+    `SELECT decision_id, outcome, why, rules_version, acts FROM decisions
      WHERE device_id = ? AND slot = ? ORDER BY decision_id DESC LIMIT 1`,
   )
   const insertDecision = db.prepare(
     `INSERT INTO decisions (device_id, slot, reading_id, at_ms, first_at_ms, outcome, why, reasons, order_id, rules_version,
-                            inputs, decision, read_until)
+                            inputs, decision, acts, read_until)
      VALUES (@deviceId, @slot, @readingId, @atMs, @atMs, @outcome, @why, @reasons, @orderId, @rulesVersion, @inputs,
-             @decision, @readUntil)`,
+             @decision, @acts, @readUntil)`,
   )
   const repeatDecision = db.prepare(
     `UPDATE decisions SET reading_id = @readingId, at_ms = @atMs, reasons = @reasons, inputs = @inputs,
@@ -129,7 +129,8 @@ function decisionWriter(db: Db, channels: readonly Channel[]) {
     if (isRepeat) repeatDecision.run({ ...row, decisionId: before.decision_id })
     else {
       const orderId = decision.outcome === 'order' ? decision.order.orderId : null
-      insertDecision.run({ ...row, outcome: decision.outcome, why: decision.why, orderId })
+      const acts = decision.acts.length
+      insertDecision.run({ ...row, outcome: decision.outcome, why: decision.why, orderId, acts })
     }
 
     const about = { homeId, deviceId, slot }

@@ -47,7 +47,7 @@ const NEWEST_ORDERS = 20
 /** Of one seller, for its lead time. */
 const LEAD_TIMES = 20
 /** Parsed texts that are kept; another text is another key. */
-const MAX_PARSED = 4096
+const MAX_PARSED = 16_384
 const WITHOUT_GOODS: readonly OrderState[] = ['dropped', 'cancelled', 'reclaimed']
 const ARRIVED: readonly OrderState[] = ['shipped', 'delivered', 'completed']
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { evaluate } from '../../gateway/rules/evaluate.ts'
-import { bookOf, DAY_MS, HOUR_MS, NOW_MS, ORDER_ID, situationOf } from './situation.ts'
+import { bookOf, DAY_MS, GTIN, HOUR_MS, NOW_MS, ORDER_ID, situationOf } from './situation.ts'
 
 const FIFTH = `
 rules:
@@ -79,5 +79,70 @@ describe('quiet hours', () => {
     const change = { left: 1000, silentDays: 9 }
     expect(decide(change, quiet(FIFTH), NIGHT_MS)).toMatchObject({ acts: [], blindTold: false })
     expect(decide(change, quiet(FIFTH), MORNING_MS)).toMatchObject({ blindTold: true })
+  })
+})
+
+describe('several rules', () => {
+  it('are tried in the order of the file, and their limits go with the order', () => {
+    const book = bookOf(`
+budgets: [{ name: house, period: month, limit: "60.00" }]
+rules:
+  - { name: cheap, when: { level: { below: 50 % }, price: { atMost: "9.00" }, budget: { name: house, leaves: "5.00" } }, then: { order: { mode: ask, packs: 2 } } }
+  - { name: low, when: { level: { below: 20 % } }, then: { order: { packs: 1 } } }
+`)
+    expect(decide({ left: 600 }, book)).toMatchObject({
+      outcome: 'order',
+      order: {
+        quantity: 2,
+        mode: 'ask',
+        limits: { rule: 'cheap', priceAtMost: '9.00', budget: { name: 'house', leaves: '5.00' } },
+      },
+      reasons: [
+        '600 ml of 1400 ml left; the rule says below 700 ml.',
+        'A pack may cost 9.00: more is asked when it is quoted.',
+        'Of house, 5.00 must be left: less is asked when it is quoted.',
+        `2 packs of GTIN ${GTIN}, by the rule "cheap".`,
+      ],
+    })
+    const reversed = { ...book, rules: { ...book.rules, rules: book.rules.rules.toReversed() } }
+    expect(decide({}, reversed)).toMatchObject({ order: { limits: { rule: 'low' } } })
+  })
+
+  it('need all conditions', () => {
+    const book = bookOf(
+      FIFTH.replace('{ level: { below: 20 % } }', '{ level: { below: 20 % }, event: cycle-finished }'),
+    )
+    const event = { type: 'cycle-finished', atMs: NOW_MS, code: undefined }
+    const without = decide({}, book)
+    expect(without.reasons).toEqual(['No new cycle-finished was reported.'])
+    expect(decide({ events: [event] }, book).outcome).toBe('order')
+    expect(decide({ events: [{ ...event, type: 'other' }] }, book).outcome).toBe('nothing')
+    expect(decide({ left: 300, events: [event] }, book).outcome).toBe('nothing')
+  })
+
+  it('order by days left, stock on hand included', () => {
+    const book = bookOf(FIFTH.replace('level: { below: 20 % }', 'daysLeft: { below: 10 }'))
+    expect(decide({ left: 360 }, book).outcome).toBe('order')
+    expect(decide({ left: 360 }, book).reasons[0]).toContain('The rule says below 10 days.')
+    expect(decide({ left: 440 }, book).outcome).toBe('nothing')
+    expect(decide({ left: 360, onHand: 80 }, book).outcome).toBe('nothing')
+  })
+
+  it('order at a time of day, and wake for it', () => {
+    const book = bookOf(
+      FIFTH.replace(
+        'level: { below: 20 % }',
+        'level: { below: 20 % }, timeOfDay: { from: "14:00", to: "16:00", days: [sat] }',
+      ),
+    )
+    const before = decide({}, book)
+    expect(before.outcome).toBe('nothing')
+    expect(before.evaluateAgainAtMs).toBeLessThanOrEqual(NOW_MS + 2 * HOUR_MS)
+    expect(before.reasons).toEqual(['It is not within 14:00 to 16:00, sat.'])
+    expect(decide({}, book, NOW_MS + 2 * HOUR_MS)).toMatchObject({
+      outcome: 'order',
+      evaluateAgainAtMs: NOW_MS + 4 * HOUR_MS,
+    })
+    expect(decide({}, book, NOW_MS + 4 * HOUR_MS).outcome).toBe('nothing')
   })
 })

@@ -38,14 +38,14 @@ INSERT INTO slot_measures
 CREATE TABLE slot_needs (
   device_id TEXT NOT NULL,
   slot TEXT NOT NULL,
-  state TEXT,
   -- content bought and shipped, or entered by the owner, and not yet poured in, in the slot's unit; of one such pack
   reserve REAL NOT NULL DEFAULT 0,
   pack_content REAL NOT NULL DEFAULT 0,
   acted TEXT NOT NULL DEFAULT '{}',
   blind_told INTEGER NOT NULL DEFAULT 0,
+  state TEXT,
   PRIMARY KEY (device_id, slot)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 -- Every change of a reserve: shipped and returned once per order, refill, owner.
 CREATE TABLE stock_moves (
@@ -67,11 +67,12 @@ INSERT INTO stock_moves (device_id, slot, at_ms, kind, content, reserve_after, o
 -- that does nothing for the same `why` as the one before takes its row: `times` counts them, `at_ms` is the last.
 ALTER TABLE decisions ADD COLUMN rules_version INTEGER;
 ALTER TABLE decisions ADD COLUMN why TEXT NOT NULL DEFAULT '';
-ALTER TABLE decisions ADD COLUMN inputs TEXT;
-ALTER TABLE decisions ADD COLUMN decision TEXT;
 ALTER TABLE decisions ADD COLUMN read_until INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE decisions ADD COLUMN acts INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE decisions ADD COLUMN times INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE decisions ADD COLUMN first_at_ms INTEGER;
+ALTER TABLE decisions ADD COLUMN inputs TEXT;
+ALTER TABLE decisions ADD COLUMN decision TEXT;
 CREATE INDEX decisions_in_order ON decisions (read_until, decision_id) WHERE inputs IS NOT NULL;
 
 -- What the rule that made an order allows without a person's yes; NULL: nothing more than budgets and mandate.
