@@ -17,7 +17,7 @@ const HERE = import.meta.dirname
 const CORE = '/usr/share/arduino/hardware/arduino/avr'
 const SKETCHES = ['LoadCell', 'AnalogLevel', 'RunningLowButton'] as const
 
-/** The flags of the Arduino IDE for an Uno. gcc 5.4 needs DECIMAL_DIG told (PLATFORM: it is missing from its float.h in C++11). */
+/** The flags of the Arduino IDE for an Uno. gcc 5.4 must be told DECIMAL_DIG, which its float.h lacks in C++. */
 const FLAGS = [
   ['-mmcu=atmega328p', '-DF_CPU=16000000L', '-DARDUINO=10819', '-DARDUINO_AVR_UNO', '-DARDUINO_ARCH_AVR'],
   ['-DDECIMAL_DIG=__DECIMAL_DIG__', '-Os', '-flto', '-ffunction-sections', '-fdata-sections', '-Wall', '-Wextra'],

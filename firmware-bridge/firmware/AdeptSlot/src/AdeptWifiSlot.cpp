@@ -46,7 +46,8 @@ void AdeptWifiSlot::poll(bool online) {
   const uint32_t nowMs = millis();
   if (!online || !mqtt_.isConnected()) {
     wasConnected_ = false;
-    if (online) keepTrying(nowMs);
+    // An attempt can outlast a second without samples, which would look like a silent sensor.
+    if (online && keepTrying(nowMs)) return;
   } else {
     switch (mqtt_.poll()) {
     case AdeptMqtt::ACKNOWLEDGED:
@@ -62,18 +63,20 @@ void AdeptWifiSlot::poll(bool online) {
   if (!isWaiting_) report(nowMs);
 }
 
-void AdeptWifiSlot::keepTrying(uint32_t nowMs) {
-  if (retryAfterMs_ != 0 && nowMs - triedAtMs_ < retryAfterMs_) return;
+/** Connects, when it is time to; whether it was. */
+bool AdeptWifiSlot::keepTrying(uint32_t nowMs) {
+  if (retryAfterMs_ != 0 && nowMs - triedAtMs_ < retryAfterMs_) return false;
   topicOf("status");
   const bool connected = mqtt_.connect(account_.host, account_.port, account_.deviceId, account_.password, topic_);
   triedAtMs_ = millis();
   if (!connected) {
     const uint32_t doubled = retryAfterMs_ == 0 ? FIRST_RETRY_MS : retryAfterMs_ * 2;
     retryAfterMs_ = doubled > LONGEST_RETRY_MS ? LONGEST_RETRY_MS : doubled;
-    return;
+    return true;
   }
   retryAfterMs_ = FIRST_RETRY_MS;
   introduce();
+  return true;
 }
 
 /** What every connection begins with; a report that was not acknowledged goes out again. */

@@ -45,7 +45,7 @@ private:
   void takeOrder(const char *payload);
   const char *obey(const char *name, const char *arguments);
   const char *calibrate(bool known, uint16_t units);
-  void keepTrying(uint32_t nowMs);
+  bool keepTrying(uint32_t nowMs);
 
   AdeptMqtt mqtt_;
   const AdeptAccount account_;
