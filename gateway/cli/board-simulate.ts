@@ -1,11 +1,12 @@
 import { once } from 'node:events'
+import { existsSync, lstatSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Command } from 'commander'
 import { findImage, releasedSketches } from '../../firmware-bridge/flash/release.ts'
 import type { SimulatedBoard } from '../../firmware-bridge/simulator/board.ts'
-import { contextOf } from './client.ts'
+import { CliError, contextOf } from './client.ts'
 
 /** What a full bottle weighs for the keys, and the full voltage of the analog sensor. */
 const FULL_GRAMS = 1_000
@@ -21,6 +22,7 @@ export function simulateCommand(): Command {
     .action(async (name: string, options: { port: string; eeprom?: string }, command: Command) => {
       const { json } = contextOf(command)
       const image = findImage(name)
+      refuseTaken(options.port)
       const { startSimulatedBoard } = await import('../../firmware-bridge/simulator/board.ts')
       const board = await startSimulatedBoard({
         hex: image.file,
@@ -38,6 +40,16 @@ export function simulateCommand(): Command {
         await board.stop()
       }
     })
+}
+
+/** socat would remove whatever lies at its place. A link to a port that is gone was left by a board that was killed. */
+function refuseTaken(path: string): void {
+  const there = lstatSync(path, { throwIfNoEntry: false })
+  if (there?.isSymbolicLink() && !existsSync(path)) return
+  if (there !== undefined) {
+    throw new CliError(`There is something at ${path} already, maybe another simulated board: take another --port.`)
+  }
+  if (!existsSync(dirname(path))) throw new CliError(`There is no folder ${dirname(path)} for the port: make it first.`)
 }
 
 type Say = (event: object, text: string) => void

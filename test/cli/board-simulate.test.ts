@@ -1,14 +1,16 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { firmwareAt } from '../firmware-bridge/flash/hello.ts'
+import { adeptOn } from './run-adept.ts'
 
 const ADEPT = join(import.meta.dirname, '../../gateway/cli/adept.mjs')
 const folder = mkdtempSync(join(tmpdir(), 'adept-simulate-'))
 const port = join(folder, 'board')
+const { run: adept } = adeptOn(() => folder)
 
 afterAll(() => rmSync(folder, { recursive: true }))
 
@@ -35,3 +37,18 @@ test('a board in software speaks at its port, does what lines tell it, and goes 
   expect((await once(child, 'exit'))[0]).toBe(0)
   expect(existsSync(port)).toBe(false)
 }, 60_000)
+
+test('what lies at its place already stays there', async () => {
+  const file = join(folder, 'letter')
+  writeFileSync(file, 'Dear John')
+  expect(await adept('board', 'simulate', '--port', file)).toMatchObject({
+    code: 1,
+    err: expect.stringMatching(
+      /^There is something at \S+letter already, maybe another simulated board: take another --port\.\n$/,
+    ),
+  })
+  expect(readFileSync(file, 'utf8')).toBe('Dear John')
+  expect((await adept('board', 'simulate', '--port', join(folder, 'no', 'board'))).err).toMatch(
+    /^There is no folder \S+\/no for/,
+  )
+})
