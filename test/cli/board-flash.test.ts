@@ -37,6 +37,9 @@ test('the bridge lends the port to avrdude and hears the new hash; a rollback go
   const shown = async () => ((await json('board', 'list')) as BoardView[])[0]
   await expect.poll(async () => (await shown())?.boardId, { timeout: 15_000 }).toBe('analog-level')
 
+  // A board that measures in percent is full at 100.
+  expect((await adept('board', 'pair', port, 'tank-1')).out).toMatch(/^tank-1 is paired: it signs/)
+
   const own = join(folder, 'own.hex')
   writeFileSync(own, formatIntelHex(Buffer.alloc(1_000, 1)))
   expect(await adept('board', 'flash', port, '--image', own)).toMatchObject({
@@ -44,15 +47,19 @@ test('the bridge lends the port to avrdude and hears the new hash; a rollback go
     err: expect.stringMatching(/own\.hex \(SHA-256 [0-9a-f]{64}\) is none of the released images\..*add --own\.\n$/),
   })
 
-  const flashed = await adept('board', 'flash', port, '--image', 'RunningLowButton')
+  const flashed = await adept('board', 'flash', 'tank-1', '--image', 'RunningLowButton')
   expect(flashed).toEqual({
     code: 0,
-    out: expect.stringMatching(/has RunningLowButton 1\.0\.0 now, verified\. It says that it runs 1\.0\.0\.\n$/),
+    out: expect.stringMatching(
+      /has RunningLowButton 1\.0\.0 now, verified\. It says that it runs 1\.0\.0\.\n.* buys nothing before `adept device confirm tank-1 --mode …`\.\n$/,
+    ),
     err: 'Keep the old\nWrite\nVerify\n',
   })
-  expect(await shown()).toMatchObject({ boardId: 'button', firmware: { sha256: findImage('RunningLowButton').sha256 } })
+  // Name and key lie in the EEPROM, which no flash touches.
+  const { sha256 } = findImage('RunningLowButton')
+  expect(await shown()).toMatchObject({ deviceId: 'tank-1', signed: true, firmware: { sha256 } })
 
-  const back = await adept('board', 'flash', port, '--rollback', '--json')
+  const back = await adept('board', 'flash', 'tank-1', '--rollback', '--json')
   expect(JSON.parse(back.out)).toMatchObject({
     sha256: findImage('AnalogLevel').sha256,
     release: { sketch: 'AnalogLevel' },
