@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,6 +13,14 @@ const KEPT_LINES = 200
 
 /** As `npm start` does. */
 const START = ['--max-semi-space-size=4', 'gateway/cli/adept.mjs', 'start']
+
+/** What these homes order by: their days pass in seconds, which no forecast could take for use. */
+const RULES = `
+rules:
+  - name: below a fifth
+    when: { level: { below: 20 % } }
+    then: { order: { packs: 1 } }
+`
 
 /** A process of the product, and what it said. */
 export type Running = { child: ChildProcess; lines: string[]; stop(): Promise<void>; kill(): Promise<void> }
@@ -48,6 +56,7 @@ export class HomeProcesses {
       shopChain,
     )
     try {
+      writeFileSync(join(home.folder, 'rules.yaml'), RULES)
       await home.startGateway()
       await home.startShop()
     } catch (error) {
