@@ -27,7 +27,7 @@ export function descriptions(db: Db) {
   )
   const forgetLevels = db.prepare(
     `UPDATE slots SET verified_remaining = NULL, verified_at_ms = NULL, lowest_remaining = NULL, stuck_remaining = NULL,
-            mark = 'unknown',
+            fallen_remaining = NULL, mark = 'unknown',
             mark_reason = 'The slot was described anew: it waits for its next level.'
      WHERE device_id = ? AND slot = ?`,
   )

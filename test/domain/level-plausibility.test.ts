@@ -91,6 +91,13 @@ describe('a level that is doubtful', () => {
     expect(marks(levels(SECOND_MS, 1400, 200, 341))).toEqual(['verified', 'unverified', 'unverified'])
     expect(marks(levels(HOUR_MS, 1400, 200))).toEqual(['verified', 'verified'])
   })
+  it('fell so fast, and only a reading that is as good confirms it', () => {
+    const doubts = { remaining: 200, unverified: 'The line had no check sum.' }
+    const [first, fallen, again] = levels(SECOND_MS, 1400, 200, 200) as [Step, Step, Step]
+    expect(marks([first, { ...fallen, ...doubts }, again])).toEqual(['verified', 'unverified', 'unverified'])
+    const between = [first, fallen, { ...again, ...doubts }, { ...again, atMs: again.atMs + SECOND_MS }]
+    expect(marks(between)).toEqual(['verified', 'unverified', 'unverified', 'verified'])
+  })
   it('is not trusted by who sent it: it is shown, buys nothing and fills nothing', () => {
     const unverified = 'The line had no check sum.'
     const [, doubtful, trusted] = judge([

@@ -82,6 +82,8 @@ CREATE INDEX quotes_of_time ON quotes (received_at_ms);
 
 -- The level at which a sensor is stuck; NULL while it is not.
 ALTER TABLE slots ADD COLUMN stuck_remaining REAL;
+-- A level to which it fell so fast that a second reading must confirm it.
+ALTER TABLE slots ADD COLUMN fallen_remaining REAL;
 
 -- Commands of rules, told to the device until it answers.
 CREATE TABLE commands (
