@@ -57,30 +57,6 @@ export const Config = z.strictObject({
       ),
     })
     .prefault({}),
-  rules: z
-    .strictObject({
-      orderBelowShare: z
-        .number()
-        .gt(0)
-        .lt(1)
-        .default(0.2)
-        .describe(
-          'A slot needs a refill when level, stock on hand and stock in flight together are below this share of its capacity.',
-        ),
-      levelValidHours: z
-        .number()
-        .positive()
-        .max(24 * 365)
-        .default(72)
-        .describe('A level older than this buys nothing.'),
-      retryAfterHours: z
-        .number()
-        .positive()
-        .max(24 * 365)
-        .default(24)
-        .describe('Time before a slot whose order ended without goods is bought for again.'),
-    })
-    .prefault({}),
   orders: z
     .strictObject({
       inspectionHours: z
@@ -120,7 +96,7 @@ export function dataFolderFrom(option: string | undefined): string {
 
 /**
  * Reads `<dataFolder>/adept.yaml` (absent: all defaults), then lays the environment over it: `ADEPT_MQTT_PORT=1884` is
- * `mqtt.port`, `ADEPT_RULES_ORDER_BELOW_SHARE` is `rules.orderBelowShare`. Throws `ConfigError` naming the
+ * `mqtt.port`, `ADEPT_ORDERS_INSPECTION_HOURS` is `orders.inspectionHours`. Throws `ConfigError` naming the
  * setting and where it was made.
  */
 export function loadConfig(dataFolder: string, env: Record<string, string | undefined> = process.env): Config {
@@ -165,7 +141,7 @@ function mistake(issue: z.core.$ZodIssue, file: string, env: Record<string, stri
   return `${path.join('.')} in ${file}${isSetting ? ` (or ${name} in the environment)` : ''}: ${issue.message}.`
 }
 
-/** `['rules', 'orderBelowShare']` → `ADEPT_RULES_ORDER_BELOW_SHARE`. */
+/** `['orders', 'inspectionHours']` → `ADEPT_ORDERS_INSPECTION_HOURS`. */
 export function environmentName(path: readonly string[]): string {
   return `ADEPT_${path.map((name) => name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()).join('_')}`
 }

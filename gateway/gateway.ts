@@ -20,7 +20,9 @@ import { sellerMessageWorker } from './orders/seller-messages.ts'
 import { strayFundsWorker } from './orders/stray-funds.ts'
 import { watchWorker } from './orders/watch.ts'
 import { orderWorker } from './orders/worker.ts'
-import { rulesWorker } from './rules/worker.ts'
+import { commandAnswers, commandWorker } from './rules/commands.ts'
+import { openRules } from './rules/open-rules.ts'
+import { sqliteCommandStore } from './store/commands.ts'
 import { openDatabase } from './store/database.ts'
 import { sqliteDeviceStore } from './store/devices.ts'
 import { sqliteDeliveryStore, sqliteFeedStore } from './store/feed.ts'
@@ -30,13 +32,14 @@ import { lockFolder } from './store/lock.ts'
 import { sqliteMandateStore } from './store/mandates.ts'
 import { sqliteOrderActionStore } from './store/order-actions.ts'
 import { sqliteOrderStore } from './store/orders.ts'
-import { sqliteRulesStore } from './store/rules.ts'
+import { sqliteRulesStores } from './store/rules-stores.ts'
 import { sqliteSellerMessageStore } from './store/seller-messages.ts'
 import { sqliteStrayFundsStore } from './store/stray-funds.ts'
 import { sqliteTransactionStore } from './store/transactions.ts'
 import { sqliteWatchStore } from './store/watch.ts'
 import { createWebServer } from './web/server.ts'
 import { openToken } from './web/token.ts'
+import type { Command } from './wire/messages.ts'
 
 const HOUR_MS = 3_600_000
 /** Polling is what makes the line right; nudges make it fast. */
@@ -79,6 +82,7 @@ export async function startGateway(options: {
     const feed = sqliteFeedStore(db)
     const channels = config.notify.webhookUrl === undefined ? [] : (['webhook'] as const)
     const orders = sqliteOrderStore(db, channels)
+    const commands = sqliteCommandStore(db, channels)
 
     // chain
     const keyring = openKeyring(dataFolder)
@@ -107,6 +111,7 @@ export async function startGateway(options: {
         scheduler.nudge('rules')
         scheduler.nudge('orders')
       },
+      onCommandResult: commandAnswers({ store: commands, clock, onFault }),
     })
     const broker = createBroker({ devices, intake, log, ...config.mqtt })
 
@@ -117,19 +122,29 @@ export async function startGateway(options: {
         for (const name of names) scheduler.nudge(name)
         web.nudge()
       }
+    const rules = await openRules({
+      stores: sqliteRulesStores(db, channels),
+      file: join(dataFolder, 'rules.yaml'),
+      home: config.home,
+      token: chain.facts.token,
+      clock,
+      program: options.version,
+      onDecided: nudge('orders', 'notify', 'commands'),
+    })
     const scheduler = new Scheduler(
       [
-        rulesWorker({
-          store: sqliteRulesStore(db, channels),
+        rules.worker,
+        commandWorker({
+          store: commands,
+          tell: (deviceId, command) => broker.publish(deviceId, 'command', command as Command),
           clock,
-          rule: config.rules,
-          onDecided: nudge('orders', 'notify'),
         }),
         orderWorker({
           store: orders,
           chain,
           seller,
           signer,
+          limits: rules.limits,
           clock,
           inspectionMs: config.orders.inspectionHours * HOUR_MS,
           onMoved: nudge('watch', 'seller-messages', 'notify'),
@@ -178,6 +193,7 @@ export async function startGateway(options: {
         mandates,
         mandateVerbs: verbs,
         orders: actions,
+        rules: rules.desk,
         chain,
         clock,
         async status() {

@@ -14,9 +14,9 @@ afterEach(() => rmSync(folder, { recursive: true }))
 
 it('is all defaults without a file, and the environment goes before the file', () => {
   expect(loadConfig(folder, {})).toEqual(Config.parse({}))
-  writeFileSync(file, 'mqtt: { port: 1 }\nrules: { orderBelowShare: 0.3 }\n')
+  writeFileSync(file, 'mqtt: { port: 1 }\norders: { inspectionHours: 3 }\n')
   const config = loadConfig(folder, { ADEPT_MQTT_PORT: '2', ADEPT_DATA: folder, HOME: '/' })
-  expect(config).toMatchObject({ mqtt: { port: 2 }, rules: { orderBelowShare: 0.3 } })
+  expect(config).toMatchObject({ mqtt: { port: 2 }, orders: { inspectionHours: 3 } })
 })
 
 it.each([

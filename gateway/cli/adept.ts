@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander'
 import { ConfigError } from '../config.ts'
 import { fileProblem } from '../lib/file-problem.ts'
 import { ownVersion } from '../lib/version.ts'
+import { boardCommand } from './board.ts'
 import { CliError } from './client.ts'
 import { consentCommand } from './consent.ts'
 import { deadLettersCommand } from './dead-letters.ts'
@@ -13,8 +14,11 @@ import { mandateCommand } from './mandate.ts'
 import { orderCommand } from './order.ts'
 import { ordersCommand } from './orders.ts'
 import { readingsCommand } from './readings.ts'
+import { replayCommand } from './replay.ts'
+import { rulesCommand } from './rules.ts'
 import { startCommand } from './start.ts'
 import { statusCommand } from './status.ts'
+import { stockCommand } from './stock.ts'
 
 /** Exit codes: 0 done; 1 refused, or the gateway does not answer; 2 the command was not understood. */
 const MISUSE = 2
@@ -55,11 +59,15 @@ function program(): Command {
     devicesCommand(),
     readingsCommand(),
     deadLettersCommand(),
+    boardCommand(),
     ordersCommand(),
     orderCommand(),
     consentCommand(),
     feedCommand(),
     mandateCommand(),
+    rulesCommand(),
+    stockCommand(),
+    replayCommand(),
   ]
   for (const command of commands) adept.addCommand(inherit(command, adept))
   return adept

@@ -25,6 +25,8 @@ export type Client = {
   post<Answer>(path: string, body: object): Promise<Answer>
   /** The text of a live stream, until the gateway ends it. */
   stream(path: string): AsyncIterable<string>
+  /** The text of an answer that comes bit by bit. */
+  postStream(path: string, body: object): AsyncIterable<string>
 }
 
 export type Context = { dataFolder: string; json: boolean; client: Client; print(answer: unknown, text: string): void }
@@ -79,6 +81,10 @@ function clientOf(dataFolder: string): Client {
     },
     async *stream(path) {
       const response = await call(path, undefined, null)
+      yield* response.body!.pipeThrough(new TextDecoderStream())
+    },
+    async *postStream(path, body) {
+      const response = await call(path, body, null)
       yield* response.body!.pipeThrough(new TextDecoderStream())
     },
   }

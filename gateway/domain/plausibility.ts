@@ -24,7 +24,14 @@ export type SlotHistory = {
   verified: { remaining: number; measuredAtMs: number } | undefined
   /** The verified level furthest from full since the last refill, so that a refill poured in slowly is seen too. */
   lowest: number | undefined
+  /** The level that the sensor reads although the slot is used; undefined while it follows. */
+  stuckAt?: number | undefined
+  /** The level to which the slot fell so fast that a second reading must confirm it; undefined: none waits. */
+  fallenTo?: number | undefined
 }
+
+/** Why a level of a stuck sensor is not verified. */
+export const STUCK = 'The sensor is stuck: it reads the same although the slot is used. Look at it.'
 
 export type Assessment = {
   mark: LevelMark
@@ -32,6 +39,8 @@ export type Assessment = {
   reason: string
   /** Somebody filled the slot. Only a verified level is a refill. */
   refill: boolean
+  /** It would be verified, had it not fallen so fast: the next reading that is as good may confirm it. */
+  waits: boolean
   /** This reading is now the slot's level. */
   latest: boolean
   /** The device's time, or ours when it gave none or one ahead of ours. */
@@ -40,7 +49,13 @@ export type Assessment = {
   gatewayTime: boolean
 }
 
-export type MeasuredLevel = { remaining: number; unit: Unit; measuredAtMs: number | undefined }
+export type MeasuredLevel = {
+  remaining: number
+  unit: Unit
+  measuredAtMs: number | undefined
+  /** Why the sender itself does not trust it: a serial line without check sum, a board that is not paired. */
+  unverified?: string | undefined
+}
 
 /**
  * Judges one level against what the slot is and what it held before (DOMAIN.md, wire). In doubt a level is not `verified`,
@@ -54,13 +69,15 @@ export function assessLevel(
 ): Assessment {
   const gatewayTime = report.measuredAtMs === undefined || report.measuredAtMs > nowMs
   const measuredAtMs = gatewayTime ? nowMs : report.measuredAtMs!
-  const judged = (mark: LevelMark, reason: string, more: { refill?: boolean; latest?: boolean } = {}): Assessment => ({
+  const judged = (mark: LevelMark, reason: string, more: Partial<Assessment> = {}): Assessment => ({
     mark,
     reason,
-    refill: more.refill ?? false,
-    latest: more.latest ?? true,
+    refill: false,
+    waits: false,
+    latest: true,
     measuredAtMs,
     gatewayTime,
+    ...more,
   })
 
   if (description === undefined) {
@@ -72,6 +89,7 @@ export function assessLevel(
   if (history.latest !== undefined && measuredAtMs < history.latest.measuredAtMs) {
     return judged('unverified', 'It was measured before the level that is already known.', { latest: false })
   }
+  if (report.unverified !== undefined) return judged('unverified', report.unverified)
   if (report.measuredAtMs !== undefined && report.measuredAtMs > nowMs + MAX_AHEAD_MS) {
     const [theirs, ours] = [utcMinute(report.measuredAtMs), utcMinute(nowMs)]
     return judged('unverified', `The device's clock says ${theirs} when it is ${ours} (UTC): set its clock.`)
@@ -92,17 +110,27 @@ export function assessLevel(
       : judged('verified', '')
   }
 
+  if (report.remaining === history.stuckAt) return judged('unverified', STUCK)
+
   const left = (remaining: number) => (description.degradationDirection === 'up' ? capacity - remaining : remaining)
   const fall = left(history.verified.remaining) - left(report.remaining)
   const elapsedMs = measuredAtMs - history.verified.measuredAtMs
-  if (fall > capacity * MAX_FALL_SHARE && elapsedMs < MAX_FALL_WITHIN_MS && !agrees(history.latest, report, capacity)) {
+  const isConfirmed =
+    history.fallenTo !== undefined && Math.abs(history.fallenTo - report.remaining) <= capacity * AGREEMENT_SHARE
+  if (fall > capacity * MAX_FALL_SHARE && elapsedMs < MAX_FALL_WITHIN_MS && !isConfirmed) {
     return judged(
       'unverified',
       `It fell by ${Math.round(fall * 100) / 100} ${unit} in less than an hour: the next reading must confirm it.`,
+      { waits: true },
     )
   }
   const rise = left(report.remaining) - left(history.lowest ?? history.verified.remaining)
-  return judged('verified', '', { refill: rise >= capacity * REFILL_SHARE })
+  return judged('verified', '', { refill: isRefill(rise, capacity) })
+}
+
+/** Whether so large a rise of what is left, above its lowest since the last refill, is a refill. */
+export function isRefill(rise: number, capacity: number): boolean {
+  return rise >= capacity * REFILL_SHARE
 }
 
 /** What is known of the slot after the reading. */
@@ -116,18 +144,10 @@ export function historyAfter(
   const { remaining, unit } = report
   const { mark, measuredAtMs } = assessment
   const latest = { remaining, unit, mark, measuredAtMs }
-  if (mark !== 'verified') return { ...history, latest }
+  if (mark !== 'verified') return { ...history, latest, ...(assessment.waits && { fallenTo: remaining }) }
   const furthest = description?.degradationDirection === 'up' ? Math.max : Math.min
   const lowest = assessment.refill || history.lowest === undefined ? remaining : furthest(history.lowest, remaining)
   return { latest, verified: { remaining, measuredAtMs }, lowest }
-}
-
-function agrees(latest: SlotHistory['latest'], report: MeasuredLevel, capacity: number): boolean {
-  return (
-    latest !== undefined &&
-    latest.unit === report.unit &&
-    Math.abs(latest.remaining - report.remaining) <= capacity * AGREEMENT_SHARE
-  )
 }
 
 /** `2026-03-01 14:05`; what a date cannot hold is shown as the last that it can. */

@@ -56,8 +56,8 @@ function parseJson(deviceId: string, name: keyof typeof SCHEMAS, json: unknown, 
     case 'consumable': {
       const { data } = ConsumableReport.safeParse(json)
       if (data === undefined) return undefined
-      const { session, seq, measuredAtMs, slot, remaining, unit } = data
-      const level = { slot, remaining, unit }
+      const { session, seq, measuredAtMs, slot, remaining, unit, unverified } = data
+      const level = { slot, remaining, unit, unverified }
       return { kind: 'report', report: { deviceId, session, seq, kind: 'consumable', measuredAtMs, body, level } }
     }
     case 'telemetry':

@@ -130,13 +130,16 @@ export function askForConsent(
   quote: Quote,
   parts: QuotingParts,
   nowMs: number,
+  /** What it exceeds, as a sentence. */
+  excess?: string,
 ) {
   const price = formatMoney(quote.totalMinorUnits, parts.chain.facts.token)
   const changed = order.consented === undefined ? '' : ' The offer changed since your last answer.'
+  const because = excess === undefined ? '' : ` ${excess}`
   const text =
-    `${order.deviceId} ${order.slot}: buy ${quote.quantity} × ${quote.productName} for ${price}?${changed} ` +
+    `${order.deviceId} ${order.slot}: buy ${quote.quantity} × ${quote.productName} for ${price}?${changed}${because} ` +
     `Answer within 48 h with \`adept consent ${order.orderId} yes\` or \`no\`; without an answer nothing is bought.`
-  const reason = `Waits for your consent to ${price}.${changed}`
+  const reason = `Waits for your consent to ${price}.${changed}${because}`
   return parts.store.move(order, 'awaiting-consent', nowMs, {
     reason,
     nextAtMs: nowMs + CONSENT_WAIT_MS,

@@ -1,7 +1,7 @@
 import { StaleOrderError } from '../domain/order.ts'
 import { DECISION_MS, INSPECTION_MS, UNCONFIRMED_MS } from '../domain/timers.ts'
 import type { Worker } from '../lib/scheduler.ts'
-import type { Chain, Clock, DeviceSigner, OrderStore, OrderWork, Seller } from '../ports.ts'
+import type { Chain, Clock, DeviceSigner, OrderStore, OrderWork, Seller, SpendingLimits } from '../ports.ts'
 import { authorizeTogether, type QuotedOrder } from './authorizing.ts'
 import { askForConsent, askForQuote, isConsented } from './quoting.ts'
 
@@ -23,6 +23,8 @@ export type OrderWorkerParts = {
   chain: Chain
   seller: Seller
   signer: DeviceSigner
+  /** What must not be spent without a person's yes. */
+  limits: SpendingLimits
   clock: Clock
   /** Time to look at delivered goods before they are confirmed. */
   inspectionMs?: number
@@ -104,9 +106,12 @@ async function afterQuote(
     })
     return undefined
   }
-  if (order.mode === 'ask' && !isConsented(quote.signed.quote, order.consented)) {
-    await askForConsent(order, quote.signed.quote, parts, nowMs)
-    return undefined
+  if (!isConsented(quote.signed.quote, order.consented)) {
+    const excess = await parts.limits.exceeded(order, quote.signed.quote, nowMs)
+    if (order.mode === 'ask' || excess !== undefined) {
+      await askForConsent(order, quote.signed.quote, parts, nowMs, excess)
+      return undefined
+    }
   }
   return { ...order, quote }
 }

@@ -1,102 +1,157 @@
-import { type Gtin, gtin14 } from '../domain/identifiers.ts'
-import type { SlotDescription } from '../domain/level.ts'
-import type { Decision, Situation } from '../ports.ts'
+import { namesSlot, type Rule } from '../domain/rules.ts'
+import type { Decision, DecisionWhy, OrderLimits, Situation } from '../ports.ts'
+import { actingOf, actsOf } from './acting.ts'
+import { checksOf, nextTimeChange, type Outlook, orderedBlind, outlookOf, type RuleBook, wantedBy } from './outlook.ts'
 
-/** The homeowner's rule for running low (configuration, `rules`). */
-export type ThresholdRule = {
-  /** Share of the capacity, 0–1, below which a slot needs a refill. */
-  orderBelowShare: number
-  /** A level older than this buys nothing. */
-  levelValidHours: number
-  /** Rest after an order that ended without goods. */
-  retryAfterHours: number
-}
+/** Rest after an order that ended without goods. */
+const RETRY_AFTER_MS = 24 * 3_600_000
 
-const HOUR_MS = 3_600_000
+/** What becomes of the slot, before it is joined with what other rules do. */
+type Verdict = { why: DecisionWhy; reasons: string[]; againAtMs?: number | undefined } & (
+  | { outcome: 'nothing' | 'tell-low' }
+  | { outcome: 'order'; order: (Decision & { outcome: 'order' })['order']; rule: Rule }
+)
 
 /**
- * Decides what one slot needs now: net of stock on hand and in flight, only from a verified and fresh level, only within
- * what the owner allowed. Pure: the same situation, rule and time give the same decision; `newOrderId` names an order.
+ * Decides what one slot needs now, by the rules that name it: net of stock on hand and in flight, only from what a verified
+ * level tells, only within what the owner allowed. Pure: the same situation, rules and time give the same decision;
+ * `newOrderId` names an order.
  */
-export function evaluate(situation: Situation, rule: ThresholdRule, nowMs: number, newOrderId: () => string): Decision {
-  const { level, description } = situation
-  if (level === undefined || description === undefined) return nothing('No level is known yet.')
-  if (level.mark !== 'verified') return nothing(`The level is ${level.mark}: ${level.markReason}`)
-  const ageHours = (nowMs - level.measuredAtMs) / HOUR_MS
-  if (ageHours > rule.levelValidHours) {
-    return nothing(
-      `The level is ${Math.floor(ageHours)} h old; only one of the last ${rule.levelValidHours} h may buy.`,
-    )
+export function evaluate(situation: Situation, book: RuleBook, nowMs: number, newOrderId: () => string): Decision {
+  const rules = book.rules.rules.filter(({ slots }) => namesSlot(slots, situation.deviceId, situation.slot))
+  const outlook = outlookOf(situation, book, nowMs)
+  const verdict = verdictOf(rules, situation, outlook, newOrderId)
+  const acting = actingOf(rules, situation, outlook, book, nowMs)
+  const acts = [...acting.acts]
+  if (verdict.outcome === 'order') acts.push(...actsOf(verdict.rule, []))
+  const isBlind = outlook !== undefined && outlook.forecast.trust !== 'measured'
+  const isQuiet = quietUntil(book, nowMs) !== undefined
+  const tellsBlind = isBlind && !situation.blindTold && !isQuiet && situation.suspendedReason === ''
+  if (tellsBlind) {
+    acts.push({ kind: 'tell', as: 'device-silent', text: `${outlook.forecast.sentence} Look at its sensor.` })
   }
 
-  const left = description.degradationDirection === 'down' ? level.remaining : description.capacity - level.remaining
-  const limit = description.capacity * rule.orderBelowShare
-  const stock = `${amount(left, description)} of ${amount(description.capacity, description)} left`
-  if (left + situation.onHand >= limit) {
-    const onHand =
-      situation.onHand > 0 ? ` and ${amount(situation.onHand, description)} delivered but not poured in` : ''
-    return nothing(`${stock}${onHand}; the rule orders below ${amount(limit, description)}.`)
+  const again = [verdict.againAtMs, quietUntil(book, nowMs), ...rules.map((rule) => nextTimeChange(rule, book, nowMs))]
+  const common = {
+    why: verdict.why,
+    reasons: verdict.reasons,
+    acts,
+    actedAtMs: acting.actedAtMs,
+    heldEvents: acting.heldEvents,
+    trust: outlook?.forecast.trust,
+    blindTold: isBlind && (situation.blindTold || tellsBlind),
+    evaluateAgainAtMs: earliest(again),
   }
-  const low = `${stock}, below the rule's ${amount(limit, description)}.`
-  if (situation.openOrder !== undefined) {
-    return nothing(`${low} Order ${situation.openOrder.orderId} is on its way (${situation.openOrder.state}).`)
-  }
-  return buyOrTell(situation, description, rule, nowMs, low, newOrderId)
+  return verdict.outcome === 'order'
+    ? { ...common, outcome: 'order', order: verdict.order }
+    : { ...common, outcome: verdict.outcome }
 }
 
-/** The slot is low and nothing is on its way. */
-function buyOrTell(
+function verdictOf(
+  rules: readonly Rule[],
   situation: Situation,
-  description: SlotDescription,
-  rule: ThresholdRule,
-  nowMs: number,
-  low: string,
+  outlook: Outlook | undefined,
   newOrderId: () => string,
-): Decision {
-  if (situation.suspendedReason !== '')
-    return tellLow(situation, [low, `It buys nothing: ${situation.suspendedReason}.`])
-  if (situation.mode === 'notify') return tellLow(situation, [low, 'Its mode is notify: you buy it yourself.'])
+): Verdict {
+  const { level } = situation
+  if (outlook === undefined || level === undefined) {
+    const doubt = level === undefined ? 'No level is known yet.' : `The level is ${level.mark}: ${level.markReason}`
+    return { outcome: 'nothing', why: 'unknown', reasons: [doubt] }
+  }
+  if (level.mark !== 'verified' && outlook.forecast.trust === 'measured') {
+    return { outcome: 'nothing', why: 'doubtful', reasons: [`The level is ${level.mark}: ${level.markReason}`] }
+  }
+  const ordering = rules.filter((rule) => rule.then.order !== undefined)
+  const rule = ordering.find((each) => checksOf(each, outlook).every(({ holds }) => holds))
+  if (rule === undefined) {
+    const [first] = ordering
+    const reasons =
+      first === undefined
+        ? ['No rule orders for this slot.']
+        : checksOf(first, outlook).flatMap(({ holds, sentence }) => (holds ? [] : [sentence]))
+    const looks = ordering.map((each) => wantedBy(each, outlook).lookAgainAtMs)
+    return { outcome: 'nothing', why: 'enough', reasons, againAtMs: earliest(looks) }
+  }
+  return wanted(rule, outlook, situation, newOrderId)
+}
 
-  const restEndsAtMs =
-    (situation.lastEndedWithoutGoodsAtMs ?? Number.NEGATIVE_INFINITY) + rule.retryAfterHours * HOUR_MS
+/** A rule wants an order; what stands in its way comes first. */
+function wanted(rule: Rule, outlook: Outlook, situation: Situation, newOrderId: () => string): Verdict {
+  const { nowMs, book, forecast } = outlook
+  const why = checksOf(rule, outlook).map((check) => check.sentence)
+  const { lookAgainAtMs, packs } = wantedBy(rule, outlook)
+  const nothing = (reason: DecisionWhy, sentence: string, againAtMs?: number): Verdict => ({
+    outcome: 'nothing',
+    why: reason,
+    reasons: [...why, sentence],
+    againAtMs: againAtMs ?? lookAgainAtMs,
+  })
+  const quietEndsAtMs = quietUntil(book, nowMs)
+  /** Once per spell of being low, and not at night. */
+  const tellLow = (reason: DecisionWhy, sentence: string): Verdict => {
+    if (situation.lowTold) return nothing(reason, sentence)
+    if (quietEndsAtMs !== undefined) return nothing('quiet', 'It is told after the quiet hours.', quietEndsAtMs)
+    return { outcome: 'tell-low', why: reason, reasons: [...why, sentence], againAtMs: lookAgainAtMs }
+  }
+
+  if (situation.openOrder !== undefined) {
+    const { orderId, state } = situation.openOrder
+    return nothing('on-its-way', `Order ${orderId} is on its way (${state}).`)
+  }
+  if (situation.suspendedReason !== '') return tellLow('suspended', `It buys nothing: ${situation.suspendedReason}.`)
+  if (situation.mode === 'notify') return tellLow('notify', 'Its mode is notify: you buy it yourself.')
+  if (orderedBlind(outlook)) {
+    return nothing('blind', 'One order was made since the last reading that tells something: no second one without.')
+  }
+  const restEndsAtMs = (situation.lastEndedWithoutGoodsAtMs ?? Number.NEGATIVE_INFINITY) + RETRY_AFTER_MS
   if (nowMs < restEndsAtMs) {
-    const decision = nothing(
-      `${low} Its last order ended without goods; the next try is after ${rule.retryAfterHours} h.`,
-    )
-    return { ...decision, evaluateAgainAtMs: restEndsAtMs }
+    return nothing('resting', 'Its last order ended without goods; the next try is after 24 h.', restEndsAtMs)
   }
-
-  const gtin = productToBuy(description, situation.mandateGtins)
-  if (gtin === undefined) {
-    return tellLow(situation, [
-      low,
+  const [product] = situation.products
+  if (product === undefined) {
+    return tellLow(
+      'no-mandate',
       `No mandate covers a product for it: sign one with \`adept mandate sign ${situation.deviceId}\`.`,
-    ])
+    )
   }
+  const asks = situation.mode === 'ask' || rule.then.order?.mode === 'ask' || forecast.trust !== 'measured'
+  if (asks && quietEndsAtMs !== undefined) {
+    return nothing('quiet', 'You are asked after the quiet hours.', quietEndsAtMs)
+  }
+  const wantedPacks = rule.then.order?.packs ?? Math.max(packs, rule.then.order?.atLeast ?? 1)
+  const quantity = Math.min(wantedPacks, product.maxPacks)
+  const capped = quantity < wantedPacks ? `; ${wantedPacks} are wanted, more than the mandate pays for at once` : ''
   return {
     outcome: 'order',
-    order: { orderId: newOrderId(), gtin, quantity: 1, mode: situation.mode },
-    reasons: [low, `1 pack of GTIN ${gtin} fills it.`],
+    why: 'needed',
+    rule,
+    order: {
+      orderId: newOrderId(),
+      gtin: product.gtin,
+      quantity,
+      mode: asks ? 'ask' : 'auto',
+      limits: limitsOf(rule),
+    },
+    reasons: [...why, `${packsText(quantity)} of GTIN ${product.gtin}${capped}, by the rule "${rule.name}".`],
+    againAtMs: undefined,
   }
 }
 
-/** The first product of the device's own list that a mandate names. */
-function productToBuy(description: SlotDescription, mandateGtins: Gtin[]): Gtin | undefined {
-  const allowed = new Set(mandateGtins.map(gtin14))
-  return description.replacementProducts.find((product) => product.type !== 'oem' && allowed.has(gtin14(product.value)))
-    ?.value
+function limitsOf({ name, when }: Rule): OrderLimits {
+  return { rule: name, priceAtMost: when.price?.atMost, budget: when.budget }
 }
 
-function nothing(reason: string): Decision {
-  return { outcome: 'nothing', reasons: [reason] }
+/** When the quiet hours end, while it is quiet. */
+export function quietUntil({ rules, calendar }: RuleBook, nowMs: number): number | undefined {
+  if (rules.quietHours === undefined || !calendar.isWithin(rules.quietHours, nowMs)) return undefined
+  return calendar.nextChangeMs(rules.quietHours, nowMs)
 }
 
-/** Once per spell of being low. */
-function tellLow(situation: Situation, reasons: string[]): Decision {
-  return { outcome: situation.lowTold ? 'nothing' : 'tell-low', reasons }
+function packsText(packs: number): string {
+  return packs === 1 ? '1 pack' : `${packs} packs`
 }
 
-function amount(value: number, description: SlotDescription): string {
-  const rounded = Math.round(value * 10) / 10
-  return description.unit === 'percent' ? `${rounded} %` : `${rounded} ${description.unit}`
+function earliest(times: readonly (number | undefined)[]): number | undefined {
+  const known = times.filter((atMs) => atMs !== undefined)
+  return known.length === 0 ? undefined : Math.ceil(Math.min(...known))
 }

@@ -1,28 +1,42 @@
 import { randomUUID } from 'node:crypto'
+import { type HomeCalendar, homeCalendar } from '../domain/home-calendar.ts'
 import type { Worker } from '../lib/scheduler.ts'
 import type { Clock, RulesStore } from '../ports.ts'
-import { evaluate, type ThresholdRule } from './evaluate.ts'
+import { evaluate } from './evaluate.ts'
+import type { RulesInForce } from './in-force.ts'
 
-/** Slots decided in one transaction. */
-const SLOTS_PER_STEP = 500
+/** Slots decided in one transaction, some 20 ms. */
+const SLOTS_PER_STEP = 200
 
-/** The stage between readings and orders: decides every slot that changed since its last decision. */
+/** The stage between readings and orders: reads on, and decides every slot that changed since its last decision. */
 export function rulesWorker(parts: {
   store: RulesStore
+  rules: RulesInForce
   clock: Clock
-  rule: ThresholdRule
   /** Called after orders were committed: speed only. */
   onDecided(): void
 }): Worker {
+  const calendars = new Map<string, HomeCalendar>()
+  function calendarOf(timeZone: string): HomeCalendar {
+    let calendar = calendars.get(timeZone)
+    if (calendar === undefined) {
+      calendar = homeCalendar(timeZone)
+      calendars.set(timeZone, calendar)
+    }
+    return calendar
+  }
+
   return {
     name: 'rules',
     async step() {
       const nowMs = parts.clock.nowMs()
-      const { decided, nextDueAtMs } = await parts.store.decideDue(SLOTS_PER_STEP, nowMs, (situation) =>
-        evaluate(situation, parts.rule, nowMs, randomUUID),
+      await parts.rules.refresh(nowMs)
+      const { rules, version } = parts.rules.current()
+      const { worked, decided, nextDueAtMs } = await parts.store.step(SLOTS_PER_STEP, nowMs, version, (situation) =>
+        evaluate(situation, { rules, calendar: calendarOf(situation.timeZone) }, nowMs, randomUUID),
       )
       if (decided > 0) parts.onDecided()
-      return { worked: decided > 0, nextDueAtMs }
+      return { worked, nextDueAtMs }
     },
   }
 }

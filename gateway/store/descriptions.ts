@@ -20,11 +20,21 @@ export function descriptions(db: Db) {
   const saveSlot = db.prepare(
     'UPDATE slots SET description = ?, suspended_reason = ?, evaluate = 1 WHERE device_id = ? AND slot = ?',
   )
+  // Of the readings to come: those that are stored were measured the old way.
+  const insertMeasure = db.prepare(
+    `INSERT OR REPLACE INTO slot_measures (device_id, slot, from_reading_id, unit, capacity, direction)
+     SELECT @deviceId, @slot, coalesce(max(reading_id), 0) + 1, @unit, @capacity, @degradationDirection FROM readings`,
+  )
   const forgetLevels = db.prepare(
-    `UPDATE slots SET verified_remaining = NULL, verified_at_ms = NULL, lowest_remaining = NULL, mark = 'unknown',
+    `UPDATE slots SET verified_remaining = NULL, verified_at_ms = NULL, lowest_remaining = NULL, stuck_remaining = NULL,
+            fallen_remaining = NULL, mark = 'unknown',
             mark_reason = 'The slot was described anew: it waits for its next level.'
      WHERE device_id = ? AND slot = ?`,
   )
+
+  function measure(deviceId: string, { slot, unit, capacity, degradationDirection }: SlotDescription): void {
+    insertMeasure.run({ deviceId, slot, unit, capacity, degradationDirection })
+  }
 
   return function saveDescription(deviceId: string, description: DeviceDescription, atMs: number): void {
     const row = findDevice.get(deviceId)
@@ -41,11 +51,13 @@ export function descriptions(db: Db) {
       const slotJson = JSON.stringify(slot)
       if (old === undefined) {
         insertSlot.run(deviceId, slot.slot, slotJson)
+        measure(deviceId, slot)
         continue
       }
       const oldSlot = old.description === null ? undefined : (JSON.parse(old.description) as SlotDescription)
       const change = oldSlot === undefined ? '' : slotChange(oldSlot, slot)
       saveSlot.run(slotJson, change || old.suspended_reason || firmwareReason, deviceId, slot.slot)
+      if (oldSlot === undefined || !sameMeasure(oldSlot, slot)) measure(deviceId, slot)
       if (oldSlot !== undefined && !sameMeasure(oldSlot, slot)) forgetLevels.run(deviceId, slot.slot)
     }
     for (const gone of known.values()) {

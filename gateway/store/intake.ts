@@ -54,8 +54,8 @@ export function sqliteIntakeStore(db: Db): IntakeStore {
       )
       return
     }
-    const { slot, remaining, unit } = level
-    const measured = { remaining, unit, measuredAtMs: report.measuredAtMs }
+    const { slot, remaining, unit, unverified } = level
+    const measured = { remaining, unit, measuredAtMs: report.measuredAtMs, unverified }
     const assessment = levels.assess(deviceId, slot, measured, atMs)
     const { measuredAtMs, gatewayTime, mark, reason } = assessment
     const fromGateway = gatewayTime ? 1 : 0

@@ -18,6 +18,8 @@ type SlotRow = {
   verified_remaining: number | null
   verified_at_ms: number | null
   lowest_remaining: number | null
+  stuck_remaining: number | null
+  fallen_remaining: number | null
 }
 
 type LoadedSlot = {
@@ -36,13 +38,14 @@ const MAX_PARSED_DESCRIPTIONS = 1024
 export function slotLevels(db: Db) {
   const find = db.prepare<[string, string], SlotRow>(
     `SELECT description, remaining, unit, mark, mark_reason, measured_at_ms, verified_remaining, verified_at_ms,
-            lowest_remaining
+            lowest_remaining, stuck_remaining, fallen_remaining
      FROM slots WHERE device_id = ? AND slot = ?`,
   )
   const update = db.prepare(
     `UPDATE slots SET remaining = ?, unit = ?, mark = ?, mark_reason = ?, measured_at_ms = ?, reading_id = ?,
             verified_remaining = ?, verified_at_ms = ?, lowest_remaining = ?,
-            last_refill_at_ms = coalesce(?, last_refill_at_ms), low_told = iif(? IS NULL, low_told, 0), evaluate = 1
+            last_refill_at_ms = coalesce(?, last_refill_at_ms), low_told = iif(? IS NULL, low_told, 0), evaluate = 1,
+            stuck_remaining = ?, fallen_remaining = ?
      WHERE device_id = ? AND slot = ?`,
   )
   const shippedOrder = db.prepare<[string, string, number], { order_id: string }>(
@@ -116,11 +119,11 @@ export function slotLevels(db: Db) {
     save(): void {
       for (const { deviceId, slot, history, level } of loaded.values()) {
         if (level === undefined) continue
-        const { latest, verified, lowest } = history
+        const { latest, verified, lowest, stuckAt, fallenTo } = history
         update.run(
           ...[latest!.remaining, latest!.unit, latest!.mark, level.markReason, latest!.measuredAtMs, level.readingId],
           ...[verified?.remaining ?? null, verified?.measuredAtMs ?? null, lowest ?? null],
-          ...[level.refillAtMs, level.refillAtMs, deviceId, slot],
+          ...[level.refillAtMs, level.refillAtMs, stuckAt ?? null, fallenTo ?? null, deviceId, slot],
         )
       }
       loaded.clear()
@@ -144,5 +147,7 @@ function historyOf(row: SlotRow | undefined): SlotHistory {
         ? undefined
         : { remaining: verified_remaining, measuredAtMs: verified_at_ms },
     lowest: lowest_remaining ?? undefined,
+    stuckAt: row.stuck_remaining ?? undefined,
+    fallenTo: row.fallen_remaining ?? undefined,
   }
 }

@@ -14,12 +14,14 @@ import type {
   MandateStore,
   MandateVerbs,
   OrderActions,
+  RulesDesk,
 } from '../ports.ts'
 import { deviceRoutes } from './devices.ts'
 import { FeedStreams, feedRoutes } from './feed.ts'
 import { mandateRoutes } from './mandates.ts'
 import { orderRoutes } from './orders.ts'
 import { pageRoutes } from './pages.ts'
+import { rulesRoutes } from './rules.ts'
 
 /** Larger than a mandate of 64 products. */
 const BODY_LIMIT_BYTES = 64 * 1024
@@ -42,6 +44,7 @@ export type WebPorts = {
   mandates: Pick<MandateStore, 'list'>
   mandateVerbs: MandateVerbs
   orders: OrderActions
+  rules: RulesDesk
   chain: Pick<Chain, 'facts' | 'mandateStatus'>
   clock: Clock
   status(): Promise<GatewayStatus>
@@ -100,6 +103,7 @@ export function createWebServer(ports: WebPorts, options: WebOptions): WebServer
     orderRoutes(api, ports, homeId, token)
     feedRoutes(api, { feed: ports.feed, streams }, homeId, token)
     mandateRoutes(api, ports, options)
+    rulesRoutes(api, ports, homeId)
     done()
   })
 

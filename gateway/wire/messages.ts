@@ -17,6 +17,8 @@ export const ConsumableReport = z.strictObject({
   slot: SlotName,
   remaining: z.number().nonnegative(),
   unit: Unit,
+  /** The sender's own doubt, as a sentence: the serial bridge could not verify where the level came from. It never buys. */
+  unverified: z.string().min(1).max(100).optional(),
 })
 export type ConsumableReport = z.infer<typeof ConsumableReport>
 

@@ -51,11 +51,15 @@ export function temporaryStore() {
   }
 }
 
-/** Broker, intake and store as the gateway joins them, on a free port of the loopback. */
+/** Broker, intake and store as the gateway joins them, on a free port of the loopback; `store`: over one that is there. */
 export async function startLine(
-  options: { limits?: Partial<BrokerLimits>; wrapStore?(store: IntakeStore, db: Db): IntakeStore } = {},
+  options: {
+    limits?: Partial<BrokerLimits>
+    store?: ReturnType<typeof temporaryStore>
+    wrapStore?(store: IntakeStore, db: Db): IntakeStore
+  } = {},
 ) {
-  const store = temporaryStore()
+  const store = options.store ?? temporaryStore()
   const clock = new ManualClock(NOW_MS)
   const log = pino({ level: 'silent' })
   let commits = 0

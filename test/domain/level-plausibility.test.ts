@@ -15,13 +15,13 @@ const DETERGENT: SlotDescription = {
 }
 const NOTHING: SlotHistory = { latest: undefined, verified: undefined, lowest: undefined }
 
-type Step = { remaining: number; atMs: number; measuredAtMs?: number | undefined; unit?: Unit }
+type Step = { remaining: number; atMs: number; measuredAtMs?: number | undefined; unit?: Unit; unverified?: string }
 
 /** Judges one reading after the other; without `measuredAtMs` as a board without a clock. */
 function judge(steps: Step[], description: SlotDescription | undefined = DETERGENT) {
   let history = NOTHING
-  return steps.map(({ remaining, atMs, measuredAtMs, unit = 'ml' }) => {
-    const report = { remaining, unit, measuredAtMs }
+  return steps.map(({ remaining, atMs, measuredAtMs, unit = 'ml', unverified }) => {
+    const report = { remaining, unit, measuredAtMs, unverified }
     const assessment = assessLevel(history, report, description, atMs)
     history = historyAfter(history, report, assessment, description)
     return assessment
@@ -90,6 +90,23 @@ describe('a level that is doubtful', () => {
     expect(marks(levels(SECOND_MS, 1400, 200, 340))).toEqual(['verified', 'unverified', 'verified'])
     expect(marks(levels(SECOND_MS, 1400, 200, 341))).toEqual(['verified', 'unverified', 'unverified'])
     expect(marks(levels(HOUR_MS, 1400, 200))).toEqual(['verified', 'verified'])
+  })
+  it('fell so fast, and only a reading that is as good confirms it', () => {
+    const doubts = { remaining: 200, unverified: 'The line had no check sum.' }
+    const [first, fallen, again] = levels(SECOND_MS, 1400, 200, 200) as [Step, Step, Step]
+    expect(marks([first, { ...fallen, ...doubts }, again])).toEqual(['verified', 'unverified', 'unverified'])
+    const between = [first, fallen, { ...again, ...doubts }, { ...again, atMs: again.atMs + SECOND_MS }]
+    expect(marks(between)).toEqual(['verified', 'unverified', 'unverified', 'verified'])
+  })
+  it('is not trusted by who sent it: it is shown, buys nothing and fills nothing', () => {
+    const unverified = 'The line had no check sum.'
+    const [, doubtful, trusted] = judge([
+      { remaining: 300, atMs: NOW_MS },
+      { remaining: 1400, atMs: NOW_MS + HOUR_MS, unverified },
+      { remaining: 290, atMs: NOW_MS + 2 * HOUR_MS },
+    ])
+    expect(doubtful).toMatchObject({ mark: 'unverified', reason: unverified, latest: true, refill: false })
+    expect(trusted).toMatchObject({ mark: 'verified', refill: false })
   })
   it('was a glitch: back at the old level it is neither a refill nor in doubt', () => {
     const judged = judge(levels(SECOND_MS, 1400, 100, 1390))

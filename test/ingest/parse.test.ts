@@ -36,6 +36,12 @@ describe('a message that fits its topic', () => {
       report: { kind: 'event' },
     })
   })
+  it('may say that its sender does not trust it', () => {
+    const unverified = 'The line had no check sum.'
+    expect(say('consumable', level({ unverified }))).toMatchObject({ report: { level: { unverified } } })
+    expect(reasonOf('consumable', level({ unverified: '' }))).toContain('unverified')
+    expect(reasonOf('consumable', level({ unverified: 'x'.repeat(101) }))).toContain('unverified')
+  })
   it('is a status, a description or the result of a command', () => {
     expect(say('status', 'online')).toEqual({ kind: 'status', deviceId: 'washer-1', status: 'online' })
     expect(say('command/result', '{"id":"c","ok":false,"error":"busy"}')).toMatchObject({ kind: 'command-result' })

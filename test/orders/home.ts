@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connectChain } from '../../gateway/chain/connection.ts'
@@ -21,7 +21,7 @@ import { strayFundsWorker } from '../../gateway/orders/stray-funds.ts'
 import { watchWorker } from '../../gateway/orders/watch.ts'
 import { orderWorker } from '../../gateway/orders/worker.ts'
 import type { MandateRequest, Seller, SellerMessage } from '../../gateway/ports.ts'
-import { rulesWorker } from '../../gateway/rules/worker.ts'
+import { openRules } from '../../gateway/rules/open-rules.ts'
 import { openDatabase } from '../../gateway/store/database.ts'
 import { sqliteDeviceStore } from '../../gateway/store/devices.ts'
 import { sqliteFeedStore } from '../../gateway/store/feed.ts'
@@ -30,7 +30,7 @@ import { sqliteIntakeStore } from '../../gateway/store/intake.ts'
 import { sqliteMandateStore } from '../../gateway/store/mandates.ts'
 import { sqliteOrderActionStore } from '../../gateway/store/order-actions.ts'
 import { sqliteOrderStore } from '../../gateway/store/orders.ts'
-import { sqliteRulesStore } from '../../gateway/store/rules.ts'
+import { sqliteRulesStores } from '../../gateway/store/rules-stores.ts'
 import { sqliteSellerMessageStore } from '../../gateway/store/seller-messages.ts'
 import { sqliteStrayFundsStore } from '../../gateway/store/stray-funds.ts'
 import { sqliteTransactionStore } from '../../gateway/store/transactions.ts'
@@ -39,6 +39,13 @@ import { sqliteWatchStore } from '../../gateway/store/watch.ts'
 export const GTIN = '04006381333931'
 export const HOUR_MS = 3_600_000
 export const PRICE = 12_490_000n
+/** What it takes to order is not what these tests are about. */
+const RULES = `
+rules:
+  - name: below a fifth
+    when: { level: { below: 20 % } }
+    then: { order: { packs: 1 } }
+`
 const START_MS = Date.UTC(2027, 0, 4, 8)
 
 /**
@@ -148,14 +155,19 @@ export async function openHome(slots = ['detergent']) {
   const intake = sqliteIntakeStore(db)
   const actionStore = sqliteOrderActionStore(db)
   const noNudge = () => undefined
+  writeFileSync(join(folder, 'rules.yaml'), RULES)
+  const rules = await openRules({
+    stores: sqliteRulesStores(db, []),
+    file: join(folder, 'rules.yaml'),
+    home: { id: homeId, timeZone: 'UTC' },
+    token: chain.facts.token,
+    clock,
+    program: 'test',
+    onDecided: noNudge,
+  })
   const workers = [
-    rulesWorker({
-      store: sqliteRulesStore(db, []),
-      clock,
-      rule: { orderBelowShare: 0.2, levelValidHours: 72, retryAfterHours: 24 },
-      onDecided: noNudge,
-    }),
-    orderWorker({ store: orders, chain, seller, signer, clock, onMoved: noNudge }),
+    rules.worker,
+    orderWorker({ store: orders, chain, seller, signer, limits: rules.limits, clock, onMoved: noNudge }),
     sellerMessageWorker({ store: sqliteSellerMessageStore(db, []), seller, clock }),
     strayFundsWorker({ store: sqliteStrayFundsStore(db, []), chain, signer, clock }),
     watchWorker({

@@ -138,7 +138,7 @@ describe('an order that cannot be signed', () => {
       INSERT INTO slots (device_id, slot, suspended_reason) VALUES ('broken', 'detergent', '');
       INSERT INTO mandates SELECT 'another', home_id, 'broken', file, seller_url, payer_signature, state, NULL, 0, created_at_ms FROM mandates;
       INSERT INTO orders VALUES ('0193d2a4-0000-7000-8000-000000000001', 'home', 'broken', 'detergent', '04006381333931', 1,
-        'auto', 'needed', ${home.clock.nowMs()}, 1, ${home.clock.nowMs()}, 0, ${home.clock.nowMs()}, '[]', '');`)
+        'auto', 'needed', ${home.clock.nowMs()}, 1, ${home.clock.nowMs()}, 0, ${home.clock.nowMs()}, '[]', '', NULL);`)
     await expect(home.level(250)).rejects.toThrow('device broken')
     await expect(home.drain()).rejects.toThrow('device broken')
     expect(await home.balance(home.chain.facts.escrow)).toBe(PRICE)

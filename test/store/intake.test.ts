@@ -106,6 +106,13 @@ describe('a slot', () => {
     })
     expect(row('slots')).toMatchObject({ evaluate: 1 })
   })
+  it('keeps a level that its sender does not trust, with the reason', async () => {
+    const doubtful = level(1, 1400)
+    if (doubtful.kind === 'report') doubtful.report.level!.unverified = 'The line had no check sum.'
+    await store.intake.commit([describedAs({}), level(0, 300), doubtful], NOW_MS)
+    const expected = { remaining: 1400, mark: 'unverified', markReason: 'The line had no check sum.' }
+    expect((await slot()).level).toMatchObject(expected)
+  })
   it('keeps its level when an older one arrives late', async () => {
     await store.intake.commit([describedAs({}), level(0, 800, { atMs: NOW_MS })], NOW_MS)
     await store.intake.commit([level(1, 900, { atMs: NOW_MS - 1000 })], NOW_MS)

@@ -11,6 +11,9 @@ const NEEDED = {
   simavr: 'simavr',
   'libsimavr-dev': '/usr/include/simavr/sim_avr.h',
   socat: 'socat',
+  gcc: 'gcc',
+  'libc6-dev': '/usr/include/stdio.h',
+  'g++': 'g++',
 } as const
 
 /** The needed packages that are not installed. */

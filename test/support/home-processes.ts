@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,6 +14,14 @@ const KEPT_LINES = 200
 /** As `npm start` does. */
 const START = ['--max-semi-space-size=4', 'gateway/cli/adept.mjs', 'start']
 
+/** What these homes order by: their days pass in seconds, which no forecast could take for use. */
+const RULES = `
+rules:
+  - name: below a fifth
+    when: { level: { below: 20 % } }
+    then: { order: { packs: 1 } }
+`
+
 /** A process of the product, and what it said. */
 export type Running = { child: ChildProcess; lines: string[]; stop(): Promise<void>; kill(): Promise<void> }
 
@@ -23,6 +31,8 @@ export class HomeProcesses {
   readonly #env: Record<string, string>
   gateway!: Running
   shop!: Running
+  /** Only of a home with boards. */
+  bridge: Running | undefined
   shopUrl = ''
   readyMs = 0
 
@@ -46,6 +56,7 @@ export class HomeProcesses {
       shopChain,
     )
     try {
+      writeFileSync(join(home.folder, 'rules.yaml'), RULES)
       await home.startGateway()
       await home.startShop()
     } catch (error) {
@@ -69,6 +80,12 @@ export class HomeProcesses {
     this.shop = run(['gateway/merchant/main.ts', '--data', data, ...this.#shopChain, '--port', port], {})
     const line = await said(this.shop, /sells at (\S+)/)
     this.shopUrl = /sells at (\S+)/.exec(line)?.[1] ?? ''
+  }
+
+  /** Serves the serial boards at the ports that match the pattern. */
+  async startBridge(ports: string): Promise<void> {
+    this.bridge = run(['firmware-bridge/main.ts', '--data', this.folder, '--ports', ports], {})
+    await said(this.bridge, /bridge is ready/)
   }
 
   get running(): { httpUrl: string; mqttPort: number; pid: number } {
@@ -105,6 +122,7 @@ export class HomeProcesses {
 
   /** Ends all processes, the embedded chain with its gateway, and removes the folder. */
   async close(): Promise<void> {
+    await this.bridge?.stop()
     await this.shop?.stop()
     await this.gateway?.stop()
     const nodeFile = join(this.folder, 'chain', 'node.json')

@@ -7,6 +7,7 @@ const STEPS: [what: string, script: string, ...args: string[]][] = [
   ['quick tests', 'test'],
   ['contracts, smallest fuzz tier', 'test:contracts'],
   ['end to end', 'test:e2e'],
+  ['a million damaged serial streams', 'test:serial'],
   ['kill -9, two rounds each', 'test:crash', '--', '--rounds', '2'],
   ['the story', 'demo'],
 ]

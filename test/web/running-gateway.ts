@@ -7,11 +7,13 @@ import type { MandateFile } from '../../gateway/domain/mandate.ts'
 import type { NotificationKind } from '../../gateway/domain/notification.ts'
 import { ManualClock } from '../../gateway/lib/clock.ts'
 import type { ChainFacts, MandateRequest, OrderActions, OrderView } from '../../gateway/ports.ts'
+import { openRules } from '../../gateway/rules/open-rules.ts'
 import { type Db, openDatabase } from '../../gateway/store/database.ts'
 import { sqliteDeviceStore } from '../../gateway/store/devices.ts'
 import { sqliteFeedStore } from '../../gateway/store/feed.ts'
 import { sqliteMandateStore } from '../../gateway/store/mandates.ts'
 import { notifier } from '../../gateway/store/notifications.ts'
+import { sqliteRulesStores } from '../../gateway/store/rules-stores.ts'
 import { createWebServer, type WebServer } from '../../gateway/web/server.ts'
 import { openToken } from '../../gateway/web/token.ts'
 
@@ -52,6 +54,15 @@ export async function runGateway(port = 0): Promise<RunningGateway> {
   const clock = new ManualClock(NOW_MS)
   const tell = notifier(db, [])
   const mandates = sqliteMandateStore(db)
+  const rules = await openRules({
+    stores: sqliteRulesStores(db, []),
+    file: join(dataFolder, 'rules.yaml'),
+    home: { id: HOME, timeZone: 'UTC' },
+    token: FACTS.token,
+    clock,
+    program: '0.1.0',
+    onDecided: () => undefined,
+  })
   const server = createWebServer(
     {
       devices: sqliteDeviceStore(db),
@@ -81,6 +92,7 @@ export async function runGateway(port = 0): Promise<RunningGateway> {
         resume: async () => undefined,
       },
       orders: actionsOn(orders, asked),
+      rules: rules.desk,
       chain: {
         facts: FACTS,
         mandateStatus: async () => ({ status: 'granted', spent: 12_490_000n, openOrders: 1, lastNonce: 1 }),

@@ -1,0 +1,28 @@
+import type { HistoryStore, RulesStore, RulesVersionStore, SpendingStore, StockStore } from '../ports.ts'
+import type { Db } from './database.ts'
+import { sqliteHistoryStore } from './history.ts'
+import type { Channel } from './notifications.ts'
+import { sqliteRulesStore } from './rules.ts'
+import { sqliteRulesVersionStore } from './rules-versions.ts'
+import { sqliteSpendingStore } from './spending.ts'
+import { sqliteStockStore } from './stock.ts'
+
+/** All that the rules keep and read, over the gateway's database. */
+export function sqliteRulesStores(
+  db: Db,
+  channels: readonly Channel[],
+): {
+  rules: RulesStore
+  versions: RulesVersionStore
+  history: HistoryStore
+  spending: SpendingStore
+  stock: StockStore
+} {
+  return {
+    rules: sqliteRulesStore(db, channels),
+    versions: sqliteRulesVersionStore(db, channels),
+    history: sqliteHistoryStore(db),
+    spending: sqliteSpendingStore(db),
+    stock: sqliteStockStore(db),
+  }
+}

@@ -1,0 +1,224 @@
+import { gtin14 } from '../domain/identifiers.ts'
+import { SlotDescription } from '../domain/level.ts'
+import { MandateFile } from '../domain/mandate.ts'
+import { type LeadTime, leadTimeOf } from '../domain/need.ts'
+import { ENDED_STATES, type Mode, type OrderState } from '../domain/order.ts'
+import { Quote } from '../domain/quote.ts'
+import type { SlotState } from '../domain/slot-state.ts'
+import type { BuyableProduct, Situation } from '../ports.ts'
+import type { Db } from './database.ts'
+import { type MovableStock, reserves } from './reserves.ts'
+
+export type SlotRow = {
+  home_id: string
+  time_zone: string
+  device_id: string
+  slot: string
+  description: string | null
+  mode: Mode
+  confirmed_at_ms: number | null
+  suspended_reason: string
+  low_told: number
+  state: string | null
+  acted: string | null
+  blind_told: number | null
+}
+type OrderRow = {
+  order_id: string
+  state: OrderState
+  state_changed_at_ms: number
+  created_at_ms: number
+  gtin: string
+  quantity: number
+  quote: string | null
+  moves: string | null
+}
+type Granted = { file: MandateFile; sellerUrl: string; createdAtMs: number }
+
+export const SLOT_COLUMNS = `slots.device_id, slots.slot, slots.description, mode, confirmed_at_ms, suspended_reason, low_told,
+  devices.home_id, time_zone, state, acted, blind_told`
+export const SLOT_TABLES =
+  'slots JOIN devices USING (device_id) JOIN homes USING (home_id) LEFT JOIN slot_needs USING (device_id, slot)'
+
+const DAY_SECONDS = 86_400
+const DAY_MS = 86_400_000
+/** Orders of a slot that a decision looks at: more than are ever open, resting or on a shelf. */
+const NEWEST_ORDERS = 20
+/** Of one seller, for its lead time. */
+const LEAD_TIMES = 20
+/** Parsed texts that are kept; another text is another key. */
+const MAX_PARSED = 16_384
+const WITHOUT_GOODS: readonly OrderState[] = ['dropped', 'cancelled', 'reclaimed']
+const ARRIVED: readonly OrderState[] = ['shipped', 'delivered', 'disputed', 'completed', 'refunded', 'decided']
+
+/** Reads what a decision looks at; notes in the reserve what was shipped or came back since the last look. */
+export function situations(db: Db) {
+  const orders = db.prepare<[string, string], OrderRow>(
+    `SELECT orders.order_id, state, state_changed_at_ms, created_at_ms, gtin, quantity, quote,
+            (SELECT group_concat(kind) FROM stock_moves WHERE stock_moves.order_id = orders.order_id) AS moves
+     FROM orders LEFT JOIN quotes ON quotes.order_id = orders.order_id AND quotes.attempt = orders.attempt
+     WHERE device_id = ? AND slot = ? ORDER BY created_at_ms DESC LIMIT ${NEWEST_ORDERS}`,
+  )
+  const granted = db.prepare<[string], { mandate_hash: string; seller_url: string; created_at_ms: number }>(
+    `SELECT mandate_hash, seller_url, created_at_ms FROM mandates WHERE device_id = ? AND state = 'granted'
+     ORDER BY created_at_ms DESC`,
+  )
+  const mandateFile = db.prepare<[string], { file: string }>('SELECT file FROM mandates WHERE mandate_hash = ?')
+  const leadTimes = db.prepare<[string, string], { authorized: number; arrived: number; terms: string }>(
+    `SELECT (SELECT min(at_ms) FROM order_steps AS steps
+             WHERE steps.order_id = orders.order_id AND steps.attempt = orders.attempt AND to_state = 'authorized') AS authorized,
+            (SELECT min(at_ms) FROM evidence WHERE evidence.order_id = orders.order_id) AS arrived, terms
+     FROM orders JOIN quotes USING (order_id, attempt) JOIN authorizations USING (order_id, attempt)
+     WHERE home_id = ? AND seller_url = ? AND orders.state IN ('delivered', 'completed')
+     ORDER BY created_at_ms DESC LIMIT ${LEAD_TIMES}`,
+  )
+  const stock = reserves(db)
+  const descriptions = bounded((json: string) => SlotDescription.parse(JSON.parse(json)))
+  const mandates = bounded((hash: string) => MandateFile.parse(JSON.parse(mandateFile.get(hash)!.file)))
+  /** Of one step: orders arrive rarely, and every slot of a home asks. */
+  let leads = new Map<string, LeadTime>()
+
+  function leadTimeFrom(homeId: string, sellerUrl: string): LeadTime {
+    const key = `${homeId} ${sellerUrl}`
+    let lead = leads.get(key)
+    if (lead === undefined) {
+      const days = leadTimes.all(homeId, sellerUrl).flatMap(({ authorized, arrived, terms }) => {
+        const coolingOffDays = (JSON.parse(terms) as { coolingOffSeconds: number }).coolingOffSeconds / DAY_SECONDS
+        const took = (arrived - authorized) / DAY_MS - coolingOffDays
+        return authorized !== null && arrived !== null ? [Math.max(0, took)] : []
+      })
+      lead = leadTimeOf(days)
+      leads.set(key, lead)
+    }
+    return lead
+  }
+
+  /** In the order of the device's own list; the newest mandate that names a product. */
+  function productsOf(
+    row: SlotRow,
+    description: SlotDescription,
+    known: Granted[],
+    past: OrderRow[],
+  ): BuyableProduct[] {
+    return description.replacementProducts.flatMap((product): BuyableProduct[] => {
+      if (product.type === 'oem') return []
+      const same = (gtin: string) => gtin14(gtin) === gtin14(product.value)
+      const mandate = known.find(({ file }) => file.products.some(({ gtin }) => same(gtin)))
+      const named = mandate?.file.products.find(({ gtin }) => same(gtin))
+      if (mandate === undefined || named === undefined) return []
+      const { maxPerOrder, coolingOffSeconds } = mandate.file.mandate
+      const seen = past.find(({ gtin, quote }) => same(gtin) && quote !== null)
+      const unit = seen?.quote === undefined || seen.quote === null ? undefined : quoteOf(seen.quote).contentUnit
+      return [
+        {
+          gtin: product.value,
+          packContent: packContent(named.packSize, unit, description),
+          // A price may lie below the highest: one pack is always tried.
+          maxPacks: named.maxUnitPrice === 0n ? 1 : Math.max(1, Number(maxPerOrder / named.maxUnitPrice)),
+          coolingOffDays: coolingOffSeconds / DAY_SECONDS,
+          leadTime: leadTimeFrom(row.home_id, mandate.sellerUrl),
+        },
+      ]
+    })
+  }
+
+  /** Brings the reserve up to date with the orders; what of it is still on its way. */
+  function noteOrders(row: SlotRow, past: (OrderRow & MovableStock)[], atMs: number): number {
+    let inFlight = 0
+    for (const order of past.toReversed()) {
+      const isNoted = order.moves?.includes('shipped') ?? false
+      if (ARRIVED.includes(order.state) && !isNoted) stock.shipped(row.device_id, row.slot, order, atMs)
+      if (WITHOUT_GOODS.includes(order.state) && isNoted && !order.moves?.includes('returned')) {
+        stock.returned(row.device_id, row.slot, order, atMs)
+      }
+      if ((ENDED_STATES as readonly OrderState[]).includes(order.state) || order.state === 'delivered') continue
+      inFlight += order.content
+    }
+    return inFlight
+  }
+
+  return {
+    /** A new step: lead times are looked up again. */
+    begin(): void {
+      leads = new Map()
+    },
+
+    of(row: SlotRow, state: SlotState | undefined, atMs: number): Situation {
+      const description = row.description === null ? undefined : descriptions(row.description)
+      const past = orders.all(row.device_id, row.slot)
+      const known = granted.all(row.device_id).map(({ mandate_hash, seller_url, created_at_ms }) => ({
+        file: mandates(mandate_hash),
+        sellerUrl: seller_url,
+        createdAtMs: created_at_ms,
+      }))
+      const products = description === undefined ? [] : productsOf(row, description, known, past)
+      const stocked = past.map((order) => ({ ...order, ...contentOf(order, products, description) }))
+      const inFlight = noteOrders(row, stocked, atMs)
+      const { reserve } = stock.of(row.device_id, row.slot)
+      const shippedNotHere = stocked.find(({ state: orderState }) => orderState === 'shipped')?.content ?? 0
+      const open = past.find(({ state: orderState }) => !(ENDED_STATES as readonly OrderState[]).includes(orderState))
+      const lastWordAtMs = Math.max(row.confirmed_at_ms ?? 0, ...known.map(({ createdAtMs }) => createdAtMs))
+      // An order that the homeowner's later word has not overtaken. In the same millisecond the order's end counts as
+      // later: else it would be ordered again at once, and again.
+      const ended = past
+        .filter((order) => WITHOUT_GOODS.includes(order.state) && order.state_changed_at_ms >= lastWordAtMs)
+        .map((order) => order.state_changed_at_ms)
+      return {
+        homeId: row.home_id,
+        timeZone: row.time_zone,
+        deviceId: row.device_id,
+        slot: row.slot,
+        description,
+        mode: row.mode,
+        suspendedReason: row.suspended_reason,
+        level: state?.level,
+        usage: state?.usage,
+        events: state?.events ?? [],
+        openOrder: open && { orderId: open.order_id, state: open.state },
+        onHand: Math.max(0, reserve - shippedNotHere),
+        inFlight: shippedNotHere > 0 ? Math.min(inFlight, reserve) : inFlight,
+        products,
+        lowTold: row.low_told === 1,
+        blindTold: row.blind_told === 1,
+        lastEndedWithoutGoodsAtMs: ended.length > 0 ? Math.max(...ended) : undefined,
+        lastOrderAtMs: past[0]?.created_at_ms,
+        actedAtMs: JSON.parse(row.acted ?? '{}') as Record<string, number>,
+      }
+    },
+  }
+}
+
+function contentOf(
+  order: OrderRow,
+  products: BuyableProduct[],
+  description: SlotDescription | undefined,
+): MovableStock {
+  const { order_id, state, gtin, quantity, quote } = order
+  const product = products.find((each) => gtin14(each.gtin) === gtin14(gtin))
+  const filling = product?.packContent ?? description?.capacity ?? 0
+  const signed = quote === null || description === undefined ? undefined : quoteOf(quote)
+  const pack = signed === undefined ? filling : packContent(signed.packSize, signed.contentUnit, description!)
+  return { orderId: order_id, state, content: quantity * pack, packContent: pack }
+}
+
+/** A pack that is not measured in the slot's own unit counts as one filling. */
+function packContent(packSize: number, unit: Quote['contentUnit'] | undefined, description: SlotDescription): number {
+  const isSame = unit === undefined ? description.unit !== 'percent' : unit === description.unit
+  return isSame ? packSize : description.capacity
+}
+
+const quoteOf = bounded((json: string) => Quote.parse(JSON.parse(json)))
+
+/** Remembers what it made of a text, up to `MAX_PARSED` of them. */
+function bounded<Result>(make: (text: string) => Result): (text: string) => Result {
+  const made = new Map<string, Result>()
+  return (text) => {
+    let result = made.get(text)
+    if (result === undefined) {
+      if (made.size >= MAX_PARSED) made.clear()
+      result = make(text)
+      made.set(text, result)
+    }
+    return result
+  }
+}
