@@ -38,14 +38,16 @@ contract ReclaimTest is EscrowTest {
     }
 
     function test_closesOneOrderOnly() public {
-        Placed memory second = _place(_mandate(), 2);
-        _ship(second);
+        Placed memory unshipped = placed;
+        _place(_mandate(), 2);
+        placed = _place(_mandate(), 3);
+        _ship(placed);
         vm.warp(block.timestamp + 14 days + 1);
         _reclaim();
-        vm.assertEq(escrow.mandateState(placed.terms.mandateHash).openOrders, 1);
-        placed = second;
+        vm.assertEq(escrow.mandateState(placed.terms.mandateHash).openOrders, 2);
+        placed = unshipped;
         _reclaim();
-        vm.assertEq(escrow.mandateState(placed.terms.mandateHash).openOrders, 0);
+        vm.assertEq(escrow.mandateState(placed.terms.mandateHash).openOrders, 1);
     }
 
     function test_givesNothingBack_toALaterPeriod() public {
