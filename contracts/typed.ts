@@ -39,6 +39,11 @@ export type Coder<A extends Abi> = {
     name: Name,
     data: string,
   ): AbiParametersToPrimitiveTypes<Outputs<A, Name>, 'outputs'>[0]
+  /** All values that a function returned, in their order. */
+  decodeResults<Name extends ExtractAbiFunctionNames<A>>(
+    name: Name,
+    data: string,
+  ): AbiParametersToPrimitiveTypes<Outputs<A, Name>, 'outputs'>
   /** undefined when the log is none of this contract's. The caller compares the log's address. */
   decodeLog(log: { topics: readonly string[]; data: string }): NamedUnion<ExtractAbiEvents<A>> | undefined
   /** What a call reverted with; undefined when the data is none of this contract's errors, empty data included. */
@@ -60,8 +65,12 @@ export function coder<const A extends Abi>(abi: A): Coder<A> {
       return selector + encode(args as readonly unknown[])
     },
     decodeResult(name, data) {
+      return this.decodeResults(name, data)[0] as never
+    },
+    decodeResults(name, data) {
       const { outputs } = contract.getFunction(name)!
-      return plain(outputs[0]!, contract.decodeFunctionResult(name, data)[0]) as never
+      const values = contract.decodeFunctionResult(name, data)
+      return outputs.map((output, index) => plain(output, values[index])) as never
     },
     decodeLog({ topics, data }) {
       const log = contract.parseLog({ topics, data })

@@ -5,7 +5,7 @@
 import type { Forecast, Usage } from './domain/forecast.ts'
 import type { Address, Gtin, Hex32, HexBytes, OrderId } from './domain/identifiers.ts'
 import type { Level, SlotDescription } from './domain/level.ts'
-import type { Authorization, Mandate, MandateFile, Terms } from './domain/mandate.ts'
+import type { Authorization, HouseholdCap, Mandate, MandateFile, Terms } from './domain/mandate.ts'
 import type { LeadTime } from './domain/need.ts'
 import type { Notification, NotificationKind } from './domain/notification.ts'
 import type { Mode, NextState, Order, OrderState } from './domain/order.ts'
@@ -556,6 +556,8 @@ export type MandateStatus = {
   spent: bigint
   openOrders: number
   lastNonce: number
+  /** The cap that it shares; undefined when it shares none, or the payer has set none. */
+  household: (HouseholdCap & { spent: bigint }) | undefined
 }
 export type HoldState =
   | 'none'
@@ -596,6 +598,8 @@ export type Chain = {
     products: MandateFile['products'],
     payees: MandateFile['payees'],
   ): Pick<Mandate, 'productsRoot' | 'payeesRoot'>
+  /** Call data with which the payer's wallet sets the home's shared cap. */
+  householdCall(cap: HouseholdCap): HexBytes
   /** EIP-712 typed data of a mandate as JSON, for a wallet of the homeowner's own. */
   mandateTypedData(mandate: Mandate): Record<string, unknown>
   /** keccak256 of the readable text that a person signs with the mandate. */
@@ -678,6 +682,8 @@ export type PayerWallet = {
   sign(mandate: Mandate): Promise<HexBytes>
   /** Lets the escrow take tokens of this wallet; resolves when the allowance is on chain. */
   allow(): Promise<void>
+  /** Sets the home's shared cap; a new one holds at once, a change from its next period on. Resolves when it is on chain. */
+  setHousehold(cap: HouseholdCap): Promise<void>
   revoke(mandate: Mandate, save: SaveTransaction): Promise<SignedTransaction>
 }
 
@@ -709,6 +715,8 @@ export type MandateRequest = {
   gtins?: Gtin[] | undefined
   /** Absent: the gateway's own wallet. */
   payer?: Address | undefined
+  /** A cap that this device shares with others of the payer; absent: it has only its own. */
+  household?: HouseholdCap | undefined
   /** Splits the money of a disputed order; absent: nobody does, and it comes back after 30 days. */
   arbiter?: Address | undefined
   allowance: bigint
@@ -723,7 +731,12 @@ export type MandateRequest = {
   maxUnitPrice?: bigint | undefined
 }
 /** A mandate that nobody has signed yet. */
-export type MandateDraft = { deviceId: string; sellerUrl: string; file: MandateFile }
+export type MandateDraft = {
+  deviceId: string
+  sellerUrl: string
+  file: MandateFile
+  household?: HouseholdCap | undefined
+}
 export type MandateVerbs = {
   draft(request: MandateRequest): Promise<{ ok: true; draft: MandateDraft } | { ok: false; sentence: string }>
   /** EIP-712 typed data of a draft, as JSON for a wallet of the homeowner's own. */

@@ -6,6 +6,7 @@ import { encodeAuthorize, encodeAuthorizeBatch, mandateRoots } from './baskets.t
 import { type Connection, call, erc20, estimateGas, readHead } from './connection.ts'
 import { digestsOf, mandateTypedData, productLeaf, quoteSigner, signerOf, textHash } from './digests.ts'
 import { isContractsWord } from './erc1271.ts'
+import { householdCall, readHousehold } from './households.ts'
 import { RpcError } from './rpc.ts'
 import type { Sender } from './sender.ts'
 
@@ -21,9 +22,10 @@ export function escrowChain(connection: Connection, relayer: Sender): Chain {
     facts,
     head: () => readHead(connection),
     async mandateStatus(mandate) {
-      const [state, spent] = await Promise.all([
+      const [state, spent, household] = await Promise.all([
         call(connection, facts.escrow, escrow.encode('mandateState', [digests.mandate(mandate)])),
         call(connection, facts.escrow, escrow.encode('spentNow', [mandate])),
+        readHousehold(connection, mandate),
       ])
       const { status, openOrders, lastNonce } = escrow.decodeResult('mandateState', state)
       const word = MANDATE_STATUSES[status] ?? 'none'
@@ -32,6 +34,7 @@ export function escrowChain(connection: Connection, relayer: Sender): Chain {
         spent: escrow.decodeResult('spentNow', spent),
         openOrders: Number(openOrders),
         lastNonce: Number(lastNonce),
+        household,
       }
     },
     async funds(payer) {
@@ -57,6 +60,7 @@ export function escrowChain(connection: Connection, relayer: Sender): Chain {
     }),
     productLeaf,
     mandateRoots,
+    householdCall: (cap) => householdCall(facts, cap),
     mandateTypedData: (mandate) => mandateTypedData(facts, mandate),
     readableHash: textHash,
     quoteHash: digests.quote,

@@ -2,10 +2,12 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { SigningKey } from 'ethers'
 import { escrow } from '../../contracts/escrow.ts'
 import type { HexBytes } from '../domain/identifiers.ts'
+import { HOME_HOUSEHOLD } from '../domain/mandate.ts'
 import type { ChainFacts, DeviceSigner, DeviceStore, PayerWallet } from '../ports.ts'
 import { type Connection, call, erc20, estimateGas } from './connection.ts'
 import { digestsOf, signDigest } from './digests.ts'
 import { escrowSend } from './escrow.ts'
+import { householdCall, readHousehold } from './households.ts'
 import type { Keyring } from './keys.ts'
 import type { Sender } from './sender.ts'
 
@@ -13,8 +15,8 @@ import type { Sender } from './sender.ts'
 const UNLIMITED = 2n ** 256n - 1n
 /** Below this the wallet is asked again; more than any order costs. */
 const ENOUGH = 2n ** 96n
-const ALLOWANCE_POLL_MS = 20
-const ALLOWANCE_POLLS = 1_500
+const CHAIN_POLL_MS = 20
+const CHAIN_POLLS = 1_500
 
 /** `DeviceSigner` over the sealed keys of the store; a key is in memory only while it signs. */
 export function deviceSigner(
@@ -45,6 +47,14 @@ export function payerWallet(connection: Connection, sender: Sender, key: Signing
     address: sender.address,
     sign: async (mandate) => signDigest(key, digests.mandate(mandate)),
     allow: () => allowEscrow(connection, sender, { atLeast: ENOUGH, allow: UNLIMITED }),
+    async setHousehold(cap) {
+      const { facts } = connection
+      const data = householdCall(facts, cap)
+      const gasLimit = await estimateGas(connection, { from: sender.address, to: facts.escrow, data })
+      await sender.sendAlone({ to: facts.escrow, data, gasLimit, purpose: "set the household's cap" })
+      const mandate = { payer: sender.address, token: facts.token.address, household: HOME_HOUSEHOLD }
+      await untilOnChain("the household's cap", async () => (await readHousehold(connection, mandate)) !== undefined)
+    },
     revoke: (mandate, save) => send('revoke a mandate', escrow.encode('revoke', [mandate]), save),
   }
 }
@@ -63,9 +73,13 @@ export async function allowEscrow(
   const data = erc20.encode('approve', [facts.escrow, allow]) as HexBytes
   const gasLimit = await estimateGas(connection, { from: sender.address, to: token, data })
   await sender.sendAlone({ to: token, data, gasLimit, purpose: 'let the escrow take tokens' })
-  for (let poll = 0; poll < ALLOWANCE_POLLS; poll++) {
-    if (await isEnough()) return
-    await wait(ALLOWANCE_POLL_MS)
+  await untilOnChain('the allowance', isEnough)
+}
+
+async function untilOnChain(what: string, isThere: () => Promise<boolean>): Promise<void> {
+  for (let poll = 0; poll < CHAIN_POLLS; poll++) {
+    if (await isThere()) return
+    await wait(CHAIN_POLL_MS)
   }
-  throw new Error('The allowance was sent but is not on chain after 30 seconds; try again later.')
+  throw new Error(`It was sent, but ${what} is not on chain after 30 seconds; try again later.`)
 }

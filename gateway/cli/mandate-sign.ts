@@ -20,6 +20,8 @@ type SignOptions = {
   days: number
   payer?: string
   arbiter?: string
+  householdAllowance?: string
+  householdPeriod?: number
   typedData?: true
   signature?: string
   yes?: true
@@ -37,7 +39,7 @@ export type MandateAnswer = {
   openOrders?: number
   file: MandateFile
 }
-type Draft = { deviceId: string; sellerUrl: string; file: MandateFile }
+type Draft = { deviceId: string; sellerUrl: string; file: MandateFile; household?: unknown }
 type SignedAnswer = { mandateHash: string; sentence: string; txHash?: string }
 
 export function signCommand(): Command {
@@ -56,6 +58,8 @@ export function signCommand(): Command {
     )
     .option('--days <count>', 'how long the mandate runs', parseCount, 365)
     .option('--payer <address>', "the wallet that pays (default: the gateway's own, on the embedded chain)")
+    .option('--household-allowance <amount>', 'most that all devices which have one may spend together in one period')
+    .option('--household-period <duration>', 'length of that period (default: as --period)', parseDuration)
     .option('--arbiter <address>', 'decides disputes (default: nobody; the money then comes back after 30 days)')
     .option('--typed-data', 'print what a wallet of your own signs (EIP-712), and keep the draft')
     .option('--signature <hex>', "that wallet's signature of the draft kept by --typed-data")
@@ -109,6 +113,10 @@ async function makeDraft({ client }: Context, deviceId: string, options: SignOpt
     gtins: options.gtin,
     payer: options.payer,
     arbiter: options.arbiter,
+    household: options.householdAllowance && {
+      allowance: minorUnits('--household-allowance', options.householdAllowance, token),
+      periodSeconds: options.householdPeriod ?? options.period,
+    },
     allowance: minorUnits('--allowance', options.allowance, token),
     periodSeconds: options.period,
     maxPerOrder: minorUnits('--max-per-order', options.maxPerOrder, token),

@@ -42,6 +42,17 @@ export const Mandate = z.strictObject({
 })
 export type Mandate = z.infer<typeof Mandate>
 
+/** The number under which a home's payer keeps its one shared cap. */
+export const HOME_HOUSEHOLD = 1n
+
+/** A cap that mandates of one payer share; at most five devices. */
+export const HouseholdCap = z.strictObject({
+  /** Token minor units that all of them together may authorize in one period. */
+  allowance: MinorUnits,
+  periodSeconds: z.int().min(3600),
+})
+export type HouseholdCap = z.infer<typeof HouseholdCap>
+
 /** Whether it may be used in this chain second, as far as its term goes. */
 export function holdsAt({ start, end }: Pick<Mandate, 'start' | 'end'>, seconds: number): boolean {
   return start <= seconds && seconds < end

@@ -1,5 +1,5 @@
 import { gtin14 } from '../domain/identifiers.ts'
-import { type Authorization, holdsAt } from '../domain/mandate.ts'
+import { type Authorization, holdsAt, type Mandate } from '../domain/mandate.ts'
 import { formatMoney } from '../domain/money.ts'
 import { SHIP_WITHIN_MS } from '../domain/timers.ts'
 import type {
@@ -8,6 +8,7 @@ import type {
   Chain,
   DeviceSigner,
   Head,
+  MandateStatus,
   OrderStore,
   OrderWork,
   UsableMandate,
@@ -114,7 +115,8 @@ async function prepare(
 /** What the chain says of the mandates and wallets of one batch, less what the batch itself already takes of them. */
 class MandateChecks {
   readonly #chain: Chain
-  readonly #mandates = new Map<string, { status: string; spent: bigint; openOrders: number; lastNonce: number }>()
+  readonly #mandates = new Map<string, MandateStatus>()
+  readonly #households = new Map<string, NonNullable<MandateStatus['household']>>()
   readonly #wallets = new Map<string, { balance: bigint; allowance: bigint }>()
 
   constructor(chain: Chain) {
@@ -136,6 +138,10 @@ class MandateChecks {
     if (state.spent + total > mandate.allowance) {
       return `It costs ${money(total)}, but ${money(state.spent)} of the period's ${money(mandate.allowance)} are spent.`
     }
+    const shared = this.#sharedBy(mandate, state)
+    if (shared !== undefined && shared.spent + total > shared.allowance) {
+      return `It costs ${money(total)}, but ${money(shared.spent)} of the household's ${money(shared.allowance)} for this period are spent.`
+    }
     if (state.openOrders >= mandate.maxOpenOrders)
       return `The mandate allows ${mandate.maxOpenOrders} open orders at a time.`
     if (wallet.balance < total) return `It costs ${money(total)}, the wallet holds ${money(wallet.balance)}: top it up.`
@@ -143,6 +149,7 @@ class MandateChecks {
       return `It costs ${money(total)}, but the wallet lets the escrow take only ${money(wallet.allowance)}: raise the allowance.`
     }
     state.spent += total
+    if (shared !== undefined) shared.spent += total
     state.openOrders += 1
     wallet.balance -= total
     wallet.allowance -= total
@@ -162,6 +169,16 @@ class MandateChecks {
     const state = { ...(await this.#chain.mandateStatus(file.mandate)) }
     this.#mandates.set(file.mandateHash, state)
     return state
+  }
+
+  /** One tally for all mandates that share the cap. */
+  #sharedBy({ payer, token, household }: Mandate, state: MandateStatus) {
+    const key = `${payer}:${token}:${household}`
+    const known = this.#households.get(key)
+    if (known !== undefined || state.household === undefined) return known
+    const shared = { ...state.household }
+    this.#households.set(key, shared)
+    return shared
   }
 
   async #walletOf(payer: `0x${string}`) {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { type Address, type Gtin, gtin14, type Hex32 } from '../domain/identifiers.ts'
-import type { Mandate, MandateFile, MandateProduct } from '../domain/mandate.ts'
+import { HOME_HOUSEHOLD, type Mandate, type MandateFile, type MandateProduct } from '../domain/mandate.ts'
 import { formatMoney } from '../domain/money.ts'
 import type { Product, SellerProfile } from '../domain/quote.ts'
 import type {
@@ -86,7 +86,8 @@ export async function draftMandate(
     )
   }
   const file = await fileOf(ports, request, { payer, device, profile, products })
-  return { ok: true, draft: { deviceId: device.deviceId, sellerUrl: request.sellerUrl, file } }
+  const { sellerUrl, household } = request
+  return { ok: true, draft: { deviceId: device.deviceId, sellerUrl, file, ...(household && { household }) } }
 }
 
 /** The mandate with its leaves, and the text whose hash it carries. */
@@ -121,7 +122,7 @@ async function fileOf(
     maxOpenOrders: request.maxOpenOrders ?? Math.max(1, device.slots.length),
     coolingOffSeconds: request.coolingOffSeconds,
     ...chain.mandateRoots(products, payees),
-    household: 0n,
+    household: request.household === undefined ? 0n : HOME_HOUSEHOLD,
     salt: BigInt(`0x${randomBytes(SALT_BYTES).toString('hex')}`),
     extraData: ZERO_HASH,
   }
@@ -130,6 +131,7 @@ async function fileOf(
     mandate: withoutText,
     device,
     products: parties.products,
+    household: request.household,
     seller,
     facts: chain.facts,
   })
@@ -147,6 +149,9 @@ function mistakeInLimits(request: MandateRequest): string | undefined {
   if (request.maxPerOrder <= 0n) return 'The most per order must be above 0.'
   if (request.maxPerOrder > request.allowance) {
     return 'One order may cost more than the whole allowance per period: raise --allowance or lower --max-per-order.'
+  }
+  if (request.household !== undefined && request.household.allowance < request.maxPerOrder) {
+    return 'One order may cost more than the whole household may spend per period: raise --household-allowance.'
   }
   if (request.maxUnitPrice === 0n) return 'The most for one pack must be above 0.'
   if (request.days > LONGEST_DAYS) return `A mandate runs for at most ${LONGEST_DAYS} days.`

@@ -1,6 +1,6 @@
 import { recoverAddress } from 'ethers'
 import type { Address, Hex32, HexBytes } from '../domain/identifiers.ts'
-import type { Mandate } from '../domain/mandate.ts'
+import type { HouseholdCap, Mandate } from '../domain/mandate.ts'
 import type {
   Chain,
   Clock,
@@ -62,10 +62,21 @@ export function mandateVerbs(ports: {
             'Sign the typed data of this very draft with that wallet.',
         )
       }
-      const { status } = await chain.mandateStatus(mandate)
+      const { status, household } = await chain.mandateStatus(mandate)
       if (status === 'revoked') return refuse('This mandate was revoked, which is for good. Draft a new one.')
 
-      await ports.mandates.add({ ...draft, homeId, createdAtMs: ports.clock.nowMs() }, signature)
+      const cap = draft.household
+      if (mandate.household !== 0n && cap !== undefined && !isSameCap(household, cap)) {
+        if (wallet?.address === mandate.payer) await wallet.setHousehold(cap)
+        else if (household === undefined) {
+          return refuse(
+            `First let the wallet ${mandate.payer} set the household's cap: a transaction to ${chain.facts.escrow} with the data ` +
+              `${chain.householdCall(cap)}. Then send this signature again.`,
+          )
+        }
+      }
+      const { deviceId, sellerUrl, file } = draft
+      await ports.mandates.add({ deviceId, sellerUrl, file, homeId, createdAtMs: ports.clock.nowMs() }, signature)
       const txHash = status === 'unknown' ? await grant(mandate, signature) : undefined
       return { ok: true, sentence: await nextStep(draft, chain), txHash }
     },
@@ -101,6 +112,10 @@ export function mandateVerbs(ports: {
       }
     },
   }
+}
+
+function isSameCap(now: HouseholdCap | undefined, wanted: HouseholdCap): boolean {
+  return now?.allowance === wanted.allowance && now.periodSeconds === wanted.periodSeconds
 }
 
 /** Whether hash, roots and text of a draft belong together, and to this device: it comes back from outside. */

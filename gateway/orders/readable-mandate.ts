@@ -1,5 +1,5 @@
 import type { Address } from '../domain/identifiers.ts'
-import type { Mandate, MandateProduct } from '../domain/mandate.ts'
+import type { HouseholdCap, Mandate, MandateProduct } from '../domain/mandate.ts'
 import { formatMoney } from '../domain/money.ts'
 import type { ChainFacts, DeviceView } from '../ports.ts'
 
@@ -11,6 +11,7 @@ export function readableMandate(parts: {
   mandate: Mandate
   device: DeviceView
   products: (MandateProduct & { name: string; contentUnit: string })[]
+  household: HouseholdCap | undefined
   seller: { name: string; address: Address; url: string }
   facts: ChainFacts
 }): string {
@@ -29,6 +30,12 @@ export function readableMandate(parts: {
     `Seller: ${seller.name}, ${seller.address}, ${seller.url}`,
     `At most ${money(mandate.maxPerOrder)} for one order, ${money(mandate.allowance)} in each period of ` +
       `${duration(mandate.period)}, ${mandate.maxOpenOrders} open at once.`,
+    ...(parts.household === undefined
+      ? []
+      : [
+          `All devices of the household together: at most ${money(parts.household.allowance)} in each period of ` +
+            `${duration(parts.household.periodSeconds)}.`,
+        ]),
     `From ${date(mandate.start)} until ${date(mandate.end)}.`,
     `Paid by wallet ${mandate.payer} in ${facts.token.symbol} (token ${mandate.token}, chain ${facts.chainId}).`,
     mandate.coolingOffSeconds > 0

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import { Address, DeviceId, Gtin, Hex32, HexBytes } from '../domain/identifiers.ts'
-import { holdsAt, MandateFile } from '../domain/mandate.ts'
+import { HouseholdCap, holdsAt, MandateFile } from '../domain/mandate.ts'
 import { formatMoney } from '../domain/money.ts'
 import { HttpError, parseInput } from '../lib/http.ts'
 import type { Chain, Clock, MandateRow, MandateStore, MandateVerbs } from '../ports.ts'
@@ -20,6 +20,7 @@ const DraftBody = z.strictObject({
   gtins: z.array(Gtin).min(1).max(64).optional(),
   payer: Address.optional(),
   arbiter: Address.optional(),
+  household: HouseholdCap.optional(),
   allowance: Amount,
   periodSeconds: z.int().min(3600).max(MAX_UINT32),
   maxPerOrder: Amount,
@@ -28,7 +29,12 @@ const DraftBody = z.strictObject({
   days: z.int().min(1),
   maxUnitPrice: Amount.optional(),
 })
-const Draft = z.strictObject({ deviceId: DeviceId, sellerUrl: z.url({ protocol: /^https?$/ }), file: MandateFile })
+const Draft = z.strictObject({
+  deviceId: DeviceId,
+  sellerUrl: z.url({ protocol: /^https?$/ }),
+  file: MandateFile,
+  household: HouseholdCap.optional(),
+})
 const SignBody = z.union(
   [
     z.strictObject({ draft: Draft, signature: HexBytes }),

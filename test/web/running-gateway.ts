@@ -95,7 +95,13 @@ export async function runGateway(port = 0): Promise<RunningGateway> {
       rules: rules.desk,
       chain: {
         facts: FACTS,
-        mandateStatus: async () => ({ status: 'granted', spent: 12_490_000n, openOrders: 1, lastNonce: 1 }),
+        mandateStatus: async () => ({
+          status: 'granted',
+          spent: 12_490_000n,
+          openOrders: 1,
+          lastNonce: 1,
+          household: undefined,
+        }),
       },
       clock,
       status: async () => ({
