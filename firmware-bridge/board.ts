@@ -49,9 +49,10 @@ export class Board {
         onOpening: () => {
           if (this.#problem === undefined) this.#setState('opening')
         },
-        onEnded: (reason) => {
+        onEnded: (reason, isGivenUp) => {
           this.#forgetBoard()
-          if (reason !== undefined) this.#setState('problem', reason)
+          const rest = isGivenUp ? ' It is left alone now: plug it in again to have it asked anew.' : ''
+          if (reason !== undefined) this.#setState('problem', reason + rest)
         },
       },
       isReleased,

@@ -131,6 +131,7 @@ export class Bridge {
     }
     const nodeIds = pairings.find(hello.boardId, board.found.name)?.nodeIds ?? []
     const pairing = newPairing(withKept(request, pairings.get(deviceId)), board, hello, nodeIds)
+    if (request.isTrial) return board.view()
     if (pairing.key !== null) await writeKey(board, pairing)
     await this.#forget(deviceId)
     pairings.put(pairing)

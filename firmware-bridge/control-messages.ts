@@ -20,6 +20,8 @@ export const ControlRequest = z.discriminatedUnion('do', [
     slots: z.array(SlotDescription).min(1).max(16).optional(),
     maker: z.string().min(1).max(64).optional(),
     model: z.string().min(1).max(64).optional(),
+    /** Only tells whether it can be done, as far as that can be known before. */
+    isTrial: z.boolean().optional(),
   }),
   z.strictObject({ do: z.literal('unpair'), deviceId: DeviceId }),
   z.strictObject({ do: z.literal('log'), board: z.string().min(1).max(256) }),

@@ -4,8 +4,10 @@ import { PortError } from './ports/open-port.ts'
 const FIRST_RETRY_MS = 500
 /** A port that another program has is asked for often. */
 const LONGEST_BUSY_RETRY_MS = 10_000
-/** One that is perhaps no board is left alone for longer: opening it may reset what is there. */
+/** A board that fell silent is left alone for longer: opening its port may reset it. */
 const LONGEST_SILENCE_RETRY_MS = 300_000
+/** A port on which no board was ever heard is opened so often, within about 2 minutes: what is there may be none of ours. */
+const MAX_UNHEARD_OPENINGS = 5
 
 /** An open port, as far as its keeper needs it. */
 type Kept = { open(): Promise<void>; close(): Promise<void> }
@@ -15,8 +17,8 @@ type Options = {
   makeLink(onDead: (reason: string) => void): Kept
   /** The port is open, or is about to be. */
   onOpening(): void
-  /** The link is closed; a reason is there when it ended by itself. */
-  onEnded(reason: string | undefined): void
+  /** The link is closed; a reason is there when it ended by itself. Given up: the port is opened no more before `take`. */
+  onEnded(reason: string | undefined, isGivenUp: boolean): void
 }
 
 /** Keeps a port open: opens it again, with growing pauses, until it is stopped; lends it to others in between. */
@@ -29,6 +31,8 @@ export class PortKeeper {
   #running: Promise<void> = Promise.resolve()
   #isStopped = false
   #failures = 0
+  #unheardOpenings = 0
+  #isHeard = false
   isReleased: boolean
 
   constructor(options: Options, isReleased: boolean) {
@@ -55,17 +59,19 @@ export class PortKeeper {
   take(): void {
     this.isReleased = false
     this.#failures = 0
+    this.#unheardOpenings = 0
     this.#wake.resolve()
   }
 
   /** A board is there: the next failure is the first one. */
   succeeded(): void {
     this.#failures = 0
+    this.#isHeard = true
   }
 
   async #run(): Promise<void> {
     while (!this.#isStopped) {
-      if (this.isReleased) {
+      if (this.#isIdle) {
         await this.#pause(undefined)
         continue
       }
@@ -87,13 +93,21 @@ export class PortKeeper {
       await link.open()
     } catch (error) {
       if (!(error instanceof PortError)) throw error
-      this.#options.onEnded(error.message)
+      this.#options.onEnded(error.message, false)
       return LONGEST_BUSY_RETRY_MS
     }
     const reason = await ended.promise
     await link.close()
-    this.#options.onEnded(reason)
+    if (reason !== undefined) this.#unheardOpenings++
+    this.#options.onEnded(reason, this.#isGivenUp)
     return LONGEST_SILENCE_RETRY_MS
+  }
+
+  get #isGivenUp(): boolean {
+    return !this.#isHeard && this.#unheardOpenings >= MAX_UNHEARD_OPENINGS
+  }
+  get #isIdle(): boolean {
+    return this.isReleased || this.#isGivenUp
   }
 
   async #leave(): Promise<void> {
@@ -106,7 +120,7 @@ export class PortKeeper {
   /** Until the time is over, or `take`, `release` or `stop`; without a time until one of these. */
   async #pause(ms: number | undefined): Promise<void> {
     this.#wake = Promise.withResolvers<void>()
-    if (this.#isStopped || (ms !== undefined) === this.isReleased) return
+    if (this.#isStopped || (ms === undefined) !== this.#isIdle) return
     const timer = ms === undefined ? undefined : setTimeout(() => this.#wake.resolve(), ms)
     await this.#wake.promise
     clearTimeout(timer)

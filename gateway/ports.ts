@@ -2,7 +2,8 @@
  * What the stages ask of the outside: time, storage, the chain, a shop, a way to tell the homeowner. Types only, each small;
  * a stage receives just its own. Every storage method is one whole unit of work: one transaction.
  */
-import type { Forecast, Usage } from './domain/forecast.ts'
+import type { Forecast } from './domain/forecast.ts'
+import type { Usage } from './domain/forecast-model.ts'
 import type { Address, Gtin, Hex32, HexBytes, OrderId } from './domain/identifiers.ts'
 import type { Level, SlotDescription } from './domain/level.ts'
 import type { Authorization, HouseholdCap, Mandate, MandateFile, Terms } from './domain/mandate.ts'

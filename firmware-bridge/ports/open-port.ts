@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { SerialPort } from 'serialport'
-import { openingProblem } from './problems.ts'
+import { openingProblem, useProblem } from './problems.ts'
 
 /** As long as the Arduino tools hold the line down. */
 const RESET_PULSE_MS = 50
@@ -29,6 +29,9 @@ export async function openPort(options: {
   onClosed(): void
 }): Promise<OpenPort> {
   const { path, baudRate, onData, onClosed } = options
+  // Opening resets most boards, also one on which another program prints: so it is not even tried.
+  const inUse = useProblem(path)
+  if (inUse !== undefined) throw new PortError(inUse)
   const port = new SerialPort({ path, baudRate, autoOpen: false })
   await new Promise<void>((resolve, reject) => {
     port.open((error) => {

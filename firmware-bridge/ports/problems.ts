@@ -10,13 +10,19 @@ export function openingProblem(error: unknown, path: string): string {
     return `This user may not open ${path}. Type: sudo usermod -aG ${group} ${userInfo().username} and log in again.`
   }
   if (/cannot lock port|resource busy|EBUSY|temporarily unavailable/i.test(message)) {
-    const holders = holdersOf(path)
-    return holders.length > 0
-      ? `${path} is in use by ${holders.join(' and ')}: close it there.`
-      : `${path} is in use by another program, maybe of another user. Type: sudo fuser -v ${path} to see which.`
+    return (
+      useProblem(path) ??
+      `${path} is in use by another program, maybe of another user. Type: sudo fuser -v ${path} to see which.`
+    )
   }
   if (/no such file|ENOENT|ENXIO|ENODEV/i.test(message)) return `${path} is gone: plug the board in again.`
   return `${path} cannot be opened: ${message.replace(/\.$/, '')}.`
+}
+
+/** Who has the port open, as a sentence; undefined: nobody whom this user may see. */
+export function useProblem(path: string): string | undefined {
+  const holders = holdersOf(path)
+  return holders.length === 0 ? undefined : `${path} is in use by ${holders.join(' and ')}: close it there.`
 }
 
 /** What a port that speaks no known language seems to be. */
@@ -36,18 +42,24 @@ const TEXT_SHARE = 0.9
 
 /** The processes that have the device open, as far as this user may see them: `arduino-ide (process 812)`. */
 function holdersOf(path: string): string[] {
-  const device = realpathSync(path)
+  const device = realPath(path)
+  if (device === undefined) return []
   return readdirSync('/proc')
-    .filter((pid) => /^\d+$/.test(pid) && Number(pid) !== process.pid && hasOpen(pid, device))
+    .filter((pid) => /^\d+$/.test(pid) && Number(pid) !== process.pid && isUser(openFiles(pid), device))
     .map((pid) => `${readOr(join('/proc', pid, 'comm'), 'a program')} (process ${pid})`)
 }
 
-function hasOpen(pid: string, device: string): boolean {
+/** Who makes a pseudo terminal, such as the simulator's socat, keeps it open too: it is the board, not a user of it. */
+function isUser(files: ReadonlySet<string>, device: string): boolean {
+  return files.has(device) && !(device.startsWith('/dev/pts/') && files.has('/dev/ptmx'))
+}
+
+function openFiles(pid: string): ReadonlySet<string> {
   const folder = join('/proc', pid, 'fd')
   try {
-    return readdirSync(folder).some((fd) => linkOf(join(folder, fd)) === device)
+    return new Set(readdirSync(folder).flatMap((fd) => linkOf(join(folder, fd)) ?? []))
   } catch {
-    return false // another user's process, or one that has ended
+    return new Set() // another user's process, or one that has ended
   }
 }
 
@@ -55,7 +67,15 @@ function linkOf(link: string): string | undefined {
   try {
     return readlinkSync(link)
   } catch {
-    return undefined
+    return undefined // closed meanwhile
+  }
+}
+
+function realPath(path: string): string | undefined {
+  try {
+    return realpathSync(path)
+  } catch {
+    return undefined // gone
   }
 }
 

@@ -2,12 +2,16 @@ import { createInterface } from 'node:readline/promises'
 import { setTimeout as wait } from 'node:timers/promises'
 import { Command, InvalidArgumentError } from 'commander'
 import { askBridge, BridgeError } from '../../firmware-bridge/control-client.ts'
+import type { BoardView } from '../../firmware-bridge/control-messages.ts'
 import { BOARD_ARGUMENT, findBoard, needBoard } from './board-find.ts'
 import { CliError, contextOf } from './client.ts'
 
 /** A board refuses while what it measures is not steady; a scale that is touched rests within seconds. */
 const STEADY_WITHIN_TRIES = 15
 const TRY_AGAIN_MS = 1_000
+/** Its level follows at once when it is steady. */
+const LEVEL_WITHIN_TRIES = 20
+const LOOK_AGAIN_MS = 250
 /** What a board keeps as a known load. */
 const MAX_KNOWN = 60_000
 
@@ -29,21 +33,42 @@ export function calibrateCommand(): Command {
     .option('--known <amount>', "what is on it now, in the board's unit, such as 500", parseKnown)
     .action(async (name: string, options: { tare?: true; known?: number }, command: Command) => {
       const { dataFolder, print } = contextOf(command)
-      const { unit = 'g' } = needBoard(await findBoard(dataFolder, name), name)
-      const tare = () => teach(dataFolder, name, 'tare')
-      const scale = (known: number) => teach(dataFolder, name, 'scale', known)
-      if (options.tare === undefined && options.known === undefined) await askSteps(unit, tare, scale)
+      const before = needBoard(await findBoard(dataFolder, name), name)
+      const { unit = 'g' } = before
+      let beforeLast = before
+      const step = async (word: 'tare' | 'scale', value?: number) => {
+        beforeLast = needBoard(await findBoard(dataFolder, name), name)
+        await teach(dataFolder, name, word, value)
+      }
+      const tare = () => step('tare')
+      const scale = (known: number) => step('scale', known)
+      const isByHand = options.tare === undefined && options.known === undefined
+      if (isByHand) await askSteps(unit, tare, scale)
       if (options.tare) await tare()
       if (options.known !== undefined) await scale(options.known)
-      const board = await findBoard(dataFolder, name)
-      const levels = (board?.levels ?? []).map(({ slot, remaining }) => `${slot} ${remaining} ${unit}`)
+
+      // A board takes its scale only when it has its zero.
+      const lacksScale = options.tare && options.known === undefined && before.trouble === 'uncalibrated'
+      const levels = lacksScale ? [] : await levelsAfter(dataFolder, name, beforeLast)
+      const read = levels.map(({ slot, remaining }) => `${slot} ${remaining} ${unit}`).join(', ')
       print(
-        { board: name, trouble: board?.trouble ?? null, levels: board?.levels ?? [] },
-        board?.trouble === 'uncalibrated'
-          ? 'Noted. The other half is still missing: --tare with the empty bottle, --known with a known weight.'
-          : `Noted. ${levels.length > 0 ? `It reads ${levels.join(', ')}.` : 'Its level comes when it is steady.'}`,
+        { board: name, calibrated: !lacksScale, levels },
+        lacksScale
+          ? 'Noted. The other half is still missing: put on a weight that you know, and give it with --known.'
+          : `Noted. ${read === '' ? 'Its level comes when it is steady.' : `It reads ${read}.`}`,
       )
     })
+}
+
+/** Its levels once one has come that it measured as it does now; none when it does not come to rest. */
+async function levelsAfter(dataFolder: string, name: string, before: BoardView): Promise<BoardView['levels']> {
+  const latestAtMs = Math.max(-1, ...before.levels.map(({ atMs }) => atMs))
+  for (let tries = 0; tries < LEVEL_WITHIN_TRIES; tries++) {
+    const { levels = [] } = (await findBoard(dataFolder, name)) ?? {}
+    if (levels.some(({ atMs }) => atMs > latestAtMs)) return levels
+    await wait(LOOK_AGAIN_MS)
+  }
+  return []
 }
 
 async function askSteps(

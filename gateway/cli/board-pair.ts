@@ -27,12 +27,11 @@ export function pairCommand(): Command {
       const deviceId = id ?? board.deviceId
       if (deviceId === undefined) throw new CliError(`Give the board a name: adept board pair ${name} bottle-1`, 2)
       const slots = slotsOf(board, options)
+      const request = { board: board.port, deviceId, ...(slots && { slots }) }
+      // What the board cannot become is not added to the gateway.
+      await askBridge(context.dataFolder, { do: 'pair', ...request, password: 'not made yet', isTrial: true })
       const added = options.password === undefined ? await addDevice(context, deviceId) : undefined
-      const paired = await pair(
-        context,
-        { board: board.port, deviceId, ...passwordOf(options.password ?? added), ...(slots && { slots }) },
-        added,
-      )
+      const paired = await pair(context, { ...request, ...passwordOf(options.password ?? added) }, added)
       context.print(paired, [toldOf(paired), '', 'Next:', ...nextSteps(paired)].join('\n'))
     })
 }
@@ -97,6 +96,6 @@ function parseCapacity(text: string): number {
 
 function parseGtins(text: string, before: Gtin[] = []): Gtin[] {
   const parsed = Gtin.safeParse(text)
-  if (!parsed.success) throw new InvalidArgumentError(`${parsed.error.issues[0]!.message}.`)
+  if (!parsed.success) throw new InvalidArgumentError(`This is no GTIN: ${parsed.error.issues[0]!.message}.`)
   return [...before, parsed.data]
 }

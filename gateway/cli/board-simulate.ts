@@ -8,8 +8,8 @@ import { findImage, releasedSketches } from '../../firmware-bridge/flash/release
 import type { SimulatedBoard } from '../../firmware-bridge/simulator/board.ts'
 import { CliError, contextOf } from './client.ts'
 
-/** What a full bottle weighs for the keys, and the full voltage of the analog sensor. */
-const FULL_GRAMS = 1_000
+/** What a full bottle weighs for the keys, as in the README, and the full voltage of the analog sensor. */
+const FULL_GRAMS = 1_400
 const FULL_VOLTS = 5
 const LONG_PRESS_MS = 2_500
 

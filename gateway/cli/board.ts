@@ -43,7 +43,7 @@ function listCommand(): Command {
 /** The board's own word for what keeps it from measuring. */
 const TROUBLES: Record<string, string> = {
   sensor: 'its sensor is silent: check the wires',
-  uncalibrated: 'it does not know its zero and its scale yet: adept board calibrate',
+  uncalibrated: 'it does not know its zero and its scale yet',
   lifted: 'the bottle is off the scale',
   overload: 'the load is more than the sensor can measure',
 }
@@ -52,11 +52,12 @@ const CONNECTIONS: Record<string, string> = {
   refused: 'the gateway does not know its password: adept board pair',
 }
 
-function noteOf({ state, problem, trouble, mqtt, levels, port }: BoardView): string {
+function noteOf({ state, problem, trouble, mqtt, levels, port, deviceId }: BoardView): string {
   const notes = [
     problem,
     state === 'unpaired' && `not a device yet: adept board pair ${port} <id>`,
     trouble && (TROUBLES[trouble] ?? trouble),
+    trouble === 'uncalibrated' && deviceId && `adept board calibrate ${deviceId}`,
     mqtt && CONNECTIONS[mqtt],
     levels.find(({ unverified }) => unverified)?.unverified,
   ]

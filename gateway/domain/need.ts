@@ -1,4 +1,5 @@
-import type { Forecast } from './forecast.ts'
+import { type Forecast, forecast } from './forecast.ts'
+import type { Usage } from './forecast-model.ts'
 
 /** Days from the decision's order to the goods in the home. */
 export type LeadTime = { meanDays: number; sdDays: number }
@@ -39,14 +40,26 @@ export type Replenishment = {
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
-/** Tuned on the seeds 1–500 of `npm run bench:need` to half a stock-out day a year. */
-const DEFAULT_STOCKOUT_PRICE_DAYS = 1000
+/** About half a stock-out day a year on the seeds 1–500 of `npm run bench:need`; see `replenishment`. */
+const STOCKOUT_PRICE_DAYS = 1000
+/** Of a stock-out before the next chance, whatever the price. */
 const MAX_RISK = 0.5
 const MIN_RISK = 1e-4
+const LOOK_AGAIN_DAYS = 7
+const LOOK_AGAIN_BLIND_DAYS = 1
 
-/** How many days a seller takes, from what was seen of it and a prior of so many orders. */
+/** The guess of a lead time that nobody has seen yet, with the weight of so many orders. */
 const PRIOR_LEAD: LeadTime = { meanDays: 4, sdDays: 2 }
 const PRIOR_LEAD_ORDERS = 3
+
+/** What came was poured in or is gone when the slot had room for it for so many days… */
+const POURED_WITHIN_DAYS = 7
+/** …that is, when a pack fits, or at most this share of the capacity is left; the level is surely below it by so many deviations. */
+const ROOM_SHARE = 0.25
+const ROOM_DEVIATIONS = 3
+/** Or when next to nothing of that is left, and it came this long ago. */
+const NEXT_TO_NOTHING_SHARE = 0.2
+const POURED_AT_LEAST_DAYS = 4
 
 /** The lead time that past orders tell, in days from order to arrival; with none it is a guess of 4 ± 2 days. */
 export function leadTimeOf(pastDays: readonly number[]): LeadTime {
@@ -57,69 +70,87 @@ export function leadTimeOf(pastDays: readonly number[]): LeadTime {
   return { meanDays, sdDays: Math.sqrt((squares + prior) / weight) }
 }
 
+/** What is still on hand after a refill: whole packs were poured in, at least one. */
+export function onHandAfterRefill(onHand: number, poured: number, packSize: number): number {
+  return Math.max(0, onHand - packSize * Math.max(1, Math.round(poured / packSize)))
+}
+
 /**
- * How much to buy now (DOMAIN.md, need). It waits as long as the risk of a stock-out before the next chance allows; the
- * risk taken per order grows with the days that a pack lasts, because a bigger pack is waited for less often.
+ * What is still on hand after a level; `sinceMs` is when the last of it came. Besides refills: nobody lets a slot run empty
+ * with goods at hand. When it had room for long they were poured in unseen or are gone, and counted on they would keep the
+ * slot from ever being filled again.
+ */
+export function onHandAfterLevel(
+  { onHand, sinceMs, packSize }: { onHand: number; sinceMs: number; packSize: number },
+  usage: Usage,
+): number {
+  const { readAtMs, sameSinceMs, refill, capacity } = usage
+  if (refill?.atMs === readAtMs) return onHandAfterRefill(onHand, refill.amount, packSize)
+  const { trust, left, ratePerDay } = forecast(usage, readAtMs)
+  // A level that has not moved since the goods came says nothing of them.
+  if (trust !== 'measured' || sameSinceMs <= sinceMs || readAtMs - sinceMs < POURED_AT_LEAST_DAYS * DAY_MS)
+    return onHand
+  const room = Math.max(capacity - packSize, capacity * ROOM_SHARE)
+  const roomDays = (room - left.mean - ROOM_DEVIATIONS * left.sd) / ratePerDay.mean
+  return roomDays > POURED_WITHIN_DAYS || left.mean < room * NEXT_TO_NOTHING_SHARE ? 0 : onHand
+}
+
+/**
+ * How much to buy now (DOMAIN.md, need). A day's wait saves a day of stock for as long as a pack lasts, and risks one more
+ * stock-out day: so it waits while the risk of running out is below (days that a pack lasts) ÷ (price of a stock-out day in
+ * days of stock). A bigger pack is waited for less often and may take more risk each time.
  */
 export function replenishment(supply: Supply): Replenishment {
-  const { forecast, packSize, leadTime } = supply
+  const { forecast, packSize } = supply
   const rate = forecast.ratePerDay.mean
-  const coveredDays = leadTime.meanDays + supply.consentDelayDays + supply.reviewDays
-  const use = rate * coveredDays
-  const variance =
-    forecast.left.sd ** 2 +
-    forecast.dayVariance * coveredDays +
-    (forecast.ratePerDay.sd * coveredDays) ** 2 +
-    (rate * leadTime.sdDays) ** 2
-  const packDays = packSize / rate
-  const price = supply.stockoutPriceDays ?? DEFAULT_STOCKOUT_PRICE_DAYS
-  const risk = Math.min(MAX_RISK, Math.max(MIN_RISK, packDays / price))
-  const reorderPoint = gammaQuantile(use, variance, risk)
+  const waitDays = supply.leadTime.meanDays + supply.consentDelayDays
+  const { use, reorderPoint } = reorderAt(supply, waitDays + supply.reviewDays)
   const position = Math.max(0, forecast.balance + supply.onHand) + supply.inFlight
   const need = reorderPoint - position
   const blind = forecast.trust !== 'measured'
-  const wait = Math.min(Math.max((-need / rate) * DAY_MS, HOUR_MS), (blind ? 1 : 7) * DAY_MS)
-  const common = { need, safetyStock: reorderPoint - use, lookAgainAtMs: forecast.atMs + wait }
-  const reasons = [forecast.sentence]
-  if (need <= 0) return { ...common, packs: 0, ask: false, reasons: [...reasons, 'That is enough for now.'] }
-  if (blind && supply.orderedBlind) {
-    return {
-      ...common,
-      packs: 0,
-      ask: false,
-      reasons: [...reasons, 'One order was made since the last reading: no second one without it.'],
-    }
-  }
-
-  const wanted = Math.max(
-    1,
-    supply.minimumPacks,
-    Math.ceil((need + rate * (coveredDays - supply.reviewDays)) / packSize),
-  )
-  const room = supply.storageLimit === undefined ? wanted : Math.floor((supply.storageLimit - position) / packSize)
-  const packs = Math.min(wanted, room)
-  if (packs < Math.max(1, supply.minimumPacks)) {
-    return {
-      ...common,
-      packs: 0,
-      ask: false,
-      reasons: [...reasons, 'The storage limit leaves no room for what the seller sells at least.'],
-    }
-  }
-  return {
-    ...common,
+  const lookAgainDays = clamp(-need / rate, HOUR_MS / DAY_MS, blind ? LOOK_AGAIN_BLIND_DAYS : LOOK_AGAIN_DAYS)
+  const answer = (packs: number, reason: string): Replenishment => ({
     packs,
-    ask: blind,
-    reasons: [
-      ...reasons,
-      `New goods need about ${Math.round(coveredDays)} days: ${packs === 1 ? '1 pack is' : `${packs} packs are`} wanted now.`,
-    ],
+    need,
+    safetyStock: reorderPoint - use,
+    ask: packs > 0 && blind,
+    reasons: [forecast.sentence, reason],
+    lookAgainAtMs: forecast.atMs + Math.round(lookAgainDays * DAY_MS),
+  })
+
+  if (need <= 0) return answer(0, 'That is enough for now.')
+  if (blind && supply.orderedBlind) {
+    return answer(0, 'One order was made since the last true reading: a second one waits for the next.')
   }
+  const least = Math.max(1, supply.minimumPacks)
+  // One order at a time: what comes must last until the next can come.
+  const wanted = Math.max(least, Math.ceil((need + rate * waitDays) / packSize))
+  const { storageLimit = Number.POSITIVE_INFINITY } = supply
+  const packs = Math.min(wanted, Math.floor((storageLimit - position) / packSize))
+  if (packs < least) return answer(0, `The storage limit leaves no room for ${packsText(least)} more.`)
+  return answer(packs, `New goods need about ${Math.round(waitDays)} days to come: time to buy ${packsText(packs)}.`)
 }
+
+/** The use that is expected until goods can be here, and the stock that covers it at the risk of the price. */
+function reorderAt({ forecast, leadTime, packSize, stockoutPriceDays }: Supply, coveredDays: number) {
+  const { ratePerDay, left, dayVariance } = forecast
+  const use = ratePerDay.mean * coveredDays
+  const variance =
+    left.sd ** 2 +
+    dayVariance * coveredDays +
+    (ratePerDay.sd * coveredDays) ** 2 +
+    (ratePerDay.mean * leadTime.sdDays) ** 2
+  const packDays = packSize / ratePerDay.mean
+  const risk = clamp(packDays / (stockoutPriceDays ?? STOCKOUT_PRICE_DAYS), MIN_RISK, MAX_RISK)
+  return { use, reorderPoint: gammaQuantile(use, variance, risk) }
+}
+
+/** Beyond this variance ÷ (9 × mean²) the formula below bends back: more doubt would buy less. */
+const MAX_NINTH = 0.2
 
 /** The amount that a gamma-distributed use exceeds with probability `risk` (Wilson and Hilferty 1931). */
 export function gammaQuantile(mean: number, variance: number, risk: number): number {
-  const ninth = variance / (9 * mean * mean)
+  const ninth = Math.min(variance / (9 * mean * mean), MAX_NINTH)
   return mean * Math.max(0, 1 - ninth + normalQuantile(risk) * Math.sqrt(ninth)) ** 3
 }
 
@@ -127,6 +158,14 @@ export function gammaQuantile(mean: number, variance: number, risk: number): num
 function normalQuantile(risk: number): number {
   const t = Math.sqrt(-2 * Math.log(risk))
   return t - (2.515517 + 0.802853 * t + 0.010328 * t * t) / (1 + 1.432788 * t + 0.189269 * t * t + 0.001308 * t ** 3)
+}
+
+function packsText(packs: number): string {
+  return packs === 1 ? '1 pack' : `${packs} packs`
+}
+
+function clamp(value: number, low: number, high: number): number {
+  return Math.min(high, Math.max(low, value))
 }
 
 function sum(values: readonly number[]): number {

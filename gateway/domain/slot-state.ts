@@ -1,4 +1,5 @@
-import { observe, type Usage } from './forecast.ts'
+import { observe } from './forecast.ts'
+import type { Usage } from './forecast-model.ts'
 import type { Level, LevelMark, SlotDescription, Unit } from './level.ts'
 import { isRefill } from './plausibility.ts'
 

@@ -1,4 +1,4 @@
-import { Usage } from '../domain/forecast.ts'
+import { Usage } from '../domain/forecast-model.ts'
 import type { LevelMark, Unit } from '../domain/level.ts'
 import {
   afterReading,

@@ -14,7 +14,7 @@ async function confirmed(options: Parameters<typeof openRecord>[0] = {}, mode: '
 describe('a sensor', () => {
   it('that falls silent is told of once, asks once, and is trusted again when it comes back', async () => {
     await confirmed()
-    await home.days(20, 40, 1400)
+    await home.days(12, 40, 1400)
     await home.pass(40 * DAY_MS)
     const told = async () => (await home.feed.feed('home', 0, 100)).map(({ kind }) => kind)
     expect((await told()).filter((kind) => kind === 'device-silent')).toHaveLength(1)

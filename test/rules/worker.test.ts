@@ -41,7 +41,7 @@ describe('the use of a slot', () => {
     ])
     await home.level(650)
     await home.drain()
-    expect(JSON.parse(usage()!)).toMatchObject({ measure: { capacity: 700 }, usage: { capacity: 700, usedDays: 0 } })
+    expect(JSON.parse(usage()!)).toMatchObject({ measure: { capacity: 700 }, usage: { capacity: 700, steps: 0 } })
     expect(home.db.prepare('SELECT count(*) AS n FROM slot_measures').get()).toEqual({ n: 2 })
   })
 

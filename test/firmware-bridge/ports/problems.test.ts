@@ -38,6 +38,17 @@ describe('a port that cannot be opened', () => {
       new RegExp(`in use by .*flock \\(process ${holder.pid}\\).*close it there`),
     )
   })
+  it('is not even opened, which would reset it, when a program has it without a lock', async () => {
+    const path = await port()
+    const holder = spawn('sh', ['-c', `exec 3<>${path}; echo open; read line`], { stdio: ['pipe', 'pipe', 'inherit'] })
+    const exited = once(holder, 'exit')
+    ends.push(async () => {
+      holder.stdin.end()
+      await exited
+    })
+    await once(holder.stdout, 'data')
+    await expect(open(path)).rejects.toThrow(new RegExp(`in use by sh \\(process ${holder.pid}\\): close it there`))
+  })
   it('says how to find a program that this user may not see', () => {
     const folder = mkdtempSync(join(tmpdir(), 'adept-port-'))
     ends.push(() => rmSync(folder, { recursive: true }))

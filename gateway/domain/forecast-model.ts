@@ -1,0 +1,121 @@
+import { z } from 'zod'
+
+const nonNegative = z.number().nonnegative()
+
+/** What is known of one slot's use: all that a forecast needs, a few numbers that are carried from reading to reading. */
+export const Usage = z.strictObject({
+  version: z.literal(1),
+  capacity: z.number().positive(),
+  /** The level as last read, when it was read, and since when every reading has been exactly the same. */
+  reading: z.number(),
+  readAtMs: z.int(),
+  sameSinceMs: z.int(),
+  /** The content at `sameSinceMs`, readings and expected use weighed by how sure each is, and its variance. */
+  content: z.number(),
+  contentVariance: nonNegative,
+  /** Use seen and the days in which it was seen; both fade. Their ratio is the rate. */
+  used: z.number(),
+  usedDays: z.number().positive(),
+  /** Doses that cycles reported in the same days, fading alike. */
+  dosed: nonNegative,
+  /** Sums over the steps from change to change, of use less expected use: they tell daily variance from noise. */
+  steps: nonNegative,
+  stepDays: nonNegative,
+  stepSquares: nonNegative,
+  /** Of each step with the one before. A reading's noise enters both, with opposite signs: the mean is −(its variance). */
+  stepProducts: z.number(),
+  lastStep: z.number(),
+  /** Doses of finished cycles since the level last changed, and since it was last read. */
+  dosesSinceChange: nonNegative,
+  dosesSinceReading: nonNegative,
+  /** The last refill that was seen, or that must have been while nothing was seen, and how much it poured in. */
+  refill: z.strictObject({ atMs: z.int(), amount: nonNegative }).nullable(),
+  /** The usual time between two readings. */
+  intervalDays: nonNegative,
+})
+export type Usage = z.infer<typeof Usage>
+
+/** `extrapolated`: no reading for long. `stuck`: it reads, but its level does not follow the use. */
+export type Trust = 'measured' | 'extrapolated' | 'stuck'
+
+export const DAY_MS = 86_400_000
+/** Nobody keeps a slot that lasts longer than this. */
+const FULL_LASTS_AT_MOST_DAYS = 3000
+/** Before anything is known: the standard deviation of a day's use ÷ the mean, and of a reading ÷ the capacity. */
+const PRIOR_DAY_SPREAD = 1.4
+export const PRIOR_NOISE_SHARE = 0.01
+/** The two priors above weigh as much as so many readings. */
+const PRIOR_STEPS = 30
+/** Habits drift by about this share in a day (standard deviation): how fast to forget is what it asks for, see `fadePerDay`. */
+const DRIFT_SHARE = 0.022
+const MIN_FADE_PER_DAY = 0.006
+const MAX_FADE_PER_DAY = 0.06
+/** Cycles that report at least this share of the use tell it better than the days do. */
+const DOSES_EXPLAIN_SHARE = 0.5
+const DOSE_SPREAD = 0.15
+/** While blind, the device that reports the cycles may itself be away: fewer doses than this share of what is usual say so. */
+const BLIND_DOSES_SHARE = 0.5
+/** A level is stuck when so much was used, as a share of the capacity, and every reading was the same: by doses at once… */
+const STUCK_SHARE = 0.08
+/** …and by the usual rate after so long. */
+const STUCK_DAYS = 3
+/** No reading for this many of its usual intervals, and at least this long: the slot is silent. */
+const SILENT_INTERVALS = 4
+const SILENT_DAYS = 2
+
+/** Use per day. */
+export function rateOf({ used, usedDays, capacity }: Usage): number {
+  return Math.max(used / usedDays, capacity / FULL_LASTS_AT_MOST_DAYS)
+}
+
+/** Variance of one reading. */
+export function noiseVariance({ steps, stepProducts, capacity }: Usage): number {
+  const prior = (capacity * PRIOR_NOISE_SHARE) ** 2
+  return (Math.max(0, -stepProducts) + prior * PRIOR_STEPS) / (steps + PRIOR_STEPS)
+}
+
+/** Variance of one day's use: what the steps show beyond the noise at both of their ends. */
+export function dayVarianceOf(usage: Usage): number {
+  const prior = (rateOf(usage) * PRIOR_DAY_SPREAD) ** 2
+  const seen = Math.max(0, usage.stepSquares - 2 * noiseVariance(usage) * usage.steps)
+  return (seen + prior * PRIOR_STEPS) / (usage.stepDays + PRIOR_STEPS)
+}
+
+/** The steady gain of a Kalman filter for a rate that drifts: about 0.015, more where use is regular. */
+export function fadePerDay(usage: Usage): number {
+  const gain = (DRIFT_SHARE * rateOf(usage)) / Math.sqrt(dayVarianceOf(usage))
+  return Math.min(MAX_FADE_PER_DAY, Math.max(MIN_FADE_PER_DAY, gain))
+}
+
+/** Use over so many days in which cycles reported so many doses. */
+export function expectedUse(usage: Usage, days: number, doses: number, blind: boolean) {
+  const byRate = rateOf(usage) * days
+  const dayVariance = dayVarianceOf(usage)
+  const explained = usage.dosed / (rateOf(usage) * usage.usedDays)
+  if (explained > DOSES_EXPLAIN_SHARE) {
+    const use = doses / explained
+    const variance = (DOSE_SPREAD * use) ** 2 + 0.1 * dayVariance * days
+    if (!blind || use > BLIND_DOSES_SHARE * byRate) return { use, variance }
+  }
+  return { use: byRate, variance: dayVariance * days * (1 + days / usage.usedDays) }
+}
+
+/** What the slot holds at a time, by its last true level and the use since. */
+export function reckon(usage: Usage, nowMs: number) {
+  const unreadDays = Math.max(0, nowMs - usage.readAtMs) / DAY_MS
+  const stuck = isStuck(usage)
+  const silent = unreadDays > Math.max(SILENT_DAYS, SILENT_INTERVALS * usage.intervalDays)
+  const trust: Trust = stuck ? 'stuck' : silent ? 'extrapolated' : 'measured'
+  const days = stuck ? Math.max(0, nowMs - usage.sameSinceMs) / DAY_MS : unreadDays
+  const doses = stuck ? usage.dosesSinceChange : usage.dosesSinceReading
+  const expected = expectedUse(usage, days, doses, trust !== 'measured')
+  return { trust, days, balance: usage.content - expected.use, variance: usage.contentVariance + expected.variance }
+}
+
+/** Either cycles took doses that the level does not show, or it stayed exactly the same while much must have been used. */
+function isStuck(usage: Usage): boolean {
+  const days = (usage.readAtMs - usage.sameSinceMs) / DAY_MS
+  const limit = usage.capacity * STUCK_SHARE
+  if (usage.dosesSinceChange - usage.dosesSinceReading >= limit) return true
+  return days >= STUCK_DAYS && rateOf(usage) * days >= limit
+}
