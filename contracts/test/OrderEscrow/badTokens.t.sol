@@ -16,13 +16,15 @@ contract FeeTokenTest is EscrowTest {
         return new FeeToken();
     }
 
+    /// @dev What the escrow already holds must not make up for what does not arrive.
     function test_refuses_aTokenThatTakesAFee() public {
+        dollar.mint(address(escrow), 5 * PRICE);
         MandateManager.Mandate memory mandate = _granted();
         OrderEscrow.Section memory section = _section(mandate, _order(_authorization(mandate, 1)));
         vm.expectEmit(address(escrow));
         emit OrderEscrow.Refused(0, abi.encodeWithSelector(OrderBook.ShortTransfer.selector, PRICE - 1, PRICE));
         _authorize(section);
-        vm.assertEq(dollar.balanceOf(address(escrow)), 0);
+        vm.assertEq(dollar.balanceOf(address(escrow)), 5 * PRICE);
     }
 }
 
