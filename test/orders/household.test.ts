@@ -35,7 +35,7 @@ it('orders of a household stop at its shared cap, though each mandate allows mor
     await home.pass(HOUR_MS)
   }
   const states = (await home.orders()).map(({ state }) => state).toSorted()
-  expect(states).toEqual(['due', 'dropped'])
+  expect(states).toEqual(['dropped', 'due'])
   expect(await home.chain.mandateStatus(file.mandate)).toMatchObject({ household: { spent: PRICE } })
   expect((await home.feed()).find(({ kind }) => kind === 'limit-reached')?.text).toContain(
     "It costs 12.49 TUSD, but 12.49 TUSD of the household's 20.00 TUSD for this period are spent.",
