@@ -27,37 +27,22 @@ export async function measureGas(): Promise<GasRow[]> {
   const all = town.households
   const orderOf = (home: number, device: number, seller: number) => town.signOrder(all[home]!.devices[device]!, seller)
   const fifty = (make: (index: number) => SignedOrder) => Array.from({ length: BATCH }, (_, index) => make(index))
-  const measured = []
-  measured.push(await life(town, 'a single order', [orderOf(0, 0, 0)]))
-  measured.push(
-    await life(
-      town,
-      'one household, five devices',
-      fifty((index) => orderOf(0, index % 5, 0)),
-    ),
-  )
-  measured.push(
-    await life(
-      town,
-      'one household, five devices, five sellers',
-      fifty((index) => orderOf(0, index % 5, Math.floor(index / 10))),
-    ),
-  )
-  measured.push(
-    await life(
-      town,
-      'ten households, five devices each',
-      fifty((index) => orderOf(index % 10, Math.floor(index / 10), index % 5)),
-    ),
-  )
-  measured.push(
+  // Signed when they are placed: numbers rise.
+  const oneHome = () => fifty((index) => orderOf(0, index % 5, 0))
+  const oneHomeFiveSellers = () => fifty((index) => orderOf(0, index % 5, Math.floor(index / 10)))
+  const tenHomes = () => fifty((index) => orderOf(index % 10, Math.floor(index / 10), index % 5))
+  return [
+    await life(town, 'a single order', [orderOf(BATCH - 1, 0, 0)]),
+    await life(town, 'one household, five devices', oneHome()),
+    await life(town, 'the same, each order in a parcel of its own', oneHome(), false),
+    await life(town, 'one household, five devices, five sellers', oneHomeFiveSellers()),
+    await life(town, 'ten households, five devices each', tenHomes()),
     await life(
       town,
       'fifty households',
       fifty((index) => orderOf(index, 0, 0)),
     ),
-  )
-  return measured
+  ]
 }
 
 const SNAPSHOT = new URL('gas-snapshot.json', import.meta.url)

@@ -12,7 +12,7 @@ import { sellerChain } from '../../gateway/chain/seller.ts'
 import { Sender } from '../../gateway/chain/sender.ts'
 import { payerWallet } from '../../gateway/chain/signers.ts'
 import type { Address, Hex32, HexBytes } from '../../gateway/domain/identifiers.ts'
-import type { Mandate, MandateFile, Terms } from '../../gateway/domain/mandate.ts'
+import { HOME_HOUSEHOLD, type Mandate, type MandateFile, type Terms } from '../../gateway/domain/mandate.ts'
 import { systemClock } from '../../gateway/lib/clock.ts'
 import { Seed } from '../../gateway/lib/seed.ts'
 import type { AuthorizationItem, Chain, SaveTransaction, SellerChain, SignedTransaction } from '../../gateway/ports.ts'
@@ -24,6 +24,8 @@ import { Anvil } from '../contracts/anvil.ts'
 const START_SECONDS = 1_800_000_000
 const DAY_SECONDS = 86_400
 const PURSE_MINOR_UNITS = 10n ** 15n
+/** Of a household with several devices; the figures hold for homes that use everything. */
+const SHARED_CAP = { allowance: PURSE_MINOR_UNITS, periodSeconds: 30 * DAY_SECONDS }
 const PRICE_MINOR_UNITS = 12_490_000n
 const PLENTY_WEI = 10n ** 12n
 const ZERO_ADDRESS: Address = `0x${'0'.repeat(40)}`
@@ -110,7 +112,7 @@ export async function openTown(options: {
   const leaf = chain.productLeaf(products[0]!)
   const { timestampSeconds: start } = await readHead(connection)
 
-  function mandateOf(payer: Address, deviceKey: SigningKey, salt: number): MandateFile {
+  function mandateOf(payer: Address, deviceKey: SigningKey, household: bigint): MandateFile {
     const mandate: Mandate = {
       payer,
       deviceKey: addressOf(deviceKey),
@@ -126,8 +128,8 @@ export async function openTown(options: {
       maxOpenOrders: 65_535,
       coolingOffSeconds: 0,
       ...roots,
-      household: 0n,
-      salt: BigInt(salt),
+      household,
+      salt: 0n,
       extraData: chain.readableHash('what the person saw'),
     }
     return { mandateHash: chain.mandateHash(mandate), mandate, products, payees, readable: 'what the person saw' }
@@ -165,10 +167,11 @@ export async function openTown(options: {
     const wallet = payerWallet(connection, await newSender(payerKey), payerKey)
     await mint(wallet.address, PURSE_MINOR_UNITS)
     await wallet.allow()
+    if (deviceCount > 1) await wallet.setHousehold(SHARED_CAP)
     const household: Household = { payer: wallet.address, devices: [] }
     for (let index = 0; index < deviceCount; index++) {
       const key = keyOf(`device ${home} ${index}`)
-      const file = mandateOf(wallet.address, key, household.devices.length)
+      const file = mandateOf(wallet.address, key, deviceCount > 1 ? HOME_HOUSEHOLD : 0n)
       await chain.grant(file.mandate, await wallet.sign(file.mandate), store.save)
       household.devices.push({ key, file, lastNonce: 0 })
     }
