@@ -2,17 +2,20 @@ import { execFile } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Wallet } from 'ethers'
+import { Wallet, ZeroAddress } from 'ethers'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { CORE, ESCROW_ADDRESS, REGISTRY_ADDRESS, TEST_DOLLAR_ADDRESS } from '../../contracts/deployment.ts'
 import { escrow } from '../../contracts/escrow.ts'
+import { abi as registryAbi } from '../../contracts/generated/DeviceRegistry.ts'
 import { standardInput } from '../../contracts/standard-json.ts'
+import { coder } from '../../contracts/typed.ts'
 import { Anvil } from './anvil.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'deploy-'))
 const keyFile = join(folder, 'deployer.key')
 const recordFile = join(folder, 'deployed', 'here.json')
 const wallet = Wallet.createRandom()
+const registry = coder(registryAbi)
 
 let anvil: Anvil
 beforeAll(async () => {
@@ -55,6 +58,10 @@ test('it deploys, notes what it did, and a repeat sends nothing and forgets noth
   expect(await deploy(...args)).toMatchObject({ code: 0, err: '' })
   const data = await anvil.provider.call({ to: ESCROW_ADDRESS, data: escrow.encode('registry', []) })
   expect(escrow.decodeResult('registry', data)).toBe(REGISTRY_ADDRESS.toLowerCase())
+  const ask = registry.encode('keyAndEpoch', [1n])
+  expect(registry.decodeResults('keyAndEpoch', await anvil.provider.call({ to: REGISTRY_ADDRESS, data: ask }))).toEqual(
+    [ZeroAddress, 0n],
+  )
   const noted = JSON.parse(readFileSync(recordFile, 'utf8')) as { chainId: string; contracts: Record<string, object> }
   expect(noted).toMatchObject({
     chainId: '31337',
