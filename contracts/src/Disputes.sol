@@ -52,7 +52,7 @@ abstract contract Disputes is OrderBook {
         nonReentrant
     {
         bytes32 key = _recordKey(termsHash(terms), seller, authorizationId);
-        Record memory current = _load(key);
+        Record memory current = _records[key];
         _checkState(authorizationId, current, State.Shipped);
         uint256 deadline = uint256(current.since) + UNCONFIRMED_SECONDS;
         if (block.timestamp > deadline) revert TooLateToDispute(block.timestamp, deadline);
@@ -81,7 +81,7 @@ abstract contract Disputes is OrderBook {
         bytes calldata sellerSignature
     ) external nonReentrant {
         bytes32 key = _recordKey(termsHash(terms), seller, authorizationId);
-        Record memory current = _load(key);
+        Record memory current = _records[key];
         if (current.state != State.Authorized && current.state != State.Shipped) {
             _checkState(authorizationId, current, State.Disputed);
         }
@@ -108,7 +108,7 @@ abstract contract Disputes is OrderBook {
         nonReentrant
     {
         bytes32 key = _recordKey(termsHash(terms), seller, authorizationId);
-        Record memory current = _load(key);
+        Record memory current = _records[key];
         _checkState(authorizationId, current, State.Disputed);
         if (msg.sender != terms.arbiter) revert WrongCaller(msg.sender, terms.arbiter);
         uint256 deadline = uint256(current.since) + DECISION_SECONDS;

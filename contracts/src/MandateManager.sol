@@ -295,7 +295,7 @@ abstract contract MandateManager is EIP712, Households {
     }
 
     function _saveTally(Tally memory tally) internal {
-        _mandates[tally.mandateHash] = tally.state;
+        _store(tally.mandateHash, tally.state);
         if (tally.householdKey != 0) _saveSpending(tally.householdKey, tally.shared);
     }
 
@@ -303,7 +303,7 @@ abstract contract MandateManager is EIP712, Households {
     function _uncount(bytes32 hash, uint256 orders) internal {
         MandateState memory state = _mandates[hash];
         state.openOrders -= SafeCast.toUint32(Math.min(orders, state.openOrders));
-        _mandates[hash] = state;
+        _store(hash, state);
     }
 
     /// @dev Notes that an order of the second `authorizedAt` ended without leaving the seller. What it had counted is
@@ -314,9 +314,14 @@ abstract contract MandateManager is EIP712, Households {
         if (state.periodIndex == _periodIndex(terms.start, terms.period, authorizedAt)) {
             state.spent -= SafeCast.toUint96(Math.min(amount, state.spent));
         }
-        _mandates[terms.mandateHash] = state;
+        _store(terms.mandateHash, state);
         if (terms.household == 0) return;
         _giveBackShared(_householdKey(terms.payer, terms.token, terms.household), amount, authorizedAt);
+    }
+
+    /// @dev In one place, because the optimizer then makes one write of it.
+    function _store(bytes32 hash, MandateState memory state) private {
+        _mandates[hash] = state;
     }
 
     /// @dev Whether the sender is the payer or the device key, or one of them has signed.

@@ -59,7 +59,7 @@ abstract contract OrderBook is MandateManager, ReentrancyGuardTransient {
     /// @notice What `withdraw` would send to `account`, in minor units of `token`.
     mapping(address token => mapping(address account => uint256)) public credit;
 
-    mapping(bytes32 recordKey => Record) private _records;
+    mapping(bytes32 recordKey => Record) internal _records;
 
     constructor(IDeviceRegistry registry_) MandateManager(registry_) {}
 
@@ -88,14 +88,6 @@ abstract contract OrderBook is MandateManager, ReentrancyGuardTransient {
 
     function _recordKey(bytes32 hash, address seller, bytes32 authorizationId) internal pure returns (bytes32) {
         return keccak256(abi.encode(hash, seller, authorizationId));
-    }
-
-    function _load(bytes32 key) internal view returns (Record memory) {
-        return _records[key];
-    }
-
-    function _save(bytes32 key, Record memory current) internal {
-        _records[key] = current;
     }
 
     /// @dev Moves an order into `state`, with `amount` as the amount that goes with it.

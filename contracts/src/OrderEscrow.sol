@@ -297,7 +297,7 @@ contract OrderEscrow is Disputes {
     ///               to each cap whose period still runs.
     function reclaim(Terms calldata terms, address seller, bytes32 authorizationId) external nonReentrant {
         bytes32 key = _recordKey(termsHash(terms), seller, authorizationId);
-        Record memory current = _load(key);
+        Record memory current = _records[key];
         uint256 deadline = current.shipBy;
         if (current.state == State.Shipped) deadline = uint256(current.since) + UNCONFIRMED_SECONDS;
         else if (current.state == State.Disputed) deadline = uint256(current.since) + DECISION_SECONDS;
@@ -320,7 +320,7 @@ contract OrderEscrow is Disputes {
     /// @custom:state Captured stays; its amount falls. Nothing is given back to the caps.
     function refund(Terms calldata terms, bytes32 authorizationId, uint96 amount) external nonReentrant {
         bytes32 key = _recordKey(termsHash(terms), msg.sender, authorizationId);
-        Record memory current = _load(key);
+        Record memory current = _records[key];
         _checkState(authorizationId, current, State.Captured);
         uint256 deadline = uint256(current.since) + REFUND_SECONDS;
         if (block.timestamp > deadline) revert TooLateToRefund(block.timestamp, deadline);
@@ -328,7 +328,7 @@ contract OrderEscrow is Disputes {
         if (amount > current.amount) revert OverRefund(amount, current.amount);
 
         current.amount -= amount;
-        _save(key, current);
+        _records[key] = current;
         emit Refunded(authorizationId, amount);
         _pull(terms.token, msg.sender, terms.payer, amount);
     }
@@ -372,11 +372,12 @@ contract OrderEscrow is Disputes {
     {
         Order[] calldata orders = line.orders;
         if (orders.length == 0) revert EmptyBasket();
-        Proven memory proven;
-        proven.termsHash = terms;
-        proven.seller = _proveSeller(line, mandate);
-        proven.productLeaf = _proveProduct(line, mandate.productsRoot);
-        proven.maxUnitPrice = line.product.maxUnitPrice;
+        Proven memory proven = Proven({
+            termsHash: terms,
+            seller: _proveSeller(line, mandate),
+            productLeaf: _proveProduct(line, mandate.productsRoot),
+            maxUnitPrice: line.product.maxUnitPrice
+        });
         for (uint256 i = 0; i < orders.length; ++i) {
             total += _place(orders[i], mandate, tally, proven);
         }
@@ -393,10 +394,8 @@ contract OrderEscrow is Disputes {
         (address signer,,) = ECDSA.tryRecover(id, order.r, order.vs);
         if (signer != mandate.deviceKey) revert WrongSignature(mandate.deviceKey, id);
 
-        _save(
-            _recordKey(proven.termsHash, proven.seller, id),
-            Record(State.Authorized, _now(), order.shipBy, mandate.coolingOffSeconds, order.total)
-        );
+        _records[_recordKey(proven.termsHash, proven.seller, id)] =
+            Record(State.Authorized, _now(), order.shipBy, mandate.coolingOffSeconds, order.total);
         emit Authorized(id, tally.mandateHash, proven.seller, order.total, order.quoteHash);
         return order.total;
     }
@@ -464,7 +463,7 @@ contract OrderEscrow is Disputes {
 
     function _ship(bytes32 terms, bytes32 id, bytes32 shipment) private {
         bytes32 key = _recordKey(terms, msg.sender, id);
-        Record memory current = _load(key);
+        Record memory current = _records[key];
         if (current.state != State.Authorized) {
             emit Skipped(id, msg.sender, current.state);
             return;
@@ -490,7 +489,7 @@ contract OrderEscrow is Disputes {
         uint256 ended = 0;
         for (uint256 i = 0; i < ids.length; ++i) {
             bytes32 key = _recordKey(hash, msg.sender, ids[i]);
-            Record memory current = _load(key);
+            Record memory current = _records[key];
             if (current.state != State.Shipped) {
                 emit Skipped(ids[i], msg.sender, current.state);
                 continue;
@@ -528,7 +527,7 @@ contract OrderEscrow is Disputes {
         returns (uint96 amount)
     {
         bytes32 key = _recordKey(termsHash(terms), seller, id);
-        Record memory current = _load(key);
+        Record memory current = _records[key];
         _checkState(id, current, State.Authorized);
         amount = current.amount;
         _uncountAndGiveBack(terms, amount, current.since);
