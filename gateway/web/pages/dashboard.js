@@ -91,6 +91,8 @@ function deviceElement(device) {
   )
 }
 
+const DISPUTE = ['Something is wrong', 'dispute', {}]
+
 /** What a person may do to an order as it is shown; a yes names the price that was seen. */
 const ACTIONS = {
   'awaiting-consent': (order) => [
@@ -99,8 +101,8 @@ const ACTIONS = {
   ],
   authorized: () => [['Cancel', 'cancel', {}]],
   due: () => [['Cancel', 'cancel', {}]],
-  shipped: () => [['It has arrived', 'received', {}]],
-  delivered: () => [['It is all right', 'received', {}]],
+  shipped: () => [['It has arrived', 'received', {}], DISPUTE],
+  delivered: () => [['It is all right', 'received', {}], DISPUTE],
 }
 
 function actionElement(order, [label, verb, body]) {
