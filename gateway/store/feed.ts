@@ -56,7 +56,7 @@ export function sqliteDeliveryStore(db: Db): DeliveryStore {
   return {
     async due(nowMs, limit, only) {
       return due
-        .all(nowMs, only, only, limit)
+        .all(nowMs, only ?? null, only ?? null, limit)
         .map((row) => ({ notification: notificationOf(row), attempts: row.attempts }))
     },
     async nextDueAtMs() {
