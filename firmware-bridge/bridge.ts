@@ -3,7 +3,7 @@ import type { BoardView, LogLine, PairRequest } from './control-messages.ts'
 import type { Hello } from './dialects/dialect.ts'
 import { BridgeProblem, newPairing, withKept, writeKey } from './pair-board.ts'
 import { PairedDevice } from './paired-device.ts'
-import type { Pairing, Pairings } from './pairings.ts'
+import type { Pairings } from './pairings.ts'
 import { type FoundPort, findPorts, type PortPatterns } from './ports/find-ports.ts'
 
 /** A look takes about 0.1 ms a port; a board that is plugged in again is in service within 3 s of its boot. */
@@ -89,15 +89,6 @@ export class Bridge {
     }
   }
 
-  /** The gateway keeps the device, the board its key: only this bridge forgets. */
-  async unpair(deviceId: string): Promise<void> {
-    if (this.#options.pairings.get(deviceId) === undefined)
-      throw new BridgeProblem(`No board is paired as ${deviceId}.`)
-    this.#options.pairings.remove(deviceId)
-    await this.#forget(deviceId)
-    this.#reconsider()
-  }
-
   /** Calls back with each line of a board until the returned function is called. */
   follow(name: string, onLine: (line: LogLine) => void): () => void {
     const port = this.find(name).found.name
@@ -136,7 +127,7 @@ export class Bridge {
     await this.#forget(deviceId)
     pairings.put(pairing)
     if (pairing.key === null) board.reconsider()
-    else await this.#checkKey(board, pairing)
+    else await this.#checkKey(board)
     return board.view()
   }
 
@@ -226,11 +217,10 @@ export class Bridge {
     await device.stop()
   }
 
-  async #checkKey(board: Board, pairing: Pairing): Promise<void> {
+  /** The pairing stays in any case: with its password and slots it can be done again. */
+  async #checkKey(board: Board): Promise<void> {
     const asked = await board.command('hello')
     if (asked.ok && board.view().signed) return
-    this.#options.pairings.remove(pairing.deviceId)
-    await this.#forget(pairing.deviceId)
     this.#reconsider()
     throw new BridgeProblem('The board does not say that it holds the new key: pair it again.')
   }

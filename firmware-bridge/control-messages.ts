@@ -23,7 +23,6 @@ export const ControlRequest = z.discriminatedUnion('do', [
     /** Only tells whether it can be done, as far as that can be known before. */
     isTrial: z.boolean().optional(),
   }),
-  z.strictObject({ do: z.literal('unpair'), deviceId: DeviceId }),
   z.strictObject({ do: z.literal('log'), board: z.string().min(1).max(256) }),
   /** Closes the port until `take` comes on the same connection, or the connection ends. */
   z.strictObject({ do: z.literal('release'), board: z.string().min(1).max(256) }),

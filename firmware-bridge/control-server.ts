@@ -84,9 +84,6 @@ async function handle(
     }
     case 'pair':
       return { ok: true, board: await bridge.pair(request) }
-    case 'unpair':
-      await bridge.unpair(request.deviceId)
-      return { ok: true }
   }
 }
 

@@ -77,12 +77,6 @@ export class Pairings {
     this.save()
   }
 
-  remove(deviceId: string): boolean {
-    const wasThere = this.#boards.delete(deviceId)
-    if (wasThere) this.save()
-    return wasThere
-  }
-
   /** The counter never goes back: what is not higher was seen before. */
   accept(pairing: Pairing, counter: number): void {
     pairing.lastCounter = counter

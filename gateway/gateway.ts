@@ -161,6 +161,7 @@ export async function startGateway(options: {
         notifyWorker({
           store: sqliteDeliveryStore(db),
           notifier: config.notify.webhookUrl === undefined ? undefined : webhookNotifier(config.notify.webhookUrl),
+          quietUntil: rules.quietUntil,
           async tellDevice({ deviceId, slot, orderId, state, stateChangedAtMs }) {
             broker.publish(deviceId, 'order', { slot, orderId, state, sinceMs: stateChangedAtMs }, { retain: true })
           },

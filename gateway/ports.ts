@@ -909,7 +909,12 @@ export type FeedStore = {
 }
 /** Deliveries beyond the feed. */
 export type DeliveryStore = {
-  due(nowMs: number, limit: number): Promise<{ notification: Notification; attempts: number }[]>
+  /** Oldest first; `only` of that kind. */
+  due(
+    nowMs: number,
+    limit: number,
+    only?: NotificationKind,
+  ): Promise<{ notification: Notification; attempts: number }[]>
   nextDueAtMs(): Promise<number | undefined>
   delivered(notificationId: number, atMs: number): Promise<void>
   failed(notificationId: number, nextAtMs: number | undefined): Promise<void>

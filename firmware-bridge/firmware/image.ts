@@ -55,7 +55,9 @@ export function formatIntelHex(image: Buffer): string {
  * 64 digits in it count as '0'. Other people's images have no such place: theirs is the plain hash.
  */
 export function imageSha256(hexText: string): string {
-  return sha256OfImage(parseIntelHex(hexText))
+  const image = parseIntelHex(hexText)
+  if (image.length === 0) throw new Error('The image holds no program: take the file again from where you got it.')
+  return sha256OfImage(image)
 }
 
 function sha256OfImage(image: Buffer): string {

@@ -59,7 +59,7 @@ function noteOf({ state, problem, trouble, mqtt, levels, port, deviceId }: Board
     trouble && (TROUBLES[trouble] ?? trouble),
     trouble === 'uncalibrated' && deviceId && `adept board calibrate ${deviceId}`,
     mqtt && CONNECTIONS[mqtt],
-    levels.find(({ unverified }) => unverified)?.unverified,
+    problem === undefined && levels.find(({ unverified }) => unverified)?.unverified,
   ]
   return printable(notes.filter(Boolean).join('; '))
 }

@@ -13,6 +13,8 @@ const MAX_ATTEMPTS = 40
 export function notifyWorker(parts: {
   store: DeliveryStore
   notifier: Notifier | undefined
+  /** When the home's quiet hours end, while it is quiet: only a fault is delivered before. */
+  quietUntil(nowMs: number): number | undefined
   /** Publishes an order's state on its device's retained `order` topic. */
   tellDevice(order: Order): Promise<void>
   clock: Clock
@@ -26,7 +28,9 @@ export function notifyWorker(parts: {
         await parts.tellDevice(order)
         await parts.store.deviceTold(order.orderId, order.state)
       }
-      const due = parts.notifier === undefined ? [] : await parts.store.due(nowMs, DELIVERIES_PER_STEP)
+      const quietEndsAtMs = parts.quietUntil(nowMs)
+      const only = quietEndsAtMs === undefined ? undefined : 'fault'
+      const due = parts.notifier === undefined ? [] : await parts.store.due(nowMs, DELIVERIES_PER_STEP, only)
       for (const { notification, attempts } of due) {
         try {
           await parts.notifier?.deliver(notification)
@@ -37,7 +41,9 @@ export function notifyWorker(parts: {
           await parts.store.failed(notification.notificationId, nextAtMs)
         }
       }
-      return { worked: orders.length + due.length > 0, nextDueAtMs: await parts.store.nextDueAtMs() }
+      const nextDueAtMs = await parts.store.nextDueAtMs()
+      const isHeld = nextDueAtMs !== undefined && quietEndsAtMs !== undefined && nextDueAtMs <= nowMs
+      return { worked: orders.length + due.length > 0, nextDueAtMs: isHeld ? quietEndsAtMs : nextDueAtMs }
     },
   }
 }

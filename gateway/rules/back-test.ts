@@ -1,5 +1,5 @@
 import { homeCalendar } from '../domain/home-calendar.ts'
-import { onHandAfterRefill } from '../domain/need.ts'
+import { onHandAfterLevel } from '../domain/need.ts'
 import type { Rules } from '../domain/rules.ts'
 import { refilledBetween, type SlotState } from '../domain/slot-state.ts'
 import type { HistoryStore, Situation } from '../ports.ts'
@@ -33,6 +33,7 @@ type Course = {
   state: SlotState | undefined
   acted: Pick<Situation, 'actedAtMs' | 'blindTold' | 'lowTold'>
   onHand: number
+  arrivedAtMs: number
   /** Goods under way, and when they are here. */
   parcel: { content: number; arrivesAtMs: number } | undefined
   lastOrderAtMs: number | undefined
@@ -82,6 +83,7 @@ function courseOf(base: Situation): Course {
     state: undefined,
     acted: { actedAtMs: {}, blindTold: false, lowTold: false },
     onHand: 0,
+    arrivedAtMs: 0,
     parcel: undefined,
     lastOrderAtMs: undefined,
     nextLookAtMs: undefined,
@@ -90,16 +92,16 @@ function courseOf(base: Situation): Course {
 }
 
 function takeReading(course: Course, state: SlotState): void {
-  const refilled = course.state === undefined ? 0 : refilledBetween(course.state, state)
-  if (refilled > 0) {
+  const { usage } = state
+  const isRefilled = course.state !== undefined && refilledBetween(course.state, state) > 0
+  if (isRefilled) {
     course.acted.lowTold = false
-    const packContent = course.base.products[0]?.packContent ?? state.measure.capacity
-    if (course.parcel !== undefined && course.onHand === 0) {
-      // Somebody poured in before these goods could be here: others came at that time.
-      course.parcel = undefined
-    } else {
-      course.onHand = onHandAfterRefill(course.onHand, refilled, packContent)
-    }
+    // Somebody poured in before these goods could be here: others came at that time.
+    if (course.onHand === 0) course.parcel = undefined
+  }
+  if (course.onHand > 0 && usage !== undefined && state.readingId !== course.state?.readingId) {
+    const packSize = course.base.products[0]?.packContent ?? state.measure.capacity
+    course.onHand = onHandAfterLevel({ onHand: course.onHand, sinceMs: course.arrivedAtMs, packSize }, usage)
   }
   course.state = state
 }
@@ -118,6 +120,7 @@ function decide(course: Course, nowMs: number, book: RuleBook): void {
   const { base, state, parcel } = course
   if (parcel !== undefined && parcel.arrivesAtMs <= nowMs) {
     course.onHand += parcel.content
+    course.arrivedAtMs = parcel.arrivesAtMs
     course.parcel = undefined
   }
   const open = course.parcel

@@ -11,6 +11,7 @@ import type {
   StockStore,
 } from '../ports.ts'
 import { rulesDesk } from './desk.ts'
+import { quietUntil } from './evaluate.ts'
 import { rulesInForce } from './in-force.ts'
 import { spendingLimits } from './spending.ts'
 import { rulesWorker } from './worker.ts'
@@ -35,12 +36,20 @@ export async function openRules(parts: {
   program: string
   /** Called after decisions were committed: speed only. */
   onDecided(): void
-}): Promise<{ worker: Worker; limits: SpendingLimits; desk: RulesDesk }> {
+}): Promise<{
+  worker: Worker
+  limits: SpendingLimits
+  desk: RulesDesk
+  /** When the quiet hours end, while it is quiet. */
+  quietUntil(nowMs: number): number | undefined
+}> {
   const { stores, file, home, token, clock, program, onDecided } = parts
   const rules = await rulesInForce({ file, store: stores.versions, homeId: home.id, program, nowMs: clock.nowMs() })
+  const calendar = homeCalendar(home.timeZone)
   return {
+    quietUntil: (nowMs) => quietUntil({ rules: rules.current().rules, calendar }, nowMs),
     worker: rulesWorker({ store: stores.rules, rules, clock, onDecided }),
-    limits: spendingLimits({ store: stores.spending, rules, calendar: homeCalendar(home.timeZone), token }),
+    limits: spendingLimits({ store: stores.spending, rules, calendar, token }),
     desk: rulesDesk({ history: stores.history, stock: stores.stock, rules, clock, program }),
   }
 }

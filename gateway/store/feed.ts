@@ -40,9 +40,9 @@ export function sqliteFeedStore(db: Db): FeedStore {
  */
 export function sqliteDeliveryStore(db: Db): DeliveryStore {
   db.exec(`UPDATE orders SET device_told = '' WHERE state NOT IN (${ENDED})`)
-  const due = db.prepare<[number, number], NotificationRow & { attempts: number }>(
+  const due = db.prepare<[number, string | null, string | null, number], NotificationRow & { attempts: number }>(
     `SELECT notifications.*, attempts FROM deliveries JOIN notifications USING (notification_id)
-     WHERE delivered_at_ms IS NULL AND next_at_ms <= ? ORDER BY notification_id LIMIT ?`,
+     WHERE delivered_at_ms IS NULL AND next_at_ms <= ? AND (? IS NULL OR kind = ?) ORDER BY notification_id LIMIT ?`,
   )
   const nextDue = db.prepare<[], { at: number | null }>(
     'SELECT MIN(next_at_ms) AS at FROM deliveries WHERE delivered_at_ms IS NULL AND next_at_ms IS NOT NULL',
@@ -54,8 +54,10 @@ export function sqliteDeliveryStore(db: Db): DeliveryStore {
   const untold = db.prepare<[number], OrderRow>('SELECT * FROM orders WHERE device_told <> state LIMIT ?')
   const told = db.prepare('UPDATE orders SET device_told = ? WHERE order_id = ?')
   return {
-    async due(nowMs, limit) {
-      return due.all(nowMs, limit).map((row) => ({ notification: notificationOf(row), attempts: row.attempts }))
+    async due(nowMs, limit, only) {
+      return due
+        .all(nowMs, only ?? null, only ?? null, limit)
+        .map((row) => ({ notification: notificationOf(row), attempts: row.attempts }))
     },
     async nextDueAtMs() {
       return nextDue.get()?.at ?? undefined

@@ -39,6 +39,12 @@ export function reserves(db: Db) {
       const left = onHandAfterRefill(reserve, content, pack_content)
       move(deviceId, slot, { kind: 'refill', content: left - reserve, reserve: left, packContent: pack_content }, atMs)
     },
+    /** So much is no longer there, by what the level tells. */
+    used(deviceId: string, slot: string, content: number, atMs: number): void {
+      const { reserve, pack_content } = of(deviceId, slot)
+      const change = { kind: 'used', content: -content, reserve: reserve - content, packContent: pack_content }
+      move(deviceId, slot, change, atMs)
+    },
     /** The seller sent them. */
     shipped(deviceId: string, slot: string, order: MovableStock, atMs: number): void {
       const { orderId, content, packContent } = order

@@ -1,7 +1,7 @@
 import { gtin14 } from '../domain/identifiers.ts'
 import { SlotDescription } from '../domain/level.ts'
 import { MandateFile } from '../domain/mandate.ts'
-import { type LeadTime, leadTimeOf } from '../domain/need.ts'
+import { type LeadTime, leadTimeOf, onHandAfterLevel } from '../domain/need.ts'
 import { ENDED_STATES, type Mode, type OrderState } from '../domain/order.ts'
 import { Quote } from '../domain/quote.ts'
 import type { SlotState } from '../domain/slot-state.ts'
@@ -72,6 +72,9 @@ export function situations(db: Db) {
      WHERE home_id = ? AND seller_url = ? AND orders.state IN ('delivered', 'completed')
      ORDER BY created_at_ms DESC LIMIT ${LEAD_TIMES}`,
   )
+  const counted = db.prepare<[string, string], { at: number | null }>(
+    `SELECT max(at_ms) AS at FROM stock_moves WHERE device_id = ? AND slot = ? AND kind = 'owner'`,
+  )
   const stock = reserves(db)
   const descriptions = bounded((json: string) => SlotDescription.parse(JSON.parse(json)))
   const mandates = bounded((hash: string) => MandateFile.parse(JSON.parse(mandateFile.get(hash)!.file)))
@@ -137,6 +140,26 @@ export function situations(db: Db) {
     return inFlight
   }
 
+  /** What the level tells of goods that nobody saw being poured in; a refill that was seen has been taken off already. */
+  function noteUse(
+    row: SlotRow,
+    state: SlotState | undefined,
+    past: OrderRow[],
+    onTheWay: number,
+    atMs: number,
+  ): number {
+    const { reserve, pack_content: packSize } = stock.of(row.device_id, row.slot)
+    const onHand = reserve - onTheWay
+    const usage = state?.usage
+    if (onHand <= 0 || usage === undefined || usage.refill?.atMs === usage.readAtMs) return reserve
+    const arrivals = past.filter(({ state: orderState }) => orderState === 'delivered' || orderState === 'completed')
+    const countedAtMs = counted.get(row.device_id, row.slot)?.at ?? 0
+    const sinceMs = Math.max(countedAtMs, ...arrivals.map((order) => order.state_changed_at_ms))
+    const left = onHandAfterLevel({ onHand, sinceMs, packSize }, usage)
+    if (left < onHand) stock.used(row.device_id, row.slot, onHand - left, atMs)
+    return left + onTheWay
+  }
+
   return {
     /** A new step: lead times are looked up again. */
     begin(): void {
@@ -154,8 +177,8 @@ export function situations(db: Db) {
       const products = description === undefined ? [] : productsOf(row, description, known, past)
       const stocked = past.map((order) => ({ ...order, ...contentOf(order, products, description) }))
       const inFlight = noteOrders(row, stocked, atMs)
-      const { reserve } = stock.of(row.device_id, row.slot)
       const shippedNotHere = stocked.find(({ state: orderState }) => orderState === 'shipped')?.content ?? 0
+      const reserve = noteUse(row, state, past, shippedNotHere, atMs)
       const open = past.find(({ state: orderState }) => !(ENDED_STATES as readonly OrderState[]).includes(orderState))
       const lastWordAtMs = Math.max(row.confirmed_at_ms ?? 0, ...known.map(({ createdAtMs }) => createdAtMs))
       // An order that the homeowner's later word has not overtaken. In the same millisecond the order's end counts as

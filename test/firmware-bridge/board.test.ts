@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -116,6 +118,28 @@ describe('a level that nobody can trust', () => {
     await home.until('a', (view) => view.counts.replayed === 1)
     board.level(890)
     expect(await levels('bottle-1', 2)).toHaveLength(2)
+  })
+
+  it('is known again by the next bridge when one was killed as soon as the gateway had it', async () => {
+    home = await BridgeHome.start()
+    const board = await home.board('a')
+    await home.pair('a', 'bottle-1')
+    await home.bridge.stop()
+    const main = ['firmware-bridge/main.ts', '--data', home.folder, '--ports', home.port('*')]
+    const killed = spawn(process.execPath, main, { stdio: 'ignore' })
+    const exited = once(killed, 'exit')
+    const status = async () => (await home.line.devices.get('home-1', 'bottle-1'))?.status
+    while ((await status()) !== 'online') await new Promise((resolve) => setTimeout(resolve, 5))
+    const recorded = board.levelLine(900)
+    board.write(recorded)
+    await levels('bottle-1', 1)
+    killed.kill('SIGKILL')
+    await exited
+    await home.startBridge()
+    await home.until('a', (view) => view.state === 'online')
+    board.write(recorded)
+    await home.until('a', (view) => view.counts.replayed === 1)
+    expect(await levels('bottle-1', 1)).toHaveLength(1)
   })
 
   it('goes nowhere from a board that is not paired', async () => {

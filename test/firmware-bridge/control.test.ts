@@ -56,9 +56,6 @@ describe('the control socket', () => {
       `There is no board b-1. There is ${home.port('a')}.`,
     )
     await expect(askBridge(home.folder, { do: 'command', board: 'load-cell', name: 'key' })).rejects.toThrow('pairing')
-    await expect(askBridge(home.folder, { do: 'unpair', deviceId: 'b-1' })).rejects.toThrow(
-      'No board is paired as b-1.',
-    )
   })
   it('is missed with the line to type where no bridge runs', async () => {
     await home.bridge.stop()
@@ -117,6 +114,16 @@ describe('pairing', () => {
     const view = await home.until('a', (one) => one.levels.length > 0)
     expect(view.levels[0]?.unverified).toContain('does not fit the key')
   })
+  it('is done again without a password after it went wrong at its end', async () => {
+    const board = await home.board('a')
+    await home.pair('a', 'bottle-1')
+    board.refuse = { hello: 'busy' }
+    const again = { do: 'pair', board: home.port('a'), deviceId: 'bottle-1' } as const
+    await expect(askBridge(home.folder, again)).rejects.toThrow('does not say that it holds the new key: pair it again')
+    expect(home.view('a')).toMatchObject({ signed: false, problem: expect.stringContaining('has another key') })
+    board.refuse = {}
+    expect((await askBridge(home.folder, again)).board).toMatchObject({ state: 'online', signed: true })
+  })
   it('gives a name to one board at a time', async () => {
     await home.board('a')
     await home.pair('a', 'bottle-1')
@@ -134,12 +141,6 @@ describe('pairing', () => {
     board.hello()
     const view = await home.until('a', (one) => one.problem !== undefined)
     expect(view).toMatchObject({ state: 'online', signed: false, problem: expect.stringContaining('has lost its key') })
-  })
-  it('ends with unpair', async () => {
-    await home.board('a')
-    await home.pair('a', 'bottle-1')
-    await askBridge(home.folder, { do: 'unpair', deviceId: 'bottle-1' })
-    await home.until('a', (view) => view.state === 'unpaired' && view.deviceId === undefined)
   })
   it('refuses a file of pairings that it cannot read, and does not replace it', async () => {
     await home.bridge.stop()

@@ -52,7 +52,7 @@ const START_MS = Date.UTC(2027, 0, 4, 8)
  * A home from its readings to its feed, with real rows and a real chain in virtual time. Only the shop is the test's own:
  * it signs with a real key, and `shop` says how it misbehaves.
  */
-export async function openHome(slots = ['detergent']) {
+export async function openHome(slots = ['detergent'], rules = RULES) {
   const folder = mkdtempSync(join(tmpdir(), 'home-'))
   const clock = new ManualClock(START_MS)
   const db = openDatabase(join(folder, 'gateway.db'), 'gateway')
@@ -155,8 +155,8 @@ export async function openHome(slots = ['detergent']) {
   const intake = sqliteIntakeStore(db)
   const actionStore = sqliteOrderActionStore(db)
   const noNudge = () => undefined
-  writeFileSync(join(folder, 'rules.yaml'), RULES)
-  const rules = await openRules({
+  writeFileSync(join(folder, 'rules.yaml'), rules)
+  const opening = await openRules({
     stores: sqliteRulesStores(db, []),
     file: join(folder, 'rules.yaml'),
     home: { id: homeId, timeZone: 'UTC' },
@@ -166,8 +166,8 @@ export async function openHome(slots = ['detergent']) {
     onDecided: noNudge,
   })
   const workers = [
-    rules.worker,
-    orderWorker({ store: orders, chain, seller, signer, limits: rules.limits, clock, onMoved: noNudge }),
+    opening.worker,
+    orderWorker({ store: orders, chain, seller, signer, limits: opening.limits, clock, onMoved: noNudge }),
     sellerMessageWorker({ store: sqliteSellerMessageStore(db, []), seller, clock }),
     strayFundsWorker({ store: sqliteStrayFundsStore(db, []), chain, signer, clock }),
     watchWorker({

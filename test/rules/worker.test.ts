@@ -214,3 +214,14 @@ it('reads a flood in portions, decides in between, and leaves nothing behind', a
     u: 12_000,
   })
 })
+
+it('forgets goods that came and were used without a refill that anybody saw', async () => {
+  await confirmed()
+  await home.days(2, 40, 1400)
+  await home.desk.setStock('home', 'washer-1', 'detergent', 1400)
+  await home.days(20, 40, 1320)
+  expect(home.orders()).toEqual([])
+  await home.days(16, 40, 520)
+  expect(home.reserve()).toBe(0)
+  expect(home.orders()).toHaveLength(1)
+})

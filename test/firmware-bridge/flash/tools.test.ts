@@ -23,6 +23,9 @@ describe('an image', () => {
     const cutOff = file('cut-off.hex')
     writeFileSync(cutOff, readFileSync(BUTTON.file, 'utf8').slice(0, 1_000))
     expect(() => findImage(cutOff)).toThrow(/cut-off\.hex is no image: /)
+    const empty = file('empty.hex')
+    writeFileSync(empty, ':00000001FF\n')
+    expect(() => findImage(empty)).toThrow(/empty\.hex is no image: The image holds no program/)
   })
 
   test('of somebody’s own is told from a released one, whatever its file is called', () => {

@@ -47,7 +47,7 @@ CREATE TABLE slot_needs (
   PRIMARY KEY (device_id, slot)
 ) STRICT;
 
--- Every change of a reserve: shipped and returned once per order, refill, owner.
+-- Every change of a reserve: shipped and returned once per order, refill, used, owner.
 CREATE TABLE stock_moves (
   move_id INTEGER PRIMARY KEY,
   device_id TEXT NOT NULL,
@@ -58,6 +58,7 @@ CREATE TABLE stock_moves (
   reserve_after REAL NOT NULL,
   order_id TEXT
 ) STRICT;
+CREATE INDEX stock_moves_of_slot ON stock_moves (device_id, slot, kind);
 CREATE UNIQUE INDEX stock_moves_of_order ON stock_moves (order_id, kind) WHERE order_id IS NOT NULL;
 INSERT INTO stock_moves (device_id, slot, at_ms, kind, content, reserve_after, order_id)
   SELECT device_id, slot, state_changed_at_ms, 'shipped', 0, 0, order_id FROM orders

@@ -1,0 +1,60 @@
+/** What the fronts say: the figures of the issue, with bootstrap intervals over the homes. */
+import { Dice } from './dice.ts'
+import { lineOf, meanOf, type PackFronts, type PolicyName, type Sample, stockAt, stockoutsAt } from './sweep.ts'
+
+/** Where policies are compared: half a stock-out day per home and year, and this multiple of the clairvoyant's stock. */
+export const STOCKOUT_DAYS = 0.5
+const STOCK_MULTIPLE = 1.35
+const RESAMPLES = 400
+
+export type Interval = { value: number; low: number; high: number }
+export type PackFigures = {
+  excessRatioToOracle: Interval
+  daysLeftExcessRatio: Interval
+  thresholdExcessRatio: Interval
+  stockoutRatioToThreshold: Interval
+  stockoutRatioToDaysLeft: Interval
+}
+
+export function figuresOf(pack: PackFronts): PackFigures {
+  const excessRatio = (name: PolicyName) => (sample: Sample) => {
+    const clairvoyant = meanOf(pack.clairvoyantDays, sample)
+    const excess = (of: PolicyName) => stockAt(lineOf(pack.fronts.get(of)!, sample), STOCKOUT_DAYS) - clairvoyant
+    return excess(name) / excess('oracle')
+  }
+  const stockoutRatio = (name: PolicyName) => (sample: Sample) => {
+    const stock = STOCK_MULTIPLE * meanOf(pack.clairvoyantDays, sample)
+    const stockouts = (of: PolicyName) => stockoutsAt(lineOf(pack.fronts.get(of)!, sample), stock)
+    return stockouts('product') / stockouts(name)
+  }
+  const homes = pack.clairvoyantDays.length
+  return {
+    excessRatioToOracle: interval(excessRatio('product'), homes),
+    daysLeftExcessRatio: interval(excessRatio('days left'), homes),
+    thresholdExcessRatio: interval(excessRatio('threshold'), homes),
+    stockoutRatioToThreshold: interval(stockoutRatio('threshold'), homes),
+    stockoutRatioToDaysLeft: interval(stockoutRatio('days left'), homes),
+  }
+}
+
+/** All homes alike. */
+export function everyHome(homes: number): Sample {
+  return Uint32Array.from({ length: homes }, (_, index) => index)
+}
+
+/** 95 % of the resamples lie between; NaN where a front does not reach so far. */
+export function interval(figure: (sample: Sample) => number, homes: number): Interval {
+  const dice = new Dice(homes, 99)
+  const sample = new Uint32Array(homes)
+  const values: number[] = []
+  for (let resample = 0; resample < RESAMPLES; resample++) {
+    for (let at = 0; at < homes; at++) sample[at] = Math.floor(dice.uniform() * homes)
+    values.push(figure(sample))
+  }
+  return { value: figure(everyHome(homes)), low: percentile(values, 0.025), high: percentile(values, 0.975) }
+}
+
+export function percentile(values: ArrayLike<number>, share: number): number {
+  const sorted = Float64Array.from(values).sort()
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN
+}
