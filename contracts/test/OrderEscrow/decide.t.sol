@@ -28,6 +28,19 @@ contract DecideTest is EscrowTest {
         _assertEnded(placed, OrderBook.State.Decided, toSeller, PRICE);
     }
 
+    function test_givesAllToEither() public {
+        _dispute(placed);
+        _decide(ARBITER, PRICE);
+        _assertEnded(placed, OrderBook.State.Decided, PRICE, PRICE);
+        vm.assertEq(dollar.balanceOf(SELLER), PRICE);
+        placed = _place(_mandate(), 2);
+        _ship(placed);
+        _dispute(placed);
+        _decide(ARBITER, 0);
+        _assertEnded(placed, OrderBook.State.Decided, 0, 2 * PRICE);
+        vm.assertEq(dollar.balanceOf(SELLER), PRICE);
+    }
+
     function test_closesOneOrderOnly() public {
         _place(_mandate(), 2);
         _dispute(placed);

@@ -44,6 +44,12 @@ contract SettleTest is EscrowTest {
         _assertSettled(2);
     }
 
+    function test_givesAllToTheSeller() public {
+        _settle(PAYER, PRICE, "", _signed(SHOP_KEY, PRICE));
+        _assertSettled(PRICE);
+        vm.assertEq(dollar.balanceOf(shop), PRICE);
+    }
+
     function test_settles_whatHasShipped_orIsDisputed() public {
         _shipFrom(shop);
         _settle(PAYER, 1, "", _signed(SHOP_KEY, 1));
