@@ -3,6 +3,7 @@ import { openTown, type SignedOrder, type Town } from './town.ts'
 
 const BATCH = 50
 const MERKLE_DEPTH = 4
+const BIG_HOMES = 10
 
 /** Gas of `orders` orders of one transaction (or one per seller), and of each order on average. */
 export type GasRow = {
@@ -21,8 +22,8 @@ export type GasRow = {
 
 /** Runs every scenario on a chain of its own and reads the gas from the receipts: intrinsic gas, calldata and refunds included. */
 export async function measureGas(): Promise<GasRow[]> {
-  // Ten households with five devices, the rest with one.
-  const devices = Array.from({ length: BATCH }, (_, home) => (home < 10 ? 5 : 1))
+  // Ten households with five devices, which share a cap, and fifty with one.
+  const devices = Array.from({ length: BIG_HOMES + BATCH }, (_, home) => (home < BIG_HOMES ? 5 : 1))
   await using town = await openTown({ devices, sellers: 5, merkleDepth: MERKLE_DEPTH, seed: 'gas' })
   const all = town.households
   const orderOf = (home: number, device: number, seller: number) => town.signOrder(all[home]!.devices[device]!, seller)
@@ -30,9 +31,9 @@ export async function measureGas(): Promise<GasRow[]> {
   // Signed when they are placed: numbers rise.
   const oneHome = () => fifty((index) => orderOf(0, index % 5, 0))
   const oneHomeFiveSellers = () => fifty((index) => orderOf(0, index % 5, Math.floor(index / 10)))
-  const tenHomes = () => fifty((index) => orderOf(index % 10, Math.floor(index / 10), index % 5))
+  const tenHomes = () => fifty((index) => orderOf(index % BIG_HOMES, Math.floor(index / BIG_HOMES), index % 5))
   return [
-    await life(town, 'a single order', [orderOf(BATCH - 1, 0, 0)]),
+    await life(town, 'a single order', [orderOf(BIG_HOMES, 0, 0)]),
     await life(town, 'one household, five devices', oneHome()),
     await life(town, 'the same, each order in a parcel of its own', oneHome(), false),
     await life(town, 'one household, five devices, five sellers', oneHomeFiveSellers()),
@@ -40,7 +41,7 @@ export async function measureGas(): Promise<GasRow[]> {
     await life(
       town,
       'fifty households',
-      fifty((index) => orderOf(index, 0, 0)),
+      fifty((index) => orderOf(BIG_HOMES + index, 0, 0)),
     ),
   ]
 }
