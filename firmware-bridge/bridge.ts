@@ -101,13 +101,13 @@ export class Bridge {
   }
 
   /** Its port is closed and free until the returned function is called, which resolves when the board said hello again. */
-  async release(name: string): Promise<{ path: string; baudRate: number; take(): Promise<BoardView> }> {
+  async release(name: string): Promise<{ path: string; take(): Promise<BoardView> }> {
     const board = this.find(name)
     const port = board.found.name
     if (this.#released.has(port)) throw new BridgeProblem(`${name} is being flashed already.`)
     this.#released.add(port)
     await board.release()
-    return { path: board.found.device, baudRate: this.#options.baudRate, take: () => this.#take(port) }
+    return { path: board.found.device, take: () => this.#take(port) }
   }
 
   async #pair(request: PairRequest, board: Board): Promise<BoardView> {

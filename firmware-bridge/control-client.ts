@@ -59,15 +59,14 @@ export async function* followBoardLog(
 }
 
 /** A board's port that the bridge has closed; it takes it again on `take`, `close`, or when this process ends. */
-export type ReleasedBoard = { path: string; baudRate: number; take(): Promise<BoardView>; close(): void }
+export type ReleasedBoard = { path: string; take(): Promise<BoardView>; close(): void }
 
 export async function releaseBoard(dataFolder: string, board: string): Promise<ReleasedBoard> {
   const { socket, lines } = await open(dataFolder, { do: 'release', board })
   try {
-    const { path = '', baudRate = 0 } = await answerOf(lines)
+    const { path = '' } = await answerOf(lines)
     return {
       path,
-      baudRate,
       async take() {
         socket.write('{"do":"take"}\n')
         const { board: view } = await answerOf(lines).finally(() => socket.destroy())

@@ -18,8 +18,6 @@ export const ControlRequest = z.discriminatedUnion('do', [
     /** Absent, as the slots: those of the device's pairing before. */
     password: z.string().min(1).max(256).optional(),
     slots: z.array(SlotDescription).min(1).max(16).optional(),
-    maker: z.string().min(1).max(64).optional(),
-    model: z.string().min(1).max(64).optional(),
     /** Only tells whether it can be done, as far as that can be known before. */
     isTrial: z.boolean().optional(),
   }),
@@ -81,7 +79,6 @@ export const ControlAnswer = z.discriminatedUnion('ok', [
     boards: z.array(BoardView).optional(),
     board: BoardView.optional(),
     path: z.string().optional(),
-    baudRate: z.number().optional(),
   }),
   z.object({ ok: z.literal(false), error: z.string() }),
 ])

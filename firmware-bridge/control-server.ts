@@ -91,8 +91,8 @@ type Lines = AsyncGenerator<string, void, undefined>
 
 /** Lends the port for as long as the connection lasts: whoever is killed while flashing gives it back. */
 async function lend(bridge: Bridge, board: string, lines: Lines, answer: (body: ControlAnswer) => void): Promise<void> {
-  const { path, baudRate, take } = await bridge.release(board)
-  answer({ ok: true, path, baudRate })
+  const { path, take } = await bridge.release(board)
+  answer({ ok: true, path })
   const isAsked = await lines
     .next()
     .then((line) => line.done !== true && TakeRequest.safeParse(jsonOf(line.value)).success)

@@ -8,11 +8,10 @@ const LIT: ReadonlySet<OrderState> = new Set(['shipped', 'delivered'])
 export class OrderLamp {
   readonly #lit = new Set<string>()
 
-  /** Takes the state of one order; whether the lamp is on now. */
-  take({ slot, state }: OrderMessage): boolean {
+  /** Takes the state of one order. */
+  take({ slot, state }: OrderMessage): void {
     if (LIT.has(state)) this.#lit.add(slot)
     else this.#lit.delete(slot)
-    return this.isOn
   }
 
   get isOn(): boolean {

@@ -9,16 +9,16 @@ import type { Pairing } from './pairings.ts'
 /** A request that cannot be done, as a sentence. */
 export class BridgeProblem extends Error {}
 
-type WholeRequest = PairRequest & { password: string; slots: SlotDescription[] }
+type WholeRequest = PairRequest & { password: string; slots: SlotDescription[]; model: string | undefined }
 
 /** A device that is paired again keeps what the request does not say. Throws `BridgeProblem` when there is nothing to keep. */
 export function withKept(request: PairRequest, kept: Pairing | undefined): WholeRequest {
-  const { deviceId, password = kept?.password, slots = kept?.slots, maker = kept?.maker, model = kept?.model } = request
+  const { deviceId, password = kept?.password, slots = kept?.slots } = request
   if (password === undefined) {
     throw new BridgeProblem(`${deviceId} was not paired here before: give its password with --password.`)
   }
   if (slots === undefined) throw new BridgeProblem(`${deviceId} was not paired here before: give its --capacity.`)
-  return { ...request, password, slots, maker, model }
+  return { ...request, password, slots, model: kept?.model }
 }
 
 /**
@@ -29,8 +29,7 @@ export function newPairing(request: WholeRequest, board: Board, hello: Hello, no
   const { boardId, keyFingerprint, counter } = hello
   const takesKey = boardId !== undefined && keyFingerprint !== undefined && counter !== undefined
   if (takesKey) refuseUnfit(request, hello)
-  const { deviceId, password, slots } = request
-  const { maker = takesKey ? 'AdeptSlot' : 'Home-made', model = boardId ?? board.dialect ?? 'board' } = request
+  const { deviceId, password, slots, model = boardId ?? board.dialect ?? 'board' } = request
   return {
     deviceId,
     password,
@@ -38,7 +37,7 @@ export function newPairing(request: WholeRequest, board: Board, hello: Hello, no
     lastCounter: -1,
     port: board.found.name,
     boardId: takesKey ? null : (boardId ?? null),
-    maker,
+    maker: takesKey ? 'AdeptSlot' : 'Home-made',
     model,
     slots,
     nodeIds,

@@ -6,7 +6,7 @@ const FIRST_RETRY_MS = 500
 const LONGEST_BUSY_RETRY_MS = 10_000
 /** A board that fell silent is left alone for longer: opening its port may reset it. */
 const LONGEST_SILENCE_RETRY_MS = 300_000
-/** A port on which no board was ever heard is opened so often, within about 2 minutes: what is there may be none of ours. */
+/** A port on which no board was ever heard is opened so often, within about a minute: what is there may be none of ours. */
 const MAX_UNHEARD_OPENINGS = 5
 
 /** An open port, as far as its keeper needs it. */

@@ -16,7 +16,7 @@ export const Usage = z.strictObject({
   /** Use seen and the days in which it was seen; both fade. Their ratio is the rate. */
   used: z.number(),
   usedDays: z.number().positive(),
-  /** Doses that cycles reported in the same days, fading alike. */
+  /** Doses that cycles reported in the same days and since, fading alike. */
   dosed: nonNegative,
   /** Sums over the steps from change to change, of use less expected use: they tell daily variance from noise. */
   steps: nonNegative,
@@ -91,7 +91,7 @@ export function fadePerDay(usage: Usage): number {
 export function expectedUse(usage: Usage, days: number, doses: number, blind: boolean) {
   const byRate = rateOf(usage) * days
   const dayVariance = dayVarianceOf(usage)
-  const explained = usage.dosed / (rateOf(usage) * usage.usedDays)
+  const explained = (usage.dosed - usage.dosesSinceChange) / (rateOf(usage) * usage.usedDays)
   if (explained > DOSES_EXPLAIN_SHARE) {
     const use = doses / explained
     const variance = (DOSE_SPREAD * use) ** 2 + 0.1 * dayVariance * days

@@ -199,7 +199,7 @@ export function forecast(usage: Usage, nowMs: number): Forecast {
 }
 
 function daysLeftOf(left: Estimate, rate: Estimate, dayVariance: number): Forecast['daysLeft'] {
-  const mid = Math.min(left.mean / rate.mean, MAX_DAYS_LEFT)
+  const mid = left.mean / rate.mean
   const sd = Math.sqrt(left.sd ** 2 + dayVariance * mid + (rate.sd * mid) ** 2) / rate.mean
   return { low: Math.max(0, mid - Z90 * sd), mid, high: Math.min(mid + Z90 * sd, MAX_DAYS_LEFT) }
 }

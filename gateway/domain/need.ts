@@ -41,7 +41,7 @@ export type Replenishment = {
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
 /** About half a stock-out day a year on the seeds 1–500 of `npm run bench:need`; see `replenishment`. */
-const STOCKOUT_PRICE_DAYS = 1000
+const STOCKOUT_PRICE_DAYS = 1300
 /** Of a stock-out before the next chance, whatever the price. */
 const MAX_RISK = 0.5
 const MIN_RISK = 1e-4

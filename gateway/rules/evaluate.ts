@@ -3,8 +3,9 @@ import type { Decision, DecisionWhy, OrderLimits, Situation } from '../ports.ts'
 import { actingOf, actsOf } from './acting.ts'
 import { checksOf, nextTimeChange, type Outlook, orderedBlind, outlookOf, type RuleBook, wantedBy } from './outlook.ts'
 
+const DAY_MS = 86_400_000
 /** Rest after an order that ended without goods. */
-const RETRY_AFTER_MS = 24 * 3_600_000
+const RETRY_AFTER_MS = DAY_MS
 
 /** What becomes of the slot, before it is joined with what other rules do. */
 type Verdict = { why: DecisionWhy; reasons: string[]; againAtMs?: number | undefined } & (
@@ -59,7 +60,8 @@ function verdictOf(
     return { outcome: 'nothing', why: 'unknown', reasons: [doubt] }
   }
   if (level.mark !== 'verified' && outlook.forecast.trust === 'measured') {
-    return { outcome: 'nothing', why: 'doubtful', reasons: [`The level is ${level.mark}: ${level.markReason}`] }
+    const reasons = [`The level is ${level.mark}: ${level.markReason}`]
+    return { outcome: 'nothing', why: 'doubtful', reasons, againAtMs: outlook.nowMs + DAY_MS }
   }
   const ordering = rules.filter((rule) => rule.then.order !== undefined)
   const rule = ordering.find((each) => checksOf(each, outlook).every(({ holds }) => holds))
@@ -133,7 +135,7 @@ function wanted(rule: Rule, outlook: Outlook, situation: Situation, newOrderId: 
       limits: limitsOf(rule),
     },
     reasons: [...why, `${packsText(quantity)} of GTIN ${product.gtin}${capped}, by the rule "${rule.name}".`],
-    againAtMs: undefined,
+    againAtMs: lookAgainAtMs,
   }
 }
 

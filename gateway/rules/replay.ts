@@ -54,7 +54,8 @@ export async function* replay(store: HistoryStore, program: string): AsyncGenera
     const seen = asJson({ level: inputs.level, usage: inputs.usage })
     const rebuilt = asJson({ level: state?.level, usage: state?.usage })
     if (!isDeepStrictEqual(seen, rebuilt)) {
-      return `It was made on ${JSON.stringify(seen)}; the readings give ${JSON.stringify(rebuilt)}.`
+      const difference = `It was made on ${JSON.stringify(seen)}; the readings give ${JSON.stringify(rebuilt)}.`
+      return difference + (await programNote(kept))
     }
     const book = await bookOf(kept)
     if (typeof book === 'string') return book

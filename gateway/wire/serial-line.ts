@@ -17,8 +17,6 @@ export class LineFramer {
   readonly #buffer = Buffer.alloc(MAX_LINE_BYTES)
   #length = 0
   #overlong = false
-  /** Lines that were longer than the cap. */
-  overlongCount = 0
 
   /** The line handed out is valid during the call only. */
   push(chunk: Uint8Array, onLine: (line: Uint8Array) => void): void {
@@ -43,7 +41,6 @@ export class LineFramer {
     if (this.#overlong) return
     if (this.#length + piece.length > MAX_LINE_BYTES) {
       this.#overlong = true
-      this.overlongCount++
       return
     }
     this.#buffer.set(piece, this.#length)

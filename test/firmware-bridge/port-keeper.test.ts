@@ -1,59 +1,45 @@
-import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { expect, it } from 'vitest'
 import { PortKeeper } from '../../firmware-bridge/port-keeper.ts'
 
-const DAY_MS = 24 * 3_600_000
-let keeper: PortKeeper
-let openings: number
-let speaks: boolean
-let endings: boolean[]
+const TRIES = 5
 
-/** A port on which something is said for a second, or nothing is for ten. */
-beforeEach(() => {
-  vi.useFakeTimers()
-  openings = 0
-  speaks = false
-  endings = []
-  keeper = new PortKeeper(
+/** Keeps a port that closes at once, each time it is opened; `isHeard`: a board said hello the first time. */
+function keep(isHeard: boolean) {
+  let openings = 0
+  const endings: boolean[] = []
+  const tried = Promise.withResolvers<void>()
+  const keeper = new PortKeeper(
     {
       makeLink: (onDead) => ({
         open: async () => {
-          openings++
-          if (speaks) setTimeout(() => keeper.succeeded(), 1_000)
-          setTimeout(() => onDead('Nothing comes.'), 10_000)
+          if (openings++ === 0 && isHeard) keeper.succeeded()
+          onDead('Nothing comes.')
         },
         close: async () => undefined,
       }),
       onOpening: () => undefined,
-      onEnded: (_reason, isGivenUp) => void endings.push(isGivenUp),
+      onEnded: (_reason, isGivenUp) => {
+        endings.push(isGivenUp)
+        if (endings.length === TRIES) tried.resolve()
+      },
     },
     false,
   )
-})
-afterEach(async () => {
-  await keeper.stop()
-  vi.useRealTimers()
-})
+  keeper.start()
+  return { keeper, endings, tried: tried.promise, openings: () => openings }
+}
 
+// The pauses grow to 4 s; both wait side by side.
 it('leaves a port alone on which no board was ever heard, until it is given back by who flashed it', async () => {
-  keeper.start()
-  await vi.advanceTimersByTimeAsync(DAY_MS)
-  expect(openings).toBe(5)
-  expect(endings).toEqual([false, false, false, false, true])
-  await keeper.release()
-  await vi.advanceTimersByTimeAsync(DAY_MS)
-  expect(openings).toBe(5)
-  speaks = true
-  keeper.take()
-  await vi.advanceTimersByTimeAsync(1_000)
-  expect(openings).toBe(6)
-})
+  const [silent, known] = [keep(false), keep(true)]
+  await Promise.all([silent.tried, known.tried])
+  expect(silent.endings).toEqual([false, false, false, false, true])
+  expect(known.endings).toEqual(Array(TRIES).fill(false))
 
-it('comes back for ever to a board that it knows', async () => {
-  speaks = true
-  keeper.start()
-  await vi.advanceTimersByTimeAsync(11_000)
-  speaks = false
-  await vi.advanceTimersByTimeAsync(DAY_MS)
-  expect(openings).toBeGreaterThan(DAY_MS / 310_000)
-  expect(endings).not.toContain(true)
-})
+  await silent.keeper.release()
+  expect(silent.openings()).toBe(TRIES)
+  silent.keeper.take()
+  await expect.poll(silent.openings).toBe(TRIES + 1)
+  await Promise.all([silent.keeper.stop(), known.keeper.stop()])
+  expect(silent.endings.at(-1)).toBe(false)
+}, 30_000)

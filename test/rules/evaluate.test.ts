@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { Situation } from '../../gateway/ports.ts'
 import { evaluate } from '../../gateway/rules/evaluate.ts'
 import { builtInRules } from '../../gateway/rules/in-force.ts'
-import { bookOf, DAY_MS, GTIN, NOW_MS, ORDER_ID, situationOf, usageOf } from './situation.ts'
+import { bookOf, DAY_MS, GTIN, HOUR_MS, NOW_MS, ORDER_ID, situationOf, usageOf } from './situation.ts'
 
 const FIFTH = `
 rules:
@@ -38,7 +38,7 @@ describe('an order by level', () => {
       heldEvents: [],
       trust: 'measured',
       blindTold: false,
-      evaluateAgainAtMs: undefined,
+      evaluateAgainAtMs: NOW_MS + HOUR_MS,
     })
     const enough = decide({ left: 280 })
     expect(enough).toMatchObject({ outcome: 'nothing', why: 'enough' })

@@ -31,17 +31,17 @@ describe('a sensor', () => {
 
   it('that is stuck verifies nothing until it moves', async () => {
     await confirmed()
-    await home.days(20, 40, 1400)
+    await home.days(14, 40, 1400)
     const marks = () =>
       (
         home.db.prepare('SELECT mark FROM readings WHERE kind = 0 ORDER BY reading_id DESC LIMIT 2').all() as {
           mark: string
         }[]
       ).map(({ mark }) => mark)
-    await home.days(12, 0, 600)
+    await home.days(12, 0, 840)
     expect(marks()).toEqual(['unverified', 'unverified'])
     expect(home.orders()).toMatchObject([{ mode: 'ask' }])
-    await home.level(590)
+    await home.level(830)
     expect(marks()).toEqual(['verified', 'unverified'])
   })
 })
