@@ -60,11 +60,10 @@ export function homeCalendar(timeZone: string) {
     const wall = wallMs(date, minuteOfDay)
     const before = wall - offsetMs(wall - AROUND_MS)
     const after = wall - offsetMs(wall + AROUND_MS)
-    for (const atMs of [Math.min(before, after), Math.max(before, after)]) {
-      if (atMs + offsetMs(atMs) === wall) return atMs
-    }
+    const earliest = Math.min(before, after)
+    if (earliest + offsetMs(earliest) === wall) return earliest
     // The hour that is left out: the first moment after it. The zones change on whole minutes.
-    let [shows, past] = [Math.min(before, after) - MINUTE_MS, Math.max(before, after)]
+    let [shows, past] = [earliest - MINUTE_MS, Math.max(before, after)]
     while (past - shows > MINUTE_MS) {
       const middle = shows + Math.floor((past - shows) / 2 / MINUTE_MS) * MINUTE_MS
       if (middle + offsetMs(middle) < wall) shows = middle

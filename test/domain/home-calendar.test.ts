@@ -95,6 +95,15 @@ describe('the hour that comes twice in autumn', () => {
     expect(iso(berlin.nextChangeMs(early, at('2025-10-25T22:00:00Z')))).toBe('2025-10-26T00:15:00.000Z')
   })
 
+  it('ends what ends in it the first time', () => {
+    expect(iso(berlin.nextChangeMs(window('02:15', '02:45'), at('2025-10-26T00:20:00Z')))).toBe(
+      '2025-10-26T00:45:00.000Z',
+    )
+    expect(iso(berlin.nextChangeMs(window('01:00', '02:45'), at('2025-10-26T00:00:00Z')))).toBe(
+      '2025-10-26T00:45:00.000Z',
+    )
+  })
+
   it('makes the night an hour longer', () => {
     const begin = berlin.nextChangeMs(NIGHT, at('2025-10-25T12:00:00Z'))!
     const end = berlin.nextChangeMs(NIGHT, begin)!

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { SlotDescription, Unit } from '../../gateway/domain/level.ts'
-import { assessLevel, historyAfter, type SlotHistory } from '../../gateway/domain/plausibility.ts'
+import { assessLevel, historyAfter, type SlotHistory, STUCK } from '../../gateway/domain/plausibility.ts'
 
 const NOW_MS = Date.UTC(2026, 10, 22, 12)
 const SECOND_MS = 1000
@@ -161,4 +161,33 @@ it('gives a reason exactly when it is not verified, and only verified levels ref
       }
     }),
   )
+})
+
+describe('a sensor that is stuck', () => {
+  const history: SlotHistory = {
+    latest: { remaining: 600, unit: 'ml', mark: 'verified', measuredAtMs: NOW_MS },
+    verified: { remaining: 600, measuredAtMs: NOW_MS },
+    lowest: 600,
+    stuckAt: 600,
+  }
+  const report = (remaining: number) => ({ remaining, unit: 'ml' as const, measuredAtMs: NOW_MS + HOUR_MS })
+
+  it('verifies nothing while it reads the same, and is trusted again with the first level that differs', () => {
+    const same = assessLevel(history, report(600), DETERGENT, NOW_MS + HOUR_MS)
+    expect(same).toMatchObject({ mark: 'unverified', reason: STUCK, latest: true, refill: false })
+    expect(historyAfter(history, report(600), same, DETERGENT).stuckAt).toBe(600)
+    const moved = assessLevel(history, report(595), DETERGENT, NOW_MS + HOUR_MS)
+    expect(moved.mark).toBe('verified')
+    expect(historyAfter(history, report(595), moved, DETERGENT).stuckAt).toBeUndefined()
+  })
+})
+
+it('says in a sentence why a level is in doubt', () => {
+  const reasons = (steps: Step[]) => judge(steps).map(({ reason }) => reason)
+  expect(reasons(levels(SECOND_MS, 0, 1471, 1400, 650.5))).toEqual([
+    'The slot never held anything: a 0 counts only after a level above 0.',
+    'The level 1471 ml is outside 0 to 1400 ml.',
+    '',
+    'It fell by 749.5 ml in less than an hour: the next reading must confirm it.',
+  ])
 })
