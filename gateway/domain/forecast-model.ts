@@ -43,9 +43,9 @@ export const DAY_MS = 86_400_000
 const FULL_LASTS_AT_MOST_DAYS = 3000
 /** Before anything is known: the standard deviation of a day's use ÷ the mean, and of a reading ÷ the capacity. */
 const PRIOR_DAY_SPREAD = 1.4
-export const PRIOR_NOISE_SHARE = 0.01
+export const PRIOR_NOISE_SHARE = 0.005
 /** The two priors above weigh as much as so many readings. */
-const PRIOR_STEPS = 30
+const PRIOR_STEPS = 60
 /** Habits drift by about this share in a day (standard deviation): how fast to forget is what it asks for, see `fadePerDay`. */
 const DRIFT_SHARE = 0.022
 const MIN_FADE_PER_DAY = 0.006

@@ -97,10 +97,10 @@ describe('the built-in rule', () => {
   it('buys earlier from a slower seller, and earlier when a person must say yes', () => {
     const [product] = situationOf().products
     const slow = { products: [{ ...product!, leadTime: { meanDays: 14, sdDays: 2 } }] }
-    expect(decide({ left: 560 }, builtIn).outcome).toBe('nothing')
-    expect(decide({ left: 560, ...slow }, builtIn).outcome).toBe('order')
+    expect(decide({ left: 640 }, builtIn).outcome).toBe('nothing')
+    expect(decide({ left: 640, ...slow }, builtIn).outcome).toBe('order')
     const leasts = (['auto', 'ask'] as const).map((mode) => {
-      let left = 700
+      let left = 900
       while (decide({ left, mode }, builtIn).outcome === 'nothing') left -= 10
       return left
     })

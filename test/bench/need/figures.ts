@@ -2,7 +2,7 @@
 import { Dice } from './dice.ts'
 import { lineOf, meanOf, type PackFronts, type PolicyName, type Sample, stockAt, stockoutsAt } from './sweep.ts'
 
-/** Where policies are compared: half a stock-out day per home and year, and this multiple of the clairvoyant's stock. */
+/** Where policies are compared: half a stock-out day per home and year; the threshold at this multiple of the clairvoyant's stock. */
 export const STOCKOUT_DAYS = 0.5
 const STOCK_MULTIPLE = 1.35
 const RESAMPLES = 400
@@ -22,18 +22,23 @@ export function figuresOf(pack: PackFronts): PackFigures {
     const excess = (of: PolicyName) => stockAt(lineOf(pack.fronts.get(of)!, sample), STOCKOUT_DAYS) - clairvoyant
     return excess(name) / excess('oracle')
   }
-  const stockoutRatio = (name: PolicyName) => (sample: Sample) => {
-    const stock = STOCK_MULTIPLE * meanOf(pack.clairvoyantDays, sample)
-    const stockouts = (of: PolicyName) => stockoutsAt(lineOf(pack.fronts.get(of)!, sample), stock)
-    return stockouts('product') / stockouts(name)
+  const stockoutsOf = (name: PolicyName, sample: Sample, stockDays: number) =>
+    stockoutsAt(lineOf(pack.fronts.get(name)!, sample), stockDays)
+  const toThreshold = (sample: Sample) => {
+    const stockDays = STOCK_MULTIPLE * meanOf(pack.clairvoyantDays, sample)
+    return stockoutsOf('product', sample, stockDays) / stockoutsOf('threshold', sample, stockDays)
+  }
+  const toDaysLeft = (sample: Sample) => {
+    const stockDays = stockAt(lineOf(pack.fronts.get('product')!, sample), STOCKOUT_DAYS)
+    return STOCKOUT_DAYS / stockoutsOf('days left', sample, stockDays)
   }
   const homes = pack.clairvoyantDays.length
   return {
     excessRatioToOracle: interval(excessRatio('product'), homes),
     daysLeftExcessRatio: interval(excessRatio('days left'), homes),
     thresholdExcessRatio: interval(excessRatio('threshold'), homes),
-    stockoutRatioToThreshold: interval(stockoutRatio('threshold'), homes),
-    stockoutRatioToDaysLeft: interval(stockoutRatio('days left'), homes),
+    stockoutRatioToThreshold: interval(toThreshold, homes),
+    stockoutRatioToDaysLeft: interval(toDaysLeft, homes),
   }
 }
 

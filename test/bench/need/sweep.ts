@@ -8,7 +8,7 @@ import { packMl, simulate } from './simulate.ts'
 export const PACKS = [24, 40, 80]
 /** Of the days-left rule: the best of 0.02, 0.05, 0.1 and 0.2 on the seeds 1–500 at half a stock-out day a year (`--tune`). */
 export const DAYS_LEFT_ALPHA = 0.02
-const PRICES_DAYS = [175, 350, 700, 1400, 2800, 5600, 11_200]
+const PRICES_DAYS = [175, 350, 700, 1400, 2800, 5600, 11_200, 40_000]
 const SETTINGS = {
   oracle: [700, 1200, 2000, 3000, 4500, 8000],
   product: PRICES_DAYS,
