@@ -15,8 +15,6 @@ import {
 export type SlotFacts = {
   /** A full slot, in its unit. */
   capacity: number
-  /** Content of one pack that was delivered and not yet seen poured in; without it, unseen refills are harder to tell. */
-  unpoured?: number | undefined
 }
 
 /** Something that tells how much is left or was used. Only verified levels come here; both kinds in order of time. */
@@ -56,10 +54,6 @@ const RISE_DEVIATIONS = 4
 /** So is a level above what is expected by this share and so many deviations: poured in and partly used while unseen. */
 const UNSEEN_SHARE = 0.3
 const UNSEEN_DEVIATIONS = 3
-/** After so long without a true level, a pack at hand that had room and is nearer to what is read was poured in. */
-const UNSEEN_DAYS = 2
-/** A slot may hold so much more than its capacity. */
-const HEAPED = 1.05
 /** Below this share of the capacity a slot cannot show what is wanted. */
 const EMPTY_SHARE = 0.05
 /** How fast the usual time between readings follows. */
@@ -79,9 +73,9 @@ export function observe(usage: Usage | undefined, observation: Observation, slot
     return { ...usage, dosesSinceChange, dosesSinceReading: usage.dosesSinceReading + dose, dosed: usage.dosed + dose }
   }
   if (observation.atMs < usage.readAtMs) return usage
-  const { balance, variance, days } = reckon(usage, observation.atMs)
-  if (observation.refill || isUnseenRefill(usage, observation.left, { balance, variance, days }, slot)) {
-    const amount = Math.max(0, observation.left - Math.max(0, balance))
+  const expected = reckon(usage, observation.atMs)
+  if (observation.refill || isUnseenRefill(usage, observation.left, expected)) {
+    const amount = Math.max(0, observation.left - Math.max(0, expected.balance))
     return { ...afterPause(usage, observation), refill: { atMs: observation.atMs, amount } }
   }
   if (observation.left === usage.reading) return { ...usage, ...readAgain(usage, observation.atMs) }
@@ -119,19 +113,12 @@ function readAgain(usage: Usage, atMs: number) {
 }
 
 /** Plausibility counts a rise over the lowest level. Smaller ones, and what happened while nothing was seen, show only here. */
-function isUnseenRefill(
-  usage: Usage,
-  left: number,
-  expected: { balance: number; variance: number; days: number },
-  { unpoured }: SlotFacts,
-): boolean {
-  const { capacity } = usage
-  const jump = left - expected.balance
+function isUnseenRefill(usage: Usage, left: number, expected: { balance: number; variance: number }): boolean {
+  const { capacity, reading } = usage
   const noise = Math.sqrt(noiseVariance(usage))
-  if (left - usage.reading > Math.max(RISE_SHARE * capacity, RISE_DEVIATIONS * noise)) return true
-  if (jump > Math.max(UNSEEN_SHARE * capacity, UNSEEN_DEVIATIONS * Math.sqrt(expected.variance))) return true
-  if (unpoured === undefined || expected.days < UNSEEN_DAYS) return false
-  return jump > unpoured / 2 && expected.balance + unpoured <= capacity * HEAPED
+  if (left - reading > Math.max(RISE_SHARE * capacity, RISE_DEVIATIONS * noise)) return true
+  const doubt = Math.sqrt(expected.variance)
+  return left - expected.balance > Math.max(UNSEEN_SHARE * capacity, UNSEEN_DEVIATIONS * doubt)
 }
 
 /** The new level is what it is, and how much was used until then teaches nothing: it was refilled, or empty. */

@@ -103,22 +103,6 @@ describe('a refill', () => {
     expect(seen([level(22, 790)], SLOT, seen(evenings(10, 60))).refill).toBeNull()
   })
 
-  it('is inferred sooner when a pack waits to be poured in, fits, and is nearer to what is read', () => {
-    const before = seen(evenings(10, 60))
-    const { balance } = at(before, 17)
-    const waits = { capacity: 1400, unpoured: 600 }
-    expect(seen([level(17, balance + 299)], waits, before).refill).toBeNull()
-    expect(seen([level(17, balance + 301)], waits, before).refill).not.toBeNull()
-    expect(seen([level(17, balance + 301)], SLOT, before).refill).toBeNull()
-    const tooBig = { capacity: 1400, unpoured: 1470 - balance + 1 }
-    expect(seen([level(17, Math.min(790, balance + 301))], tooBig, before).refill).toBeNull()
-    const soon = at(before, 11.9).balance
-    expect(seen([level(11.9, soon + 150)], { capacity: 1400, unpoured: 250 }, before).refill).toBeNull()
-    expect(
-      seen([level(12, at(before, 12).balance + 150)], { capacity: 1400, unpoured: 250 }, before).refill,
-    ).not.toBeNull()
-  })
-
   it('pours in no more than is seen, though more must have been used than was there', () => {
     const before = seen(evenings(20, 60))
     expect(at(before, 40).balance).toBeLessThan(0)

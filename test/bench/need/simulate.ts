@@ -142,7 +142,7 @@ export function simulate(home: Home, labelDoses: number, policy: Policy, trace?:
 function keepBooks(home: Home, evening: Evening, pack: number, capacity: number, cycles: number): void {
   const { doseMl, sensor } = home
   const packSize = pack * doseMl
-  const facts = { capacity: capacity * doseMl, unpoured: evening.onHandMl > 0 ? packSize : undefined }
+  const facts = { capacity: capacity * doseMl }
   const { atMs, levelMl, refill } = evening
   if (sensor.reportsCycles && sensor.spellOfDay[evening.day] !== 2) {
     const dose = doseMl * sensor.reportedDose[evening.day]!
