@@ -48,8 +48,11 @@ const NEWEST_ORDERS = 20
 const LEAD_TIMES = 20
 /** Parsed texts that are kept; another text is another key. */
 const MAX_PARSED = 16_384
-const WITHOUT_GOODS: readonly OrderState[] = ['dropped', 'cancelled', 'reclaimed']
-const ARRIVED: readonly OrderState[] = ['shipped', 'delivered', 'disputed', 'completed', 'refunded', 'decided']
+/** The slot rests after these: no goods, or a quarrel about them. */
+const WITHOUT_GOODS: readonly OrderState[] = ['dropped', 'cancelled', 'reclaimed', 'refunded', 'settled', 'decided']
+/** The seller has the goods again. After a settlement they may be anywhere: the level tells (`onHandAfterLevel`). */
+const RETURNED: readonly OrderState[] = ['dropped', 'cancelled', 'reclaimed', 'refunded']
+const SENT: readonly OrderState[] = ['shipped', 'delivered', 'completed', 'disputed']
 
 /** Reads what a decision looks at; notes in the reserve what was shipped or came back since the last look. */
 export function situations(db: Db) {
@@ -130,12 +133,12 @@ export function situations(db: Db) {
     let inFlight = 0
     for (const order of past.toReversed()) {
       const isNoted = order.moves?.includes('shipped') ?? false
-      if (ARRIVED.includes(order.state) && !isNoted) stock.shipped(row.device_id, row.slot, order, atMs)
-      if (WITHOUT_GOODS.includes(order.state) && isNoted && !order.moves?.includes('returned')) {
+      if (SENT.includes(order.state) && !isNoted) stock.shipped(row.device_id, row.slot, order, atMs)
+      if (RETURNED.includes(order.state) && isNoted && !order.moves?.includes('returned')) {
         stock.returned(row.device_id, row.slot, order, atMs)
       }
-      if ((ENDED_STATES as readonly OrderState[]).includes(order.state) || order.state === 'delivered') continue
-      inFlight += order.content
+      const isHere = order.state === 'delivered' || order.state === 'disputed'
+      if (!isHere && !(ENDED_STATES as readonly OrderState[]).includes(order.state)) inFlight += order.content
     }
     return inFlight
   }

@@ -9,7 +9,7 @@ export function sqliteSpendingStore(db: Db): SpendingStore {
     `SELECT device_id AS deviceId, slot, quote ->> 'totalMinorUnits' AS total
      FROM quotes JOIN orders USING (order_id, attempt)
      WHERE received_at_ms >= @sinceMs AND home_id = @homeId AND order_id <> @orderId
-       AND (state IN ('authorized', 'due', 'shipped', 'delivered', 'completed')
+       AND (state IN ('authorized', 'due', 'shipped', 'delivered', 'completed', 'disputed', 'settled', 'decided')
             OR state = 'quoted' AND (created_at_ms, order_id) < (@createdAtMs, @orderId))`,
   )
   return {

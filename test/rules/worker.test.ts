@@ -132,6 +132,27 @@ describe('decisions', () => {
     expect(home.orders()).toHaveLength(2)
   })
 
+  it('count disputed goods as here, and refunded ones as gone', async () => {
+    await confirmed()
+    await home.days(30, 45, 1400)
+    const { orderId } = home.orders()[0]!
+    home.quote(orderId, 12_490_000n)
+    const stock = async () => {
+      const [situation] = await home.stores.history.situations('home', home.clock.nowMs())
+      return { onHand: situation!.onHand, inFlight: situation!.inFlight }
+    }
+    home.moveOrder(orderId, 'due')
+    expect(await stock()).toEqual({ onHand: 0, inFlight: 1400 })
+    home.moveOrder(orderId, 'shipped')
+    expect(await stock()).toEqual({ onHand: 0, inFlight: 1400 })
+    home.moveOrder(orderId, 'disputed')
+    expect(await stock()).toEqual({ onHand: 1400, inFlight: 0 })
+    home.moveOrder(orderId, 'settled')
+    expect(await stock()).toEqual({ onHand: 1400, inFlight: 0 })
+    home.moveOrder(orderId, 'refunded')
+    expect(await stock()).toEqual({ onHand: 0, inFlight: 0 })
+  })
+
   it('count what the owner has on the shelf, until it is poured in', async () => {
     await confirmed()
     expect(await home.desk.setStock('home', 'washer-1', 'detergent', 2800)).toMatchObject({ ok: true })
