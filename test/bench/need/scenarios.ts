@@ -3,7 +3,7 @@ import { forecast, observe } from '../../../gateway/domain/forecast.ts'
 import { Usage } from '../../../gateway/domain/forecast-model.ts'
 import { leadTimeOf, replenishment } from '../../../gateway/domain/need.ts'
 import { everyHome, percentile, STOCKOUT_DAYS } from './figures.ts'
-import { CHANGE_DAY, DAYS, type Home, makeHome, type Scenario } from './homes.ts'
+import { CHANGE_DAY, DAYS, type Home, makeHome, type Scenario, WARM_UP_DAYS } from './homes.ts'
 import { productPolicy } from './policies.ts'
 import { DAY_MS, type Policy, packMl, simulate } from './simulate.ts'
 import { lineOf, type PackFronts, stockAt, sweep } from './sweep.ts'
@@ -11,21 +11,21 @@ import { lineOf, type PackFronts, stockAt, sweep } from './sweep.ts'
 const AFTER_DAYS = 90
 
 /** Stock-out days per home in the 90 days after its use has doubled, with the product as it is shipped. */
-export function afterDoubling(seeds: number[], labelDoses: number, policy = shipped): number {
+export function afterDoubling(seeds: number[], labelDoses: number): number {
   let days = 0
   for (const home of homesOf(seeds, 'doubles')) {
-    const { stockoutsByDay } = simulate(home, labelDoses, policy(home, labelDoses))
+    const { stockoutsByDay } = simulate(home, labelDoses, shipped(home, labelDoses))
     for (let day = CHANGE_DAY; day < CHANGE_DAY + AFTER_DAYS; day++) days += stockoutsByDay[day]!
   }
   return days / seeds.length
 }
 
-/** By how many packs the most that a home held in the 90 days after its use has halved exceeds the most of the 90 before: p95. */
+/** By how many packs the most that a home held in the 90 days after its use has halved exceeds the most since the warm-up: p95. */
 export function afterHalving(seeds: number[], labelDoses: number): number {
   const surplus = homesOf(seeds, 'halves').map((home) => {
     const stock = new Float64Array(DAYS)
     simulate(home, labelDoses, shipped(home, labelDoses), stock)
-    const before = Math.max(...stock.subarray(CHANGE_DAY - AFTER_DAYS, CHANGE_DAY))
+    const before = Math.max(...stock.subarray(WARM_UP_DAYS, CHANGE_DAY))
     const after = Math.max(...stock.subarray(CHANGE_DAY, CHANGE_DAY + AFTER_DAYS))
     return ((after - before) * home.labelShare) / labelDoses
   })
