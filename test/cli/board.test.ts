@@ -37,10 +37,11 @@ afterAll(async () => {
 const theBoard = async () => ((await json('board', 'list')) as BoardView[])[0]
 
 test('a board goes from its first hello to signed levels, command by command', async () => {
-  await expect.poll(async () => (await theBoard())?.state, { timeout: 10_000 }).toBe('unpaired')
-  expect((await adept('board', 'list')).out).toMatch(
-    /board-1 +\(load-cell\) +unpaired +1\.0\.0 +not a device yet: adept board pair \S+board-1 <id>; it does not know its zero/,
-  )
+  await expect
+    .poll(async () => (await adept('board', 'list')).out, { timeout: 10_000 })
+    .toMatch(
+      /board-1 +\(load-cell\) +unpaired +1\.0\.0 +not a device yet: adept board pair \S+board-1 <id>; it does not know its zero/,
+    )
   for (const [args, code, pattern] of [
     [[board.path], 2, /^Give the board a name: adept board pair \S+ bottle-1\n$/],
     [[board.path, 'bottle-1', '--capacity', 'much'], 2, /Give a number above 0/],
