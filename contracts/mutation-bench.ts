@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { basename, join, relative } from 'node:path'
 import { env } from 'node:process'
 import { fileURLToPath } from 'node:url'
+import solc from 'solc'
 import { environmentName, plainBytecode } from './bytecode.ts'
 import { CompileError, readSources } from './compiler.ts'
 import { foundryBinary } from './foundry.ts'
@@ -142,7 +143,7 @@ export class MutationBench implements Disposable {
   async #forge(args: string[], extraEnv: Record<string, string>, timeout?: number) {
     const forge = spawn(foundryBinary('forge'), args, {
       cwd: this.folder,
-      env: { ...env, ...extraEnv, FOUNDRY_CONFIG: 'contracts/foundry.toml' },
+      env: { ...env, ...extraEnv, FOUNDRY_CONFIG: 'contracts/foundry.toml', SOLC_VERSION: solc.version() },
       stdio: ['ignore', 'pipe', 'pipe'],
       ...(timeout === undefined ? {} : { timeout }),
     })
