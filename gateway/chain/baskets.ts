@@ -8,7 +8,7 @@ import {
 } from '../../contracts/escrow.ts'
 import type { Hex32, HexBytes } from '../domain/identifiers.ts'
 import type { Mandate, MandateFile, MandateProduct } from '../domain/mandate.ts'
-import type { AuthorizationItem, Basket } from '../ports.ts'
+import type { AuthorizationItem, Basket } from '../ports/chain.ts'
 import { productLeaf } from './digests.ts'
 
 /** EIP-7825: no transaction may ask for more gas. */

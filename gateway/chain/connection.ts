@@ -2,7 +2,7 @@ import { AbiCoder } from 'ethers'
 import { abi as tokenAbi } from '../../contracts/generated/TestDollar.ts'
 import { coder } from '../../contracts/typed.ts'
 import type { Address } from '../domain/identifiers.ts'
-import type { ChainFacts, Head } from '../ports.ts'
+import type { ChainFacts, Head } from '../ports/chain.ts'
 import { ChainRefusal, explainRefusal } from './refusals.ts'
 import { openRpc, type Rpc, RpcBigInt, RpcBlock, RpcError, RpcNumber } from './rpc.ts'
 

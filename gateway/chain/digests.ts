@@ -12,7 +12,7 @@ import { domain, typesOf } from '../../contracts/escrow.ts'
 import type { Address, Hex32, HexBytes } from '../domain/identifiers.ts'
 import type { Authorization, Mandate, MandateProduct } from '../domain/mandate.ts'
 import type { Quote, SignedQuote } from '../domain/quote.ts'
-import type { ChainFacts } from '../ports.ts'
+import type { ChainFacts } from '../ports/chain.ts'
 
 /**
  * A signed quote is no message of the contract: it binds the seller off chain, so its domain has the chain and no

@@ -1,7 +1,7 @@
 import { escrow, MANDATE_STATUSES, ORDER_STATES, termsHash, termsOf } from '../../contracts/escrow.ts'
 import type { Address, Hex32, HexBytes } from '../domain/identifiers.ts'
 import type { Terms } from '../domain/mandate.ts'
-import type { Chain, Hold } from '../ports.ts'
+import type { Chain, Hold } from '../ports/chain.ts'
 import { encodeAuthorize, encodeAuthorizeBatch, mandateRoots } from './baskets.ts'
 import { type Connection, call, erc20, estimateGas, readHead } from './connection.ts'
 import { digestsOf, mandateTypedData, productLeaf, quoteSigner, signerOf, textHash } from './digests.ts'

@@ -1,7 +1,7 @@
 import { escrow } from '../../contracts/escrow.ts'
 import type { HexBytes } from '../domain/identifiers.ts'
 import { HOME_HOUSEHOLD, type HouseholdCap, type Mandate } from '../domain/mandate.ts'
-import type { ChainFacts, MandateStatus } from '../ports.ts'
+import type { ChainFacts, MandateStatus } from '../ports/chain.ts'
 import { type Connection, call } from './connection.ts'
 
 /** The cap that a mandate shares, with what is spent of it in the period that runs. */

@@ -1,5 +1,6 @@
 import type { Address } from '../domain/identifiers.ts'
-import type { Chain, ChainWatch, Clock, PayerWallet, TransactionStore } from '../ports.ts'
+import type { Chain, ChainWatch, PayerWallet, TransactionStore } from '../ports/chain.ts'
+import type { Clock } from '../ports/clock.ts'
 import { connectChain } from './connection.ts'
 import { type EmbeddedChain, startEmbeddedChain } from './embedded-chain.ts'
 import { escrowChain } from './escrow.ts'

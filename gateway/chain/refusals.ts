@@ -1,6 +1,6 @@
 import { decodeRevert, MANDATE_STATUSES, ORDER_STATES } from '../../contracts/escrow.ts'
 import { formatMoney } from '../domain/money.ts'
-import type { ChainFacts } from '../ports.ts'
+import type { ChainFacts } from '../ports/chain.ts'
 
 type Decoded = NonNullable<ReturnType<typeof decodeRevert>>
 type ErrorName = Decoded['name']

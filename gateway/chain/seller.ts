@@ -1,6 +1,6 @@
 import type { SigningKey } from 'ethers'
 import { type Claim, compactSignature, escrow, type Shipment, termsHash } from '../../contracts/escrow.ts'
-import type { Confirmation, SellerChain } from '../ports.ts'
+import type { Confirmation, SellerChain } from '../ports/merchant.ts'
 import { type Connection, readHead } from './connection.ts'
 import { digestsOf, quoteSigner, signDigest, signerOf, textHash } from './digests.ts'
 import { escrowSend, readHold } from './escrow.ts'

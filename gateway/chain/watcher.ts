@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { escrow } from '../../contracts/escrow.ts'
-import type { ChainEvent, ChainWatch, WatchedBlock } from '../ports.ts'
+import type { ChainEvent, ChainWatch, WatchedBlock } from '../ports/chain.ts'
 import type { Connection } from './connection.ts'
 import { explainRefusal } from './refusals.ts'
 import { RpcBlock, RpcError, RpcLog } from './rpc.ts'

@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import type { DeviceView, SlotView } from '../ports.ts'
+import type { DeviceView, SlotView } from '../ports/devices.ts'
 import { contextOf } from './client.ts'
 import { table } from './text.ts'
 

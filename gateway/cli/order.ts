@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import type { OrderView } from '../ports.ts'
+import type { OrderView } from '../ports/orders.ts'
 import { type Context, contextOf } from './client.ts'
 import { localTime } from './text.ts'
 

@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import type { ReadingView } from '../ports.ts'
+import type { ReadingView } from '../ports/devices.ts'
 import { contextOf } from './client.ts'
 import { localTime, parseCount, table } from './text.ts'
 

@@ -1,5 +1,6 @@
 import type pino from 'pino'
-import type { Clock, Incoming, IntakeStore } from '../ports.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Incoming, IntakeStore } from '../ports/ingest.ts'
 import type { CommandResult } from '../wire/messages.ts'
 import { parseMessage } from './parse.ts'
 

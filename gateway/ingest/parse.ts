@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { z } from 'zod'
-import type { Incoming } from '../ports.ts'
+import type { Incoming } from '../ports/ingest.ts'
 import { CommandResult, ConsumableReport, Description, EventReport, Status, TelemetryReport } from '../wire/messages.ts'
 import { parseTopic, WRITE_TOPICS } from '../wire/topics.ts'
 

@@ -1,4 +1,4 @@
-import type { SellerOrder } from '../ports.ts'
+import type { SellerOrder } from '../ports/merchant.ts'
 
 /** The shipping notice of one order, as the text whose keccak256 is the `shipment` on chain. */
 export function shippingNotice(

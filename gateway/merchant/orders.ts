@@ -1,6 +1,7 @@
 import type { Hex32 } from '../domain/identifiers.ts'
 import type { ConfirmationMessage, OrderMessage, SellerOrderState } from '../domain/seller-order.ts'
-import type { Clock, SellerChain, SellerOrder, SellerOrderStore } from '../ports.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { SellerChain, SellerOrder, SellerOrderStore } from '../ports/merchant.ts'
 
 /** `later` may be told again as it is; `refused` may not. */
 export type Answer = { kind: 'acknowledged' } | { kind: 'refused' | 'later' | 'unknown'; reason: string }

@@ -1,7 +1,8 @@
 import { gtin14 } from '../domain/identifiers.ts'
 import type { Quote, QuoteRefusal, QuoteRequest, SignedQuote } from '../domain/quote.ts'
 import { QUOTE_VALID_MS, SHIP_WITHIN_MS } from '../domain/timers.ts'
-import type { Clock, QuoteBook, SellerChain, SellerOrderStore } from '../ports.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { QuoteBook, SellerChain, SellerOrderStore } from '../ports/merchant.ts'
 import { type Catalogue, findProduct } from './catalogue.ts'
 import { chainNowSeconds } from './time.ts'
 

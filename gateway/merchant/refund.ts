@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Clock, SellerOrderStore } from '../ports.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { SellerOrderStore } from '../ports/merchant.ts'
 
 /** An order is looked for among this many newest ones. */
 const NEWEST_ORDERS = 1_000

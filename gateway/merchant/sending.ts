@@ -1,14 +1,8 @@
 import type { NextSellerState } from '../domain/seller-order.ts'
 import { backoffMs } from '../lib/backoff.ts'
-import type {
-  Clock,
-  Fulfilment,
-  SaveTransaction,
-  SellerChain,
-  SellerOrder,
-  SellerOrderStore,
-  SignedTransaction,
-} from '../ports.ts'
+import type { SaveTransaction, SignedTransaction } from '../ports/chain.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Fulfilment, SellerChain, SellerOrder, SellerOrderStore } from '../ports/merchant.ts'
 
 /** After a failure an order rests, doubling from 1 s to 1 h. */
 const FIRST_REST_MS = 1_000

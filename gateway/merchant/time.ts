@@ -1,4 +1,5 @@
-import type { Clock, SellerChain } from '../ports.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { SellerChain } from '../ports/merchant.ts'
 
 /**
  * The second that the next block can be expected to have, at the earliest: the head's or our clock's, whichever is later.

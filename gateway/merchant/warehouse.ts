@@ -1,6 +1,6 @@
 import type { Gtin } from '../domain/identifiers.ts'
 import { ssccCheckDigit } from '../domain/seller-order.ts'
-import type { Fulfilment } from '../ports.ts'
+import type { Fulfilment } from '../ports/merchant.ts'
 
 /** A company prefix of GS1's range for demonstrations (952); extension digit 0. */
 const SSCC_PREFIX = '09521234'

@@ -1,5 +1,5 @@
 import { jsonText } from '../lib/json.ts'
-import type { Notifier } from '../ports.ts'
+import type { Notifier } from '../ports/notify.ts'
 
 const TIMEOUT_MS = 10_000
 

@@ -1,7 +1,8 @@
 import type { Order } from '../domain/order.ts'
 import { backoffMs } from '../lib/backoff.ts'
 import type { Worker } from '../lib/scheduler.ts'
-import type { Clock, DeliveryStore, Notifier } from '../ports.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { DeliveryStore, Notifier } from '../ports/notify.ts'
 
 const DELIVERIES_PER_STEP = 50
 const FIRST_RETRY_MS = 10_000

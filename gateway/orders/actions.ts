@@ -1,16 +1,9 @@
 import { formatMoney } from '../domain/money.ts'
 import { StaleOrderError } from '../domain/order.ts'
 import { UNCONFIRMED_MS } from '../domain/timers.ts'
-import type {
-  ActionResult,
-  Chain,
-  Clock,
-  DeviceSigner,
-  OrderActionStore,
-  OrderActions,
-  OrderStore,
-  OrderWork,
-} from '../ports.ts'
+import type { Chain, DeviceSigner } from '../ports/chain.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { ActionResult, OrderActionStore, OrderActions, OrderStore, OrderWork } from '../ports/orders.ts'
 
 export type OrderActionParts = {
   store: OrderActionStore

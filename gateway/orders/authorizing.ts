@@ -2,17 +2,8 @@ import { gtin14 } from '../domain/identifiers.ts'
 import { type Authorization, holdsAt, type Mandate } from '../domain/mandate.ts'
 import { formatMoney } from '../domain/money.ts'
 import { SHIP_WITHIN_MS } from '../domain/timers.ts'
-import type {
-  AuthorizationItem,
-  Basket,
-  Chain,
-  DeviceSigner,
-  Head,
-  MandateStatus,
-  OrderStore,
-  OrderWork,
-  UsableMandate,
-} from '../ports.ts'
+import type { AuthorizationItem, Basket, Chain, DeviceSigner, Head, MandateStatus } from '../ports/chain.ts'
+import type { OrderStore, OrderWork, UsableMandate } from '../ports/orders.ts'
 
 /** Time after a quote's end in which its authorization may still be found in a block. */
 const LATE_BLOCK_MS = 60_000

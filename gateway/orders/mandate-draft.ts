@@ -3,16 +3,11 @@ import { type Address, type Gtin, gtin14, type Hex32 } from '../domain/identifie
 import { HOME_HOUSEHOLD, type Mandate, type MandateFile, type MandateProduct } from '../domain/mandate.ts'
 import { formatMoney } from '../domain/money.ts'
 import type { Product, SellerProfile } from '../domain/quote.ts'
-import type {
-  Chain,
-  Clock,
-  DeviceStore,
-  DeviceView,
-  MandateDraft,
-  MandateRequest,
-  PayerWallet,
-  Seller,
-} from '../ports.ts'
+import type { Chain, PayerWallet } from '../ports/chain.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { DeviceStore, DeviceView } from '../ports/devices.ts'
+import type { MandateDraft, MandateRequest } from '../ports/mandates.ts'
+import type { Seller } from '../ports/seller.ts'
 import { readableMandate } from './readable-mandate.ts'
 
 const DAY_SECONDS = 86_400

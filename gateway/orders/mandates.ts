@@ -1,18 +1,11 @@
 import { recoverAddress } from 'ethers'
 import type { Address, Hex32, HexBytes } from '../domain/identifiers.ts'
 import type { HouseholdCap, Mandate } from '../domain/mandate.ts'
-import type {
-  Chain,
-  Clock,
-  DeviceStore,
-  DeviceView,
-  MandateDraft,
-  MandateStore,
-  MandateVerbs,
-  PayerWallet,
-  SaveTransaction,
-  Seller,
-} from '../ports.ts'
+import type { Chain, PayerWallet, SaveTransaction } from '../ports/chain.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { DeviceStore, DeviceView } from '../ports/devices.ts'
+import type { MandateDraft, MandateStore, MandateVerbs } from '../ports/mandates.ts'
+import type { Seller } from '../ports/seller.ts'
 import { draftMandate, refuse, unknownDevice } from './mandate-draft.ts'
 
 /** Grants sent again at a start. */

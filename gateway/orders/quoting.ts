@@ -4,7 +4,9 @@ import { formatMoney } from '../domain/money.ts'
 import type { Quote, SignedQuote } from '../domain/quote.ts'
 import { CONSENT_WAIT_MS } from '../domain/timers.ts'
 import { backoffMs } from '../lib/backoff.ts'
-import type { Chain, OrderStore, OrderWork, Seller, UsableMandate } from '../ports.ts'
+import type { Chain } from '../ports/chain.ts'
+import type { OrderStore, OrderWork, UsableMandate } from '../ports/orders.ts'
+import type { Seller } from '../ports/seller.ts'
 
 /** A quote that ends sooner than this is not worth signing for: the transaction might come too late. */
 const LEAST_QUOTE_LIFE_SECONDS = 60

@@ -1,7 +1,8 @@
 import type { Address } from '../domain/identifiers.ts'
 import type { HouseholdCap, Mandate, MandateProduct } from '../domain/mandate.ts'
 import { formatMoney } from '../domain/money.ts'
-import type { ChainFacts, DeviceView } from '../ports.ts'
+import type { ChainFacts } from '../ports/chain.ts'
+import type { DeviceView } from '../ports/devices.ts'
 
 /**
  * The sentences that a person sees before signing; their hash is in the mandate. They name what costs money: products with

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { QuoteRefusal, SellerProfile, SignedQuote } from '../domain/quote.ts'
 import { jsonText } from '../lib/json.ts'
-import type { Seller } from '../ports.ts'
+import type { Seller } from '../ports/seller.ts'
 
 /** A shop that does not answer within this time counts as unreachable; real time, in virtual runs too. */
 const TIMEOUT_MS = 10_000

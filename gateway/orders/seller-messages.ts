@@ -1,6 +1,8 @@
 import { backoffMs } from '../lib/backoff.ts'
 import type { Worker } from '../lib/scheduler.ts'
-import type { Clock, Seller, SellerMessageStore } from '../ports.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { SellerMessageStore } from '../ports/orders.ts'
+import type { Seller } from '../ports/seller.ts'
 
 const MESSAGES_PER_STEP = 16
 const FIRST_RETRY_MS = 5_000

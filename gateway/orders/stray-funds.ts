@@ -1,7 +1,9 @@
 import { formatMoney } from '../domain/money.ts'
 import { DECISION_MS, UNCONFIRMED_MS } from '../domain/timers.ts'
 import type { Worker } from '../lib/scheduler.ts'
-import type { Chain, Clock, DeviceSigner, StrayFunds, StrayFundsStore } from '../ports.ts'
+import type { Chain, DeviceSigner } from '../ports/chain.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { StrayFunds, StrayFundsStore } from '../ports/orders.ts'
 
 const STRAYS_PER_STEP = 16
 /** What was sent is looked after again until the chain shows that it worked. */

@@ -1,5 +1,6 @@
 import type { Worker } from '../lib/scheduler.ts'
-import type { ChainWatch, Clock, WatchStore } from '../ports.ts'
+import type { ChainWatch, WatchStore } from '../ports/chain.ts'
+import type { Clock } from '../ports/clock.ts'
 
 /** Reads the escrow's logs past the cursor and commits what they say of orders and mandates; a reorg rewinds. */
 export function watchWorker(parts: {

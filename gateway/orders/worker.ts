@@ -1,7 +1,11 @@
 import { StaleOrderError } from '../domain/order.ts'
 import { DECISION_MS, INSPECTION_MS, UNCONFIRMED_MS } from '../domain/timers.ts'
 import type { Worker } from '../lib/scheduler.ts'
-import type { Chain, Clock, DeviceSigner, OrderStore, OrderWork, Seller, SpendingLimits } from '../ports.ts'
+import type { Chain, DeviceSigner } from '../ports/chain.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { OrderStore, OrderWork } from '../ports/orders.ts'
+import type { SpendingLimits } from '../ports/rules.ts'
+import type { Seller } from '../ports/seller.ts'
 import { authorizeTogether, type QuotedOrder } from './authorizing.ts'
 import { askForConsent, askForQuote, isConsented } from './quoting.ts'
 

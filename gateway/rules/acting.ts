@@ -1,5 +1,5 @@
 import type { Rule } from '../domain/rules.ts'
-import type { RuleAct, Situation } from '../ports.ts'
+import type { RuleAct, Situation } from '../ports/rules.ts'
 import { type Check, checksOf, type Outlook, type RuleBook } from './outlook.ts'
 
 /** A rule on a level acts again at the earliest after this: a level that wavers about its limit is no news each time. */

@@ -2,7 +2,7 @@ import { homeCalendar } from '../domain/home-calendar.ts'
 import { onHandAfterLevel } from '../domain/need.ts'
 import type { Rules } from '../domain/rules.ts'
 import { refilledBetween, type SlotState } from '../domain/slot-state.ts'
-import type { HistoryStore, Situation } from '../ports.ts'
+import type { HistoryStore, Situation } from '../ports/rules.ts'
 import { evaluate } from './evaluate.ts'
 import type { RuleBook } from './outlook.ts'
 

@@ -1,6 +1,7 @@
 import { backoffMs } from '../lib/backoff.ts'
 import type { Worker } from '../lib/scheduler.ts'
-import type { Clock, CommandStore, DeviceCommand } from '../ports.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { CommandStore, DeviceCommand } from '../ports/rules.ts'
 
 const COMMANDS_PER_STEP = 50
 const FIRST_RETRY_MS = 10_000

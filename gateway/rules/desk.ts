@@ -1,4 +1,5 @@
-import type { Clock, HistoryStore, RulesDesk, StockStore } from '../ports.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { HistoryStore, RulesDesk, StockStore } from '../ports/rules.ts'
 import { backTest } from './back-test.ts'
 import { explain } from './explain.ts'
 import type { RulesInForce } from './in-force.ts'

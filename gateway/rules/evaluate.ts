@@ -1,5 +1,5 @@
 import { namesSlot, type Rule } from '../domain/rules.ts'
-import type { Decision, DecisionWhy, OrderLimits, Situation } from '../ports.ts'
+import type { Decision, DecisionWhy, OrderLimits, Situation } from '../ports/rules.ts'
 import { actingOf, actsOf } from './acting.ts'
 import { checksOf, nextTimeChange, type Outlook, orderedBlind, outlookOf, type RuleBook, wantedBy } from './outlook.ts'
 

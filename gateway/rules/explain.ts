@@ -1,6 +1,6 @@
 import { homeCalendar } from '../domain/home-calendar.ts'
 import { namesSlot } from '../domain/rules.ts'
-import type { HistoryStore } from '../ports.ts'
+import type { HistoryStore } from '../ports/rules.ts'
 import { evaluate } from './evaluate.ts'
 import type { RulesInForce } from './in-force.ts'
 import { type Check, checksOf, outlookOf, stockSentence } from './outlook.ts'

@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Rules } from '../domain/rules.ts'
-import type { RulesVersionStore } from '../ports.ts'
+import type { RulesVersionStore } from '../ports/rules.ts'
 import { type Mistake, parseRules } from './rules-file.ts'
 
 export const BUILT_IN_RULES = join(import.meta.dirname, 'built-in.yaml')

@@ -1,7 +1,7 @@
 import { homeCalendar } from '../domain/home-calendar.ts'
 import type { Worker } from '../lib/scheduler.ts'
+import type { Clock } from '../ports/clock.ts'
 import type {
-  Clock,
   HistoryStore,
   RulesDesk,
   RulesStore,
@@ -9,7 +9,7 @@ import type {
   SpendingLimits,
   SpendingStore,
   StockStore,
-} from '../ports.ts'
+} from '../ports/rules.ts'
 import { rulesDesk } from './desk.ts'
 import { quietUntil } from './evaluate.ts'
 import { rulesInForce } from './in-force.ts'

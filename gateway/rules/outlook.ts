@@ -4,7 +4,7 @@ import type { SlotDescription } from '../domain/level.ts'
 import { leadTimeOf, type Replenishment, replenishment } from '../domain/need.ts'
 import type { Rule, Rules } from '../domain/rules.ts'
 import { leftOf } from '../domain/slot-state.ts'
-import type { BuyableProduct, Situation } from '../ports.ts'
+import type { BuyableProduct, Situation } from '../ports/rules.ts'
 
 /** Rules that are in force, on the home's calendar. */
 export type RuleBook = { rules: Rules; calendar: HomeCalendar }

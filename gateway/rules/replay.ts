@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { homeCalendar } from '../domain/home-calendar.ts'
 import type { SlotState } from '../domain/slot-state.ts'
-import type { HistoryStore, KeptDecision } from '../ports.ts'
+import type { HistoryStore, KeptDecision } from '../ports/rules.ts'
 import { evaluate } from './evaluate.ts'
 import type { RuleBook } from './outlook.ts'
 import { parseRules } from './rules-file.ts'

@@ -1,7 +1,7 @@
 import type { HomeCalendar } from '../domain/home-calendar.ts'
 import { formatMoney, parseMoney } from '../domain/money.ts'
 import { type Budget, namesSlot } from '../domain/rules.ts'
-import type { SpendingLimits, SpendingStore } from '../ports.ts'
+import type { SpendingLimits, SpendingStore } from '../ports/rules.ts'
 import type { RulesInForce } from './in-force.ts'
 
 /**

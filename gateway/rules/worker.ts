@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { type HomeCalendar, homeCalendar } from '../domain/home-calendar.ts'
 import type { Worker } from '../lib/scheduler.ts'
-import type { Clock, RulesStore } from '../ports.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { RulesStore } from '../ports/rules.ts'
 import { evaluate } from './evaluate.ts'
 import type { RulesInForce } from './in-force.ts'
 

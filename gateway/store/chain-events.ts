@@ -1,7 +1,7 @@
 import { Terms } from '../domain/mandate.ts'
 import { type NextState, ORDER_TRANSITIONS, type OrderState } from '../domain/order.ts'
 import { localTime } from '../lib/local-time.ts'
-import type { ChainEvent } from '../ports.ts'
+import type { ChainEvent } from '../ports/chain.ts'
 import type { Db } from './database.ts'
 import { type Advance, disputeEvents } from './dispute-events.ts'
 import { mandateEvents } from './mandate-events.ts'

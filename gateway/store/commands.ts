@@ -1,4 +1,4 @@
-import type { CommandStore, DeviceCommand } from '../ports.ts'
+import type { CommandStore, DeviceCommand } from '../ports/rules.ts'
 import { type Db, inOneTransaction } from './database.ts'
 import { type Channel, notifier } from './notifications.ts'
 

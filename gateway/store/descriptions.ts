@@ -1,5 +1,5 @@
 import type { SlotDescription } from '../domain/level.ts'
-import type { DeviceDescription } from '../ports.ts'
+import type { DeviceDescription } from '../ports/ingest.ts'
 import type { Db } from './database.ts'
 
 type SlotRow = { slot: string; description: string | null; suspended_reason: string }

@@ -1,7 +1,7 @@
 import type { OrderState } from '../domain/order.ts'
 import { DECISION_MS } from '../domain/timers.ts'
 import { localTime } from '../lib/local-time.ts'
-import type { ChainEvent } from '../ports.ts'
+import type { ChainEvent } from '../ports/chain.ts'
 import type { HeldOrder, OrderEvent } from './chain-events.ts'
 import type { Db } from './database.ts'
 import type { notifier } from './notifications.ts'

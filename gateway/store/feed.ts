@@ -1,5 +1,5 @@
 import type { Notification } from '../domain/notification.ts'
-import type { DeliveryStore, FeedStore } from '../ports.ts'
+import type { DeliveryStore, FeedStore } from '../ports/notify.ts'
 import { type Db, inOneTransaction } from './database.ts'
 import { ENDED, type OrderRow, orderOf } from './order-rows.ts'
 

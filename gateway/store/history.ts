@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import type { SlotState } from '../domain/slot-state.ts'
-import type { Decision, HistoryStore, KeptDecision, RulesVersion, Situation, SlotStep } from '../ports.ts'
+import type { Decision, HistoryStore, KeptDecision, RulesVersion, Situation, SlotStep } from '../ports/rules.ts'
 import { type Db, inOneTransaction } from './database.ts'
 import { type OrderRow, orderOf } from './order-rows.ts'
 import { SLOT_COLUMNS, SLOT_TABLES, type SlotRow, situations } from './situations.ts'

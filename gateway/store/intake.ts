@@ -1,4 +1,4 @@
-import type { Incoming, IntakeStore, Report } from '../ports.ts'
+import type { Incoming, IntakeStore, Report } from '../ports/ingest.ts'
 import type { Db } from './database.ts'
 import { descriptions } from './descriptions.ts'
 import { markStored, receiptOf, type Session, sessionMarks } from './session-marks.ts'

@@ -1,4 +1,4 @@
-import type { ChainEvent } from '../ports.ts'
+import type { ChainEvent } from '../ports/chain.ts'
 import type { Db } from './database.ts'
 import type { notifier } from './notifications.ts'
 

@@ -1,6 +1,6 @@
 import type { HexBytes } from '../domain/identifiers.ts'
 import { MandateFile } from '../domain/mandate.ts'
-import type { MandateRow, MandateState, MandateStore } from '../ports.ts'
+import type { MandateRow, MandateState, MandateStore } from '../ports/mandates.ts'
 import type { Db } from './database.ts'
 
 type Row = {

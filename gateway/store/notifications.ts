@@ -1,4 +1,4 @@
-import type { NewNotification } from '../ports.ts'
+import type { NewNotification } from '../ports/notify.ts'
 import type { Db } from './database.ts'
 
 /** Where notifications go beyond the feed; each gets its own delivery row in the commit that makes the notification. */

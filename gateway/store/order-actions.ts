@@ -1,5 +1,5 @@
 import type { OrderState } from '../domain/order.ts'
-import type { OrderActionStore, OrderView } from '../ports.ts'
+import type { OrderActionStore, OrderView } from '../ports/orders.ts'
 import { type Db, inOneTransaction } from './database.ts'
 import { orderMoves } from './order-moves.ts'
 import { type OrderRow, orderOf, orderWorkReader } from './order-rows.ts'

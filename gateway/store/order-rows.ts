@@ -1,7 +1,7 @@
 import { Terms } from '../domain/mandate.ts'
 import { ENDED_STATES, type Mode, type Order, type OrderState } from '../domain/order.ts'
 import { Quote } from '../domain/quote.ts'
-import type { OrderWork } from '../ports.ts'
+import type { OrderWork } from '../ports/orders.ts'
 import type { Db } from './database.ts'
 
 /** For `state IN (…)`: the states in which a slot may get its next order. */

@@ -1,4 +1,4 @@
-import type { HistoryStore, RulesStore, RulesVersionStore, SpendingStore, StockStore } from '../ports.ts'
+import type { HistoryStore, RulesStore, RulesVersionStore, SpendingStore, StockStore } from '../ports/rules.ts'
 import type { Db } from './database.ts'
 import { sqliteHistoryStore } from './history.ts'
 import type { Channel } from './notifications.ts'

@@ -1,4 +1,4 @@
-import type { RulesVersion, RulesVersionStore } from '../ports.ts'
+import type { RulesVersion, RulesVersionStore } from '../ports/rules.ts'
 import { type Db, inOneTransaction } from './database.ts'
 import { type Channel, notifier } from './notifications.ts'
 

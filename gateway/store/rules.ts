@@ -1,6 +1,6 @@
 import { STUCK } from '../domain/plausibility.ts'
 import type { SlotState } from '../domain/slot-state.ts'
-import type { Decision, RulesStore, Situation } from '../ports.ts'
+import type { Decision, RulesStore, Situation } from '../ports/rules.ts'
 import { type Db, inLaxTransaction } from './database.ts'
 import { type Channel, notifier } from './notifications.ts'
 import { orderMoves } from './order-moves.ts'

@@ -5,7 +5,7 @@ import { type LeadTime, leadTimeOf, onHandAfterLevel } from '../domain/need.ts'
 import { ENDED_STATES, type Mode, type OrderState } from '../domain/order.ts'
 import { Quote } from '../domain/quote.ts'
 import type { SlotState } from '../domain/slot-state.ts'
-import type { BuyableProduct, Situation } from '../ports.ts'
+import type { BuyableProduct, Situation } from '../ports/rules.ts'
 import type { Db } from './database.ts'
 import { type MovableStock, reserves } from './reserves.ts'
 

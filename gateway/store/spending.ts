@@ -1,4 +1,4 @@
-import type { OrderLimits, SpendingStore } from '../ports.ts'
+import type { OrderLimits, SpendingStore } from '../ports/rules.ts'
 import type { Db } from './database.ts'
 
 /** `SpendingStore` over the gateway's database. */

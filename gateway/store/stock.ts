@@ -1,4 +1,4 @@
-import type { StockStore } from '../ports.ts'
+import type { StockStore } from '../ports/rules.ts'
 import { type Db, inOneTransaction } from './database.ts'
 import { reserves } from './reserves.ts'
 

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { Authorization, MandateFile, Terms } from '../domain/mandate.ts'
-import type { StrayFundsStore } from '../ports.ts'
+import type { StrayFundsStore } from '../ports/orders.ts'
 import { type Db, inOneTransaction } from './database.ts'
 import { type Channel, notifier } from './notifications.ts'
 import { orderMoves } from './order-moves.ts'

@@ -1,5 +1,6 @@
 import type { Hex32 } from '../domain/identifiers.ts'
-import type { Clock, OpenTransaction, SignedTransaction, TransactionStore } from '../ports.ts'
+import type { OpenTransaction, SignedTransaction, TransactionStore } from '../ports/chain.ts'
+import type { Clock } from '../ports/clock.ts'
 import type { Db } from './database.ts'
 
 type Row = {

@@ -1,5 +1,5 @@
 import type { OrderState } from '../domain/order.ts'
-import type { WatchedBlock, WatchStore } from '../ports.ts'
+import type { WatchedBlock, WatchStore } from '../ports/chain.ts'
 import { chainEvents } from './chain-events.ts'
 import { type Db, inOneTransaction } from './database.ts'
 import { type Channel, notifier } from './notifications.ts'

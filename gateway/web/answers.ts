@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { formatMoney } from '../domain/money.ts'
 import type { Notification } from '../domain/notification.ts'
-import type { OrderView } from '../ports.ts'
+import type { OrderView } from '../ports/orders.ts'
 
 /** A number in a query string, within bounds. */
 export function queryNumber(bounds: { min: number; max: number; default: number }) {

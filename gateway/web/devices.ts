@@ -4,7 +4,8 @@ import { z } from 'zod'
 import { DeviceId, SlotName } from '../domain/identifiers.ts'
 import { MODES } from '../domain/order.ts'
 import { HttpError, parseInput } from '../lib/http.ts'
-import type { Clock, DeviceKeyMaker, DeviceStore } from '../ports.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { DeviceKeyMaker, DeviceStore } from '../ports/devices.ts'
 import { queryNumber } from './answers.ts'
 
 const NewDeviceBody = z.strictObject({ deviceId: DeviceId })

@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify'
 import { z } from 'zod'
 import { HttpError, parseInput } from '../lib/http.ts'
 import { jsonText } from '../lib/json.ts'
-import type { FeedStore } from '../ports.ts'
+import type { FeedStore } from '../ports/notify.ts'
 import { feedAnswer, queryNumber, type TokenFormat } from './answers.ts'
 
 const Id = z.coerce.number().int().nonnegative()

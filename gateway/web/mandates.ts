@@ -4,7 +4,9 @@ import { Address, DeviceId, Gtin, Hex32, HexBytes } from '../domain/identifiers.
 import { HouseholdCap, holdsAt, MandateFile } from '../domain/mandate.ts'
 import { formatMoney } from '../domain/money.ts'
 import { HttpError, parseInput } from '../lib/http.ts'
-import type { Chain, Clock, MandateRow, MandateStore, MandateVerbs } from '../ports.ts'
+import type { Chain } from '../ports/chain.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { MandateRow, MandateStore, MandateVerbs } from '../ports/mandates.ts'
 
 const MAX_UINT16 = 65_535
 const MAX_UINT32 = 4_294_967_295

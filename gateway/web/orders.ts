@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { OrderId } from '../domain/identifiers.ts'
 import { MinorUnits } from '../domain/money.ts'
 import { HttpError, parseInput } from '../lib/http.ts'
-import type { ActionResult, OrderActions, OrderView } from '../ports.ts'
+import type { ActionResult, OrderActions, OrderView } from '../ports/orders.ts'
 import { orderAnswer, queryNumber, type TokenFormat } from './answers.ts'
 
 /** An order's UUID or its first characters. */

@@ -4,7 +4,8 @@ import { z } from 'zod'
 import { DeviceId, SlotName } from '../domain/identifiers.ts'
 import { HttpError, parseInput } from '../lib/http.ts'
 import { jsonText } from '../lib/json.ts'
-import type { Clock, RulesDesk } from '../ports.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { RulesDesk } from '../ports/rules.ts'
 
 const SlotParams = z.object({ deviceId: DeviceId, slot: SlotName })
 const TryBody = z.strictObject({

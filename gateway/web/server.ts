@@ -4,18 +4,13 @@ import type { FastifyInstance } from 'fastify'
 import type { Address } from '../domain/identifiers.ts'
 import { formatMoney } from '../domain/money.ts'
 import { HttpError, httpServer, LOOPBACK_HOSTS } from '../lib/http.ts'
-import type {
-  Chain,
-  ChainFacts,
-  Clock,
-  DeviceKeyMaker,
-  DeviceStore,
-  FeedStore,
-  MandateStore,
-  MandateVerbs,
-  OrderActions,
-  RulesDesk,
-} from '../ports.ts'
+import type { Chain, ChainFacts } from '../ports/chain.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { DeviceKeyMaker, DeviceStore } from '../ports/devices.ts'
+import type { MandateStore, MandateVerbs } from '../ports/mandates.ts'
+import type { FeedStore } from '../ports/notify.ts'
+import type { OrderActions } from '../ports/orders.ts'
+import type { RulesDesk } from '../ports/rules.ts'
 import { deviceRoutes } from './devices.ts'
 import { FeedStreams, feedRoutes } from './feed.ts'
 import { mandateRoutes } from './mandates.ts'

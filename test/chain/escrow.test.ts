@@ -5,7 +5,7 @@ import { signDigest } from '../../gateway/chain/digests.ts'
 import { watchHeads } from '../../gateway/chain/heads.ts'
 import { ChainRefusal } from '../../gateway/chain/refusals.ts'
 import { chainWatch } from '../../gateway/chain/watcher.ts'
-import type { AuthorizationItem, ChainEvent } from '../../gateway/ports.ts'
+import type { AuthorizationItem, ChainEvent } from '../../gateway/ports/chain.ts'
 import { DOLLAR, grantedFile, hex32, type Market, openMarket, saveTo, ZERO_ADDRESS } from './fixture.ts'
 
 let market: Market

@@ -4,7 +4,7 @@ import { addressOf, newSigningKey } from '../../gateway/chain/keys.ts'
 import type { Rpc } from '../../gateway/chain/rpc.ts'
 import { Sender } from '../../gateway/chain/sender.ts'
 import type { Address, Hex32 } from '../../gateway/domain/identifiers.ts'
-import type { SignedTransaction, TransactionStore } from '../../gateway/ports.ts'
+import type { SignedTransaction, TransactionStore } from '../../gateway/ports/chain.ts'
 import { sqliteTransactionStore } from '../../gateway/store/transactions.ts'
 import { countOf, type Market, openMarket } from './fixture.ts'
 

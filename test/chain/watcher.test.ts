@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Connection } from '../../gateway/chain/connection.ts'
 import { newSigningKey } from '../../gateway/chain/keys.ts'
 import { chainWatch } from '../../gateway/chain/watcher.ts'
-import type { ChainEvent, ChainWatch, WatchedBlock } from '../../gateway/ports.ts'
+import type { ChainEvent, ChainWatch, WatchedBlock } from '../../gateway/ports/chain.ts'
 import { grantedFile, type Market, openMarket, saveTo } from './fixture.ts'
 
 let market: Market

@@ -2,7 +2,7 @@ import pino from 'pino'
 import { expect, it } from 'vitest'
 import { createIntake, type Receipts } from '../../gateway/ingest/intake.ts'
 import { ManualClock } from '../../gateway/lib/clock.ts'
-import type { Incoming } from '../../gateway/ports.ts'
+import type { Incoming } from '../../gateway/ports/ingest.ts'
 
 /** A slow store, as a writer thread would be: a commit is under way until the test ends it. */
 function slowIntake() {

@@ -1,7 +1,7 @@
 import { Wallet } from 'ethers'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Address, HexBytes } from '../../gateway/domain/identifiers.ts'
-import type { MandateDraft, MandateRequest } from '../../gateway/ports.ts'
+import type { MandateDraft, MandateRequest } from '../../gateway/ports/mandates.ts'
 import { sqliteMandateStore } from '../../gateway/store/mandates.ts'
 import { type Market, openMarket } from '../chain/fixture.ts'
 import { HOME, type MandateHome, openHome, REQUEST, SELLER } from './mandate-home.ts'

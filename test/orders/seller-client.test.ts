@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
 import type { QuoteRequest, SignedQuote } from '../../gateway/domain/quote.ts'
 import { sellerClient } from '../../gateway/orders/seller-client.ts'
-import type { SellerMessage } from '../../gateway/ports.ts'
+import type { SellerMessage } from '../../gateway/ports/seller.ts'
 
 const servers: Server[] = []
 afterEach(async () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { Situation } from '../../gateway/ports.ts'
+import type { Situation } from '../../gateway/ports/rules.ts'
 import { evaluate } from '../../gateway/rules/evaluate.ts'
 import { builtInRules } from '../../gateway/rules/in-force.ts'
 import { bookOf, DAY_MS, GTIN, HOUR_MS, NOW_MS, ORDER_ID, situationOf, usageOf } from './situation.ts'

@@ -1,6 +1,6 @@
 import { observe } from '../../gateway/domain/forecast.ts'
 import { homeCalendar } from '../../gateway/domain/home-calendar.ts'
-import type { Situation } from '../../gateway/ports.ts'
+import type { Situation } from '../../gateway/ports/rules.ts'
 import type { RuleBook } from '../../gateway/rules/outlook.ts'
 import { parseRules } from '../../gateway/rules/rules-file.ts'
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { Incoming } from '../../gateway/ports.ts'
+import type { Incoming } from '../../gateway/ports/ingest.ts'
 import { sqliteIntakeStore } from '../../gateway/store/intake.ts'
 import { DETERGENT, HOME, NOW_MS, temporaryStore, WASHER } from '../broker/fixture.ts'
 

@@ -1,6 +1,6 @@
 import { SignedQuote } from '../../domain/quote.ts'
 import { jsonText } from '../../lib/json.ts'
-import type { QuoteBook } from '../../ports.ts'
+import type { QuoteBook } from '../../ports/merchant.ts'
 import type { Db } from '../database.ts'
 
 /** Asking for quotes is free, so what they take up is bounded: about 10 MB, all of it gone 15 minutes later. */

@@ -1,0 +1,39 @@
+import type { Level, SlotDescription } from '../domain/level.ts'
+
+/** One report of a device, parsed; `body` is the JSON as it came. */
+export type Report = {
+  deviceId: string
+  session: string
+  seq: number
+  kind: 'consumable' | 'telemetry' | 'event'
+  measuredAtMs: number | undefined
+  body: string
+  /** `unverified`: why its sender itself does not trust it. */
+  level?: { slot: string; remaining: number; unit: Level['unit']; unverified?: string | undefined }
+}
+
+/** What may arrive at the broker and must be on disk before its PUBACK. */
+export type Incoming =
+  | { kind: 'report'; report: Report }
+  | { kind: 'description'; deviceId: string; description: DeviceDescription; body: string }
+  | { kind: 'status'; deviceId: string; status: 'online' | 'offline' }
+  | { kind: 'dead-letter'; deviceId: string | undefined; topic: string; payload: Uint8Array; reason: string }
+
+export type DeviceDescription = {
+  maker: string
+  model: string
+  firmware?: { version: string; sha256?: string | undefined } | undefined
+  slots: SlotDescription[]
+}
+
+export type IntakeStore = {
+  /**
+   * Commits a group in one transaction, in order: readings once per (device, session, seq) with their marks, each slot's
+   * latest level, device changes, dead letters. Throws when the storage fails: then nothing of the group is kept.
+   * Resolves to the receipts now due: per session touched, the highest seq stored without a gap below it.
+   */
+  commit(
+    group: Incoming[],
+    receivedAtMs: number,
+  ): Promise<{ receipts: { deviceId: string; session: string; seq: number }[] }>
+}

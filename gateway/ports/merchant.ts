@@ -1,0 +1,125 @@
+import type { Address, Gtin, Hex32, HexBytes } from '../domain/identifiers.ts'
+import type { Terms } from '../domain/mandate.ts'
+import type { Quote, QuoteRequest, SignedQuote } from '../domain/quote.ts'
+import type { NextSellerState, SellerOrderState } from '../domain/seller-order.ts'
+import type { ChainFacts, Head, Hold, SaveTransaction, SignedTransaction } from './chain.ts'
+
+/** What the merchant agent asks of the chain, with its own key. Verbs that send take `save`, as in `Chain`. */
+export type SellerChain = {
+  facts: ChainFacts
+  /** The account of the seller's key: signs quotes, ships, is paid. */
+  address: Address
+  head(): Promise<Head>
+  hold(terms: Terms): Promise<Hold>
+  /** The quote hash in the `Authorized` log of this authorization; undefined while there is no such log. */
+  authorizedQuote(authorizationId: Hex32): Promise<Hex32 | undefined>
+  quoteHash(quote: Quote): Hex32
+  /** Who signed the quote; undefined when the signature is malformed. */
+  quoteSigner(signed: SignedQuote): Address | undefined
+  signQuote(quote: Quote): Promise<HexBytes>
+  /** keccak256 of the UTF-8 bytes of a shipping notice. */
+  shipmentHash(notice: string): Hex32
+  /** Who signed the confirmation; undefined when the signature is malformed. Keys only, no contract wallets. */
+  confirmationSigner(confirmation: Omit<Confirmation, 'terms'> & { authorizationId: Hex32 }): Address | undefined
+  ship(shipments: { terms: Terms; shipment: Hex32 }[], save: SaveTransaction): Promise<SignedTransaction>
+  capture(captures: Confirmation[], save: SaveTransaction): Promise<SignedTransaction>
+  decline(terms: Terms, save: SaveTransaction): Promise<SignedTransaction>
+  /** Gives back a part or all of what was captured; lets the escrow take so much of the shop's tokens first. */
+  refund(terms: Terms, amount: bigint, save: SaveTransaction): Promise<SignedTransaction>
+}
+export type Confirmation = { terms: Terms; shipment: Hex32; amount: bigint; signature: HexBytes }
+
+/** Quotes that this seller signed and that have not expired: one per attempt of an order of a buyer. */
+export type QuoteBook = {
+  find(
+    request: Pick<QuoteRequest, 'orderId' | 'attempt' | 'buyer'>,
+    nowSeconds: number,
+  ): Promise<SignedQuote | undefined>
+  /** Keeps the quote unless there is one for the same attempt; resolves to the one that holds. `full`: too many are open. */
+  keep(signed: SignedQuote, nowSeconds: number): Promise<{ kind: 'kept'; signed: SignedQuote } | { kind: 'full' }>
+}
+
+/** What leaves the warehouse for one order. `notice` is the exact text whose hash goes on chain. */
+export type PackedShipment = { carrier: string; sscc: string; notice: string; shipment: Hex32 }
+
+/** An order with held funds, as the seller keeps it. */
+export type SellerOrder = {
+  /** Rises by one per order: the seller's own number for its papers. */
+  orderNumber: number
+  quoteHash: Hex32
+  quote: Quote
+  terms: Terms
+  state: SellerOrderState
+  /** Chain seconds at which the funds were held. */
+  heldSinceSeconds: number
+  packed: PackedShipment | undefined
+  confirmation: { amount: bigint; signature: HexBytes } | undefined
+  /** What the shop wants to give back, until it is on chain. */
+  refundAmount: bigint | undefined
+  /** The latest transaction about this order, and what became of it. */
+  transaction: { txHash: Hex32; state: string } | undefined
+  /** Transactions in a row that failed; such an order travels alone. */
+  failures: number
+  /** Why it waits or ended without payment; empty otherwise. */
+  problem: string
+}
+export type SellerOrderStep = {
+  fromState: SellerOrderState | undefined
+  toState: SellerOrderState
+  atMs: number
+  reason: string
+}
+
+export type SellerOrderStore = {
+  /** `quote-used`: another authorization already took this quote. Repeats of the same authorization are `exists`. */
+  accept(
+    order: Pick<SellerOrder, 'quoteHash' | 'quote' | 'terms' | 'heldSinceSeconds'>,
+    start: { state: 'accepted' | 'refusing'; reason: string; nextAtMs: number },
+    atMs: number,
+  ): Promise<'accepted' | 'exists' | 'quote-used'>
+  get(authorizationId: Hex32): Promise<SellerOrder | undefined>
+  /** Newest first. */
+  list(limit: number): Promise<SellerOrder[]>
+  steps(authorizationId: Hex32): Promise<SellerOrderStep[]>
+  /** Orders whose time has come, the longest due first. */
+  due(nowMs: number, limit: number): Promise<SellerOrder[]>
+  /** When the next order falls due; undefined when none waits for time. */
+  nextDueAtMs(): Promise<number | undefined>
+  /** Packs of this product in orders that have not ended without goods. */
+  promisedPacks(gtin: Gtin): Promise<number>
+  /** Moves one order along one legal arrow; throws when it is not in `from`. `nextAtMs` undefined: only when something happens. */
+  move<S extends SellerOrderState>(
+    authorizationId: Hex32,
+    from: S,
+    to: NextSellerState<S>,
+    how: { atMs: number; nextAtMs: number | undefined; reason: string },
+  ): Promise<void>
+  /** accepted → packed. */
+  pack(authorizationId: Hex32, packed: PackedShipment, atMs: number): Promise<void>
+  /** shipped → confirmed; nothing happens when a confirmation is kept already. */
+  confirm(authorizationId: Hex32, confirmation: { amount: bigint; signature: HexBytes }, atMs: number): Promise<void>
+  /** paid → returning. */
+  wantRefund(authorizationId: Hex32, amount: bigint, atMs: number): Promise<void>
+  /** The signed bytes and the arrow of every order in them, in one transaction. */
+  send<S extends SellerOrderState>(
+    authorizationIds: Hex32[],
+    from: S,
+    to: NextSellerState<S>,
+    tx: SignedTransaction,
+    how: { atMs: number; nextAtMs: number },
+  ): Promise<void>
+  /** Looks again later; `failed` counts a failure and keeps the reason. */
+  postpone(authorizationId: Hex32, state: SellerOrderState, nextAtMs: number, failed?: string): Promise<void>
+}
+
+/** The merchant agent's port to its warehouse. Both verbs may be repeated for the same order and then do nothing new. */
+export type Fulfilment = {
+  /** Picks, packs and labels; the parcel stays in the house. */
+  dispatch(
+    order: Pick<SellerOrder, 'orderNumber' | 'quote' | 'terms'>,
+  ): Promise<{ kind: 'packed'; carrier: string; sscc: string } | { kind: 'out-of-stock' }>
+  /** The chain says shipped: the carrier may take the parcel. */
+  handOver(order: Pick<SellerOrder, 'orderNumber' | 'packed'>): Promise<void>
+  /** The order ended before it shipped: the goods go back to the shelf. */
+  putBack(order: Pick<SellerOrder, 'orderNumber' | 'packed'>): Promise<void>
+}

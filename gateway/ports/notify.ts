@@ -1,0 +1,28 @@
+import type { OrderId } from '../domain/identifiers.ts'
+import type { Notification, NotificationKind } from '../domain/notification.ts'
+import type { Order, OrderState } from '../domain/order.ts'
+
+export type FeedStore = {
+  /** Entries after `afterId`, oldest first. */
+  feed(homeId: string, afterId: number, limit: number): Promise<Notification[]>
+  /** The newest `limit` entries, oldest first. */
+  latest(homeId: string, limit: number): Promise<Notification[]>
+}
+/** Deliveries beyond the feed. */
+export type DeliveryStore = {
+  /** Oldest first; `only` of that kind. */
+  due(
+    nowMs: number,
+    limit: number,
+    only?: NotificationKind,
+  ): Promise<{ notification: Notification; attempts: number }[]>
+  nextDueAtMs(): Promise<number | undefined>
+  delivered(notificationId: number, atMs: number): Promise<void>
+  failed(notificationId: number, nextAtMs: number | undefined): Promise<void>
+  /** Orders whose device has not been told their present state. */
+  untoldOrders(limit: number): Promise<Order[]>
+  deviceTold(orderId: OrderId, state: OrderState): Promise<void>
+}
+/** Tells somebody outside; throws when it could not. */
+export type Notifier = { deliver(notification: Notification): Promise<void> }
+export type NewNotification = Omit<Notification, 'notificationId' | 'atMs'> & { kind: NotificationKind }

@@ -1,0 +1,175 @@
+import type { Gtin, Hex32, OrderId } from '../domain/identifiers.ts'
+import type { Authorization, MandateFile, Terms } from '../domain/mandate.ts'
+import type { NotificationKind } from '../domain/notification.ts'
+import type { NextState, Order, OrderState } from '../domain/order.ts'
+import type { Quote, SignedQuote } from '../domain/quote.ts'
+import type { AuthorizationItem, SignedTransaction } from './chain.ts'
+import type { SellerMessage } from './seller.ts'
+
+export type OrderStep = {
+  attempt: number
+  fromState: OrderState | undefined
+  toState: OrderState
+  atMs: number
+  reason: string
+  amountMinorUnits: bigint | undefined
+  txHash: string | undefined
+}
+export type OrderView = Order & {
+  quote: Quote | undefined
+  authorizationId: Hex32 | undefined
+  evidence: { kind: string; detail: string; atMs: number }[]
+  steps: OrderStep[]
+}
+
+/** An order that wants something done now, with what is known of its current attempt. */
+export type OrderWork = Order & {
+  failures: number
+  /** When it came into its state, and when the goods were ordered at all, bound how long it is tried. */
+  quote: { signed: SignedQuote; quoteHash: Hex32; sellerUrl: string } | undefined
+  authorization:
+    | { authorizationId: Hex32; terms: Terms; shipment: Hex32 | undefined; shippedAtSeconds: number | undefined }
+    | undefined
+  /** The quote that a person said yes to, if any. */
+  consented: Quote | undefined
+  /** Empty, or why its slot buys nothing now. */
+  suspendedReason: string
+  /** Somebody filled the slot after the order was made. */
+  isRefilled: boolean
+  evidence: string[]
+}
+/** A mandate that the chain knows as granted, ready to be used for one product. */
+export type UsableMandate = { file: MandateFile; sellerUrl: string; lastNonce: number }
+
+/** Moves of one order; every one is guarded by its from-state and does nothing when the order was moved meanwhile. */
+export type OrderStore = {
+  /** Orders of these states whose time has come, oldest first. */
+  due(nowMs: number, limit: number): Promise<OrderWork[]>
+  nextDueAtMs(): Promise<number | undefined>
+  /** Granted mandates of the device that name this GTIN, newest first. */
+  mandatesFor(deviceId: string, gtin: Gtin): Promise<UsableMandate[]>
+  /** needed or awaiting-consent → quoted, for the attempt that the quote names. */
+  saveQuote(
+    order: Order,
+    quote: { signed: SignedQuote; quoteHash: Hex32; sellerUrl: string },
+    atMs: number,
+  ): Promise<void>
+  /** Stays in its state and is looked at again then; a note is counted and kept, and told to the homeowner if it says so. */
+  postpone(
+    order: Order,
+    nextAtMs: number,
+    atMs: number,
+    note?: { reason: string; tell?: NotificationKind | undefined },
+  ): Promise<void>
+  /** Moves on, with the sentence why and what the homeowner is told. */
+  move<S extends OrderState>(
+    order: Order & { state: S },
+    to: NextState<S>,
+    atMs: number,
+    move: {
+      reason: string
+      nextAtMs?: number | undefined
+      attempt?: number
+      tell?: { kind: NotificationKind; text: string }
+    },
+  ): Promise<void>
+  /**
+   * The signed transaction, its authorizations and the mandates' nonces, in one commit before anything is sent. Throws
+   * `StaleOrderError`, with nothing kept, when one of the orders was moved meanwhile.
+   */
+  saveAuthorizations(
+    tx: SignedTransaction,
+    items: {
+      order: Order
+      authorizationId: Hex32
+      terms: Terms
+      item: AuthorizationItem
+      basket: number
+      nextAtMs: number
+    }[],
+    atMs: number,
+  ): Promise<void>
+  /** The home's signed confirmation, as a message that is repeated until the seller acknowledges it; looked at again then. */
+  saveConfirmation(
+    order: OrderWork,
+    message: SellerMessage & { kind: 'confirmation' },
+    nextAtMs: number,
+    atMs: number,
+  ): Promise<void>
+  /** A transaction about an order that is under way, such as a cancellation. */
+  saveTransaction(tx: SignedTransaction, order: Order, nextAtMs: number | undefined, atMs: number): Promise<void>
+}
+
+/** Funds in escrow for an order that does not wait for them: it was given up, or is at another attempt. */
+export type StrayFunds = {
+  order: Order
+  terms: Terms
+  /** The payment was refused, and anybody could still send it. */
+  refused: { file: MandateFile; authorization: Authorization } | undefined
+}
+export type StrayFundsStore = {
+  due(nowMs: number, limit: number): Promise<StrayFunds[]>
+  nextDueAtMs(): Promise<number | undefined>
+  /** Looked at again then; `undefined`: they are stray no more. */
+  postpone(stray: StrayFunds, nextAtMs: number | undefined): Promise<void>
+  /** The transaction that gives them back, and what the homeowner is told; a burnt payment is noted only. */
+  saveTransaction(
+    tx: SignedTransaction,
+    stray: StrayFunds,
+    note: { text: string; isTold: boolean },
+    nextAtMs: number,
+    atMs: number,
+  ): Promise<void>
+}
+
+/** Messages to sellers, oldest first, and what became of them. */
+export type SellerMessageStore = {
+  due(
+    nowMs: number,
+    limit: number,
+  ): Promise<{ messageId: number; orderId: OrderId; sellerUrl: string; message: SellerMessage; attempts: number }[]>
+  nextDueAtMs(): Promise<number | undefined>
+  acknowledged(messageId: number, atMs: number): Promise<void>
+  /** Tried again then, or given up (`undefined`) and told to the homeowner. */
+  failed(messageId: number, nextAtMs: number | undefined, reason: string, atMs: number): Promise<void>
+}
+
+/** What a person's actions read and write. */
+export type OrderActionStore = {
+  find(homeId: string, orderId: string): Promise<OrderWork | undefined>
+  views(homeId: string, limit: number): Promise<OrderView[]>
+  view(homeId: string, orderId: string): Promise<OrderView | undefined>
+  addEvidence(
+    order: Order,
+    kind: 'owner' | 'carrier' | 'weight',
+    detail: string,
+    atMs: number,
+  ): Promise<'added' | 'known'>
+  addConsent(
+    order: OrderWork,
+    consent: { quoteHash: Hex32; totalShown: bigint; answer: 'yes' | 'no'; who: string; how: string },
+    atMs: number,
+  ): Promise<void>
+}
+
+/** What a person's action came to, as a sentence for that person. */
+export type ActionResult = { ok: true; sentence: string } | { ok: false; sentence: string }
+
+/** What a person may do to an order. Each verb may be repeated harmlessly; `who` is kept with the answer. */
+export type OrderActions = {
+  /** Newest first. */
+  list(homeId: string, limit: number): Promise<OrderView[]>
+  get(homeId: string, orderId: string): Promise<OrderView | undefined>
+  received(homeId: string, orderId: string, who: string): Promise<ActionResult>
+  cancel(homeId: string, orderId: string, who: string): Promise<ActionResult>
+  /** Freezes the money of a shipped order that is not right, or did not come. */
+  dispute(homeId: string, orderId: string, who: string): Promise<ActionResult>
+  /** `seenMinorUnits`: the total that this person saw; a yes to less than is now asked is none. Absent: not told. */
+  consent(
+    homeId: string,
+    orderId: string,
+    answer: 'yes' | 'no',
+    who: string,
+    seenMinorUnits?: bigint,
+  ): Promise<ActionResult>
+}

@@ -1,0 +1,25 @@
+import type { Hex32, HexBytes } from '../domain/identifiers.ts'
+import type { Terms } from '../domain/mandate.ts'
+import type { QuoteRefusal, QuoteRequest, SellerProfile, SignedQuote } from '../domain/quote.ts'
+
+/** What the buyer tells the seller after funds are held, and after the goods arrived. */
+export type SellerMessage =
+  | { kind: 'order'; signedQuote: SignedQuote; terms: Terms }
+  | { kind: 'confirmation'; authorizationId: Hex32; shipment: Hex32; amount: bigint; signature: HexBytes }
+
+/** The buyer's port to a shop. `unreachable` may be tried again; a refusal is the shop's answer. */
+export type Seller = {
+  profile(url: string): Promise<{ kind: 'profile'; profile: SellerProfile } | { kind: 'unreachable'; reason: string }>
+  quote(
+    url: string,
+    request: QuoteRequest,
+  ): Promise<
+    | { kind: 'quoted'; signed: SignedQuote }
+    | { kind: 'refused'; refusal: QuoteRefusal }
+    | { kind: 'unreachable'; reason: string }
+  >
+  tell(
+    url: string,
+    message: SellerMessage,
+  ): Promise<{ kind: 'acknowledged' } | { kind: 'refused'; reason: string } | { kind: 'unreachable'; reason: string }>
+}
