@@ -3,11 +3,11 @@ import { AbiCoder, id, keccak256, Signature, type TypedDataDomain, type TypedDat
 import { abi, eip712Types } from './generated/OrderEscrow.ts'
 import { abi as tokenAbi } from './generated/TestDollar.ts'
 import { MerkleTree } from './merkle.ts'
-import { coder } from './typed.ts'
+import { coder, type Encodable } from './typed.ts'
 
 type FirstArgument<
   Name extends 'authorizationDigest' | 'authorizeBasket' | 'capture' | 'mandateHash' | 'ship' | 'termsHash',
-> = AbiParameterToPrimitiveType<ExtractAbiFunction<typeof abi, Name>['inputs'][0], 'inputs'>
+> = Encodable<AbiParameterToPrimitiveType<ExtractAbiFunction<typeof abi, Name>['inputs'][0], 'inputs'>>
 export type Mandate = FirstArgument<'mandateHash'>
 export type Authorization = FirstArgument<'authorizationDigest'>
 export type Terms = FirstArgument<'termsHash'>
@@ -15,7 +15,7 @@ export type Terms = FirstArgument<'termsHash'>
 export type Basket = FirstArgument<'authorizeBasket'>
 export type Section = Basket[number]
 export type Line = Section['lines'][number]
-export type Product = Line['product']
+export type Offer = Line['offer']
 export type Shipment = FirstArgument<'ship'>[number]
 export type Claim = FirstArgument<'capture'>[number]
 
@@ -49,20 +49,14 @@ export function typesOf(message: keyof typeof eip712Types): Record<string, Typed
   return { [message]: eip712Types[message] }
 }
 
-/** The tree of the sellers that a mandate names; its root is `payeesRoot`. Proofs are asked for by index. */
-export function payeesTree(payees: readonly { salt: string; payee: string }[]) {
-  const leaves = payees.map(({ salt, payee }) => [id('adept.payee'), salt, payee])
-  return new MerkleTree(['bytes32', 'bytes32', 'address'], leaves)
-}
-
-/** The tree of the products that a mandate names; its root is `productsRoot`. Proofs are asked for by index. */
-export function productsTree(products: readonly Product[]) {
-  const leaves = products.map((it) => [id('adept.product'), it.salt, it.gtin, it.packSize, it.maxUnitPrice])
-  return new MerkleTree(['bytes32', 'bytes32', 'uint64', 'uint32', 'uint96'], leaves)
+/** The tree of the offers that a mandate names; its root is `offersRoot`. Leaves and proofs are asked for by index. */
+export function offersTree(offers: readonly Offer[]) {
+  const leaves = offers.map((it) => [id('adept.offer'), it.salt, it.seller, it.gtin, it.packSize, it.maxUnitPrice])
+  return new MerkleTree(['bytes32', 'bytes32', 'address', 'uint256', 'uint256', 'uint256'], leaves)
 }
 
 /** What the end of an order needs to know of its mandate; `termsHash` of it is a part of the order's key on chain. */
-export function termsOf(mandate: Mandate, mandateHash: `0x${string}`): Terms {
+export function termsOf<M extends Mandate>(mandate: M, mandateHash: `0x${string}`) {
   const { payer, deviceKey, arbiter, token, start, period, household } = mandate
   return { mandateHash, payer, deviceKey, arbiter, token, start, period, household }
 }
@@ -70,7 +64,7 @@ export function termsOf(mandate: Mandate, mandateHash: `0x${string}`): Terms {
 /** The hash that stands for the terms in `ship` and `record`; the same as the contract's own `termsHash`. */
 export function termsHash(terms: Terms): `0x${string}` {
   const { mandateHash, payer, deviceKey, arbiter, token, start, period, household } = terms
-  const types = ['bytes32', 'address', 'address', 'address', 'address', 'uint48', 'uint32', 'uint64']
+  const types = ['bytes32', 'address', 'address', 'address', 'address', 'uint256', 'uint256', 'uint256']
   const values = [mandateHash, payer, deviceKey, arbiter, token, start, period, household]
   return keccak256(AbiCoder.defaultAbiCoder().encode(types, values)) as `0x${string}`
 }

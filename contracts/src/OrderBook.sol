@@ -28,18 +28,18 @@ abstract contract OrderBook is MandateManager, ReentrancyGuardTransient {
         Decided
     }
 
-    /// @notice All that is stored of an order: one slot, filled to the last bit, or it would be read before each write.
+    /// @notice All that is stored of an order, in one slot.
     struct Record {
         State state;
         /// Second in which it came into this state.
-        uint56 since;
+        uint256 since;
         /// Last second in which the seller may ship (inclusive).
-        uint56 shipBy;
+        uint256 shipBy;
         /// Seconds after authorization during which the seller may not ship yet.
-        uint40 coolingOffSeconds;
+        uint256 coolingOffSeconds;
         /// Authorized, Shipped, Disputed: held here. Captured, Settled, Decided: paid to the seller and not refunded
         /// since. Else 0. What is neither went back to the payer.
-        uint96 amount;
+        uint256 amount;
     }
 
     /// @notice The token refused a transfer; `account` may `withdraw` it later.
@@ -50,7 +50,7 @@ abstract contract OrderBook is MandateManager, ReentrancyGuardTransient {
     /// @notice The order is in another state than this needs. None: there is no such order under these terms.
     error WrongState(bytes32 authorizationId, State actual, State expected);
     /// @notice More was to be paid to the seller than is held.
-    error OverHeld(uint96 amount, uint96 held);
+    error OverHeld(uint256 amount, uint256 held);
     /// @notice Less arrived than was sent: the token takes a fee.
     error ShortTransfer(uint256 actual, uint256 expected);
     /// @notice There is nothing to withdraw.
@@ -59,7 +59,9 @@ abstract contract OrderBook is MandateManager, ReentrancyGuardTransient {
     /// @notice What `withdraw` would send to `account`, in minor units of `token`.
     mapping(address token => mapping(address account => uint256)) public credit;
 
-    mapping(bytes32 recordKey => Record) internal _records;
+    /// @dev From the lowest bit on: state 8 bits, since 56, shipBy 56, coolingOffSeconds 40, amount 96. Packed here, because
+    ///      the compiler would read the slot once more before each write.
+    mapping(bytes32 recordKey => uint256) private _records;
 
     constructor(IDeviceRegistry registry_) MandateManager(registry_) {}
 
@@ -78,11 +80,11 @@ abstract contract OrderBook is MandateManager, ReentrancyGuardTransient {
     /// @notice What is stored of an order; state None when there is none.
     /// @param hash {termsHash} of its terms.
     function record(bytes32 hash, address seller, bytes32 authorizationId) external view returns (Record memory) {
-        return _records[_recordKey(hash, seller, authorizationId)];
+        return _load(_recordKey(hash, seller, authorizationId));
     }
 
     /// @notice Stands for the terms where the terms themselves are not needed.
-    function termsHash(Terms memory terms) public pure returns (bytes32) {
+    function termsHash(Terms calldata terms) public pure returns (bytes32) {
         return keccak256(abi.encode(terms));
     }
 
@@ -90,12 +92,30 @@ abstract contract OrderBook is MandateManager, ReentrancyGuardTransient {
         return keccak256(abi.encode(hash, seller, authorizationId));
     }
 
+    function _load(bytes32 key) internal view returns (Record memory) {
+        uint256 packed = _records[key];
+        return Record({
+            state: State(uint8(packed)),
+            since: uint56(packed >> 8),
+            shipBy: uint56(packed >> 64),
+            coolingOffSeconds: uint40(packed >> 120),
+            amount: packed >> 160
+        });
+    }
+
     /// @dev Moves an order into `state`, with `amount` as the amount that goes with it.
-    function _move(bytes32 key, Record memory current, State state, uint96 amount) internal {
+    function _move(bytes32 key, Record memory current, State state, uint256 amount) internal {
         current.state = state;
-        current.since = _now();
+        current.since = block.timestamp;
         current.amount = amount;
-        _records[key] = current;
+        _store(key, current);
+    }
+
+    function _store(bytes32 key, Record memory current) internal {
+        _records[key] = uint256(current.state) | uint256(SafeCast.toUint56(current.since)) << 8
+            | uint256(SafeCast.toUint56(current.shipBy)) << 64
+            | uint256(SafeCast.toUint40(current.coolingOffSeconds)) << 120
+            | uint256(SafeCast.toUint96(current.amount)) << 160;
     }
 
     function _checkState(bytes32 id, Record memory current, State expected) internal pure {
@@ -116,9 +136,5 @@ abstract contract OrderBook is MandateManager, ReentrancyGuardTransient {
         if (IERC20(token).trySafeTransfer(to, amount)) return;
         credit[token][to] += amount;
         emit Credited(token, to, amount);
-    }
-
-    function _now() internal view returns (uint48) {
-        return SafeCast.toUint48(block.timestamp);
     }
 }

@@ -90,8 +90,7 @@ const SENTENCES: Sentences = {
   ShipByTooSoon: ({ shipBy, coolingOffUntil }, show) =>
     `The seller must ship by ${show.time(shipBy)}, but cooling off lasts until ${show.time(coolingOffUntil)}. Give it more time.`,
   WrongSeller: ({ seller }) => `${seller} pays or decides in this mandate and cannot sell.`,
-  SellerNotInMandate: ({ seller }) => `The mandate does not name the seller ${seller}. ${SIGN_AGAIN}`,
-  ProductNotInMandate: () => `The mandate does not name this product. ${SIGN_AGAIN}`,
+  OfferNotInMandate: () => `The mandate does not name this product of this seller at this price. ${SIGN_AGAIN}`,
   OverPrice: ({ total, maximum }, show) =>
     `The order costs ${show.money(total)}, more than the ${show.money(maximum)} that the mandate allows for these packs.`,
   ShortTransfer: ({ actual, expected }, show) =>
