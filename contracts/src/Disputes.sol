@@ -51,17 +51,17 @@ abstract contract Disputes is OrderBook {
         external
         nonReentrant
     {
-        bytes32 key = _recordKey(termsHash(terms), seller, authorizationId);
-        Record memory current = _load(key);
-        _checkState(authorizationId, current, State.Shipped);
-        uint256 deadline = current.since + UNCONFIRMED_SECONDS;
+        Slot storage slot = _records[termsHash(terms)][seller][authorizationId];
+        uint256 word = slot.word;
+        _checkState(authorizationId, word, State.Shipped);
+        uint256 deadline = _sinceOf(word) + UNCONFIRMED_SECONDS;
         if (block.timestamp > deadline) revert TooLateToDispute(block.timestamp, deadline);
         if (msg.sender != seller) {
             bytes32 digest = _hashTypedDataV4(keccak256(abi.encode(DISPUTE_TYPEHASH, authorizationId)));
             _checkBuyer(terms.payer, terms.deviceKey, digest, signature);
         }
 
-        _move(key, current, State.Disputed, current.amount);
+        _move(slot, word, State.Disputed, _amountOf(word));
         emit Disputed(authorizationId, msg.sender);
     }
 
@@ -80,10 +80,10 @@ abstract contract Disputes is OrderBook {
         bytes calldata payerSignature,
         bytes calldata sellerSignature
     ) external nonReentrant {
-        bytes32 key = _recordKey(termsHash(terms), seller, authorizationId);
-        Record memory current = _load(key);
-        if (current.state != State.Authorized && current.state != State.Shipped) {
-            _checkState(authorizationId, current, State.Disputed);
+        Slot storage slot = _records[termsHash(terms)][seller][authorizationId];
+        uint256 word = slot.word;
+        if (_stateOf(word) != State.Authorized && _stateOf(word) != State.Shipped) {
+            _checkState(authorizationId, word, State.Disputed);
         }
         if (block.timestamp >= settlement.validBefore) {
             revert SettlementExpired(block.timestamp, settlement.validBefore);
@@ -92,7 +92,7 @@ abstract contract Disputes is OrderBook {
         _checkParty(terms.payer, digest, payerSignature);
         _checkParty(seller, digest, sellerSignature);
 
-        uint256 toPayer = _endSplit(terms, key, current, settlement.toSeller, State.Settled);
+        uint256 toPayer = _endSplit(terms, slot, word, settlement.toSeller, State.Settled);
         emit Settled(authorizationId, settlement.toSeller, toPayer);
         _pay(terms.token, seller, settlement.toSeller);
         _pay(terms.token, terms.payer, toPayer);
@@ -107,27 +107,28 @@ abstract contract Disputes is OrderBook {
         external
         nonReentrant
     {
-        bytes32 key = _recordKey(termsHash(terms), seller, authorizationId);
-        Record memory current = _load(key);
-        _checkState(authorizationId, current, State.Disputed);
+        Slot storage slot = _records[termsHash(terms)][seller][authorizationId];
+        uint256 word = slot.word;
+        _checkState(authorizationId, word, State.Disputed);
         if (msg.sender != terms.arbiter) revert WrongCaller(msg.sender, terms.arbiter);
-        uint256 deadline = current.since + DECISION_SECONDS;
+        uint256 deadline = _sinceOf(word) + DECISION_SECONDS;
         if (block.timestamp > deadline) revert TooLateToDecide(block.timestamp, deadline);
 
-        uint256 toPayer = _endSplit(terms, key, current, toSeller, State.Decided);
+        uint256 toPayer = _endSplit(terms, slot, word, toSeller, State.Decided);
         emit Decided(authorizationId, toSeller, toPayer);
         _pay(terms.token, seller, toSeller);
         _pay(terms.token, terms.payer, toPayer);
     }
 
     /// @dev Ends an order in two parts; returns the payer's. Nothing is given back to the mandate's caps.
-    function _endSplit(Terms calldata terms, bytes32 key, Record memory current, uint256 toSeller, State state)
+    function _endSplit(Terms calldata terms, Slot storage slot, uint256 word, uint256 toSeller, State state)
         private
         returns (uint256 toPayer)
     {
-        if (toSeller > current.amount) revert OverHeld(toSeller, current.amount);
-        toPayer = current.amount - toSeller;
-        _move(key, current, state, toSeller);
+        uint256 held = _amountOf(word);
+        if (toSeller > held) revert OverHeld(toSeller, held);
+        toPayer = held - toSeller;
+        _move(slot, word, state, toSeller);
         _uncount(terms.mandateHash, 1);
     }
 

@@ -145,9 +145,9 @@ abstract contract MandateManager is EIP712, Households {
     /// @notice Where devices are registered.
     IDeviceRegistry public immutable registry;
 
-    /// @dev From the lowest bit on: status 8 bits, periodIndex 64, spent 96, openOrders 32, lastNonce 56. Packed here,
-    ///      because the compiler would read the slot once more before each write.
-    mapping(bytes32 mandateHash => uint256) private _mandates;
+    /// @dev A {MandateState} in one word, from the lowest bit on: status 8 bits, periodIndex 64, spent 96, openOrders 32,
+    ///      lastNonce 56. Packed here, because the compiler would read the slot again before each write.
+    mapping(bytes32 mandateHash => uint256 word) private _mandates;
 
     constructor(IDeviceRegistry registry_) EIP712("ADEPT", "1") {
         registry = registry_;
@@ -162,9 +162,9 @@ abstract contract MandateManager is EIP712, Households {
     /// @param payerSignature The payer's signature (ECDSA or ERC-1271); not looked at when the payer is the sender.
     function grant(Mandate calldata mandate, bytes calldata payerSignature) public {
         bytes32 hash = mandateHash(mandate);
-        MandateState memory state = mandateState(hash);
-        if (state.status == MandateStatus.Granted) return;
-        if (state.status != MandateStatus.None) revert WrongMandateStatus(hash, state.status, MandateStatus.None);
+        MandateStatus status = mandateState(hash).status;
+        if (status == MandateStatus.Granted) return;
+        if (status != MandateStatus.None) revert WrongMandateStatus(hash, status, MandateStatus.None);
 
         _checkMandate(mandate);
         if (msg.sender != mandate.payer) {
@@ -174,8 +174,7 @@ abstract contract MandateManager is EIP712, Households {
             }
         }
 
-        state.status = MandateStatus.Granted;
-        _store(hash, state);
+        _setStatus(hash, MandateStatus.Granted);
         if (mandate.household != 0) _join(mandate.payer, mandate.token, mandate.household);
         emit MandateGranted(hash, mandate.payer, mandate.deviceKey, mandate.token, mandate.extraData);
     }
@@ -204,10 +203,8 @@ abstract contract MandateManager is EIP712, Households {
     function revoke(Mandate calldata mandate) external {
         if (msg.sender != mandate.payer) revert WrongCaller(msg.sender, mandate.payer);
         bytes32 hash = mandateHash(mandate);
-        MandateState memory state = mandateState(hash);
-        bool wasMember = mandate.household != 0 && state.status == MandateStatus.Granted;
-        state.status = MandateStatus.Revoked;
-        _store(hash, state);
+        bool wasMember = mandate.household != 0 && mandateState(hash).status == MandateStatus.Granted;
+        _setStatus(hash, MandateStatus.Revoked);
         if (wasMember) _leave(mandate.payer, mandate.token, mandate.household);
         emit MandateRevoked(hash, mandate.payer);
     }
@@ -223,10 +220,9 @@ abstract contract MandateManager is EIP712, Households {
         bytes32 hash = mandateHash(mandate);
         bytes32 digest = _hashTypedDataV4(keccak256(abi.encode(INVALIDATION_TYPEHASH, hash, nonce)));
         _checkBuyer(mandate.payer, mandate.deviceKey, digest, signature);
-        MandateState memory state = mandateState(hash);
-        if (nonce <= state.lastNonce) return;
-        state.lastNonce = nonce;
-        _store(hash, state);
+        uint256 word = _mandates[hash];
+        if (nonce <= _lastNonceOf(word)) return;
+        _mandates[hash] = uint200(word) | uint256(SafeCast.toUint56(nonce)) << 200;
         emit NoncesInvalidated(hash, nonce);
     }
 
@@ -237,14 +233,10 @@ abstract contract MandateManager is EIP712, Households {
 
     /// @notice What is stored of a mandate. `spent` belongs to `periodIndex`, which may be over: see {spentNow}.
     function mandateState(bytes32 hash) public view returns (MandateState memory) {
-        uint256 packed = _mandates[hash];
-        return MandateState({
-            status: MandateStatus(uint8(packed)),
-            periodIndex: uint64(packed >> 8),
-            spent: uint96(packed >> 72),
-            openOrders: uint32(packed >> 168),
-            lastNonce: packed >> 200
-        });
+        uint256 word = _mandates[hash];
+        return MandateState(
+            MandateStatus(uint8(word)), _periodIndexOf(word), _spentOf(word), _openOrdersOf(word), _lastNonceOf(word)
+        );
     }
 
     /// @notice Authorized in the period that runs now, less what was given back; 0 before the mandate's start.
@@ -254,61 +246,73 @@ abstract contract MandateManager is EIP712, Households {
         return state.periodIndex == _periodIndex(mandate.start, mandate.period, block.timestamp) ? state.spent : 0;
     }
 
-    /// @dev What is stored of a mandate that may be used now, counted in the period that runs.
-    function _usable(Mandate calldata mandate, bytes32 hash) internal view returns (MandateState memory state) {
-        state = mandateState(hash);
-        if (state.status != MandateStatus.Granted) {
-            revert WrongMandateStatus(hash, state.status, MandateStatus.Granted);
-        }
+    function _setStatus(bytes32 hash, MandateStatus status) private {
+        _mandates[hash] = _mandates[hash] >> 8 << 8 | uint256(status);
+    }
+
+    /// @dev What is stored of a mandate, which may be used now.
+    function _usable(Mandate calldata mandate, bytes32 hash) internal view returns (uint256 word) {
+        word = _mandates[hash];
+        MandateStatus status = MandateStatus(uint8(word));
+        if (status != MandateStatus.Granted) revert WrongMandateStatus(hash, status, MandateStatus.Granted);
         if (block.timestamp < mandate.start) revert MandateNotStarted(block.timestamp, mandate.start);
         if (block.timestamp >= mandate.end) revert MandateEnded(block.timestamp, mandate.end);
         _checkDevice(mandate);
-
-        uint256 periodIndex = _periodIndex(mandate.start, mandate.period, block.timestamp);
-        if (state.periodIndex == periodIndex) return state;
-        state.periodIndex = periodIndex;
-        state.spent = 0;
     }
 
     /// @dev Counts `orders` orders that cost `total` together: open orders, period cap, household cap.
-    function _count(Mandate calldata mandate, bytes32 hash, MandateState memory state, uint256 orders, uint256 total)
-        internal
-    {
-        state.openOrders += orders;
-        if (state.openOrders > mandate.maxOpenOrders) {
-            revert TooManyOpenOrders(state.openOrders, mandate.maxOpenOrders);
-        }
-        state.spent += total;
-        if (state.spent > mandate.allowance) revert OverAllowance(state.spent, mandate.allowance);
-        _store(hash, state);
+    function _count(
+        Mandate calldata mandate,
+        bytes32 hash,
+        uint256 word,
+        uint256 lastNonce,
+        uint256 orders,
+        uint256 total
+    ) internal {
+        uint256 openOrders = _openOrdersOf(word) + orders;
+        if (openOrders > mandate.maxOpenOrders) revert TooManyOpenOrders(openOrders, mandate.maxOpenOrders);
+        uint256 periodIndex = _periodIndex(mandate.start, mandate.period, block.timestamp);
+        uint256 spent = total + (_periodIndexOf(word) == periodIndex ? _spentOf(word) : 0);
+        if (spent > mandate.allowance) revert OverAllowance(spent, mandate.allowance);
+        // A mandate's periods, of an hour at least, never fill 64 bits.
+        _mandates[hash] = uint8(word) | periodIndex << 8 | uint256(SafeCast.toUint96(spent)) << 72
+            | uint256(SafeCast.toUint32(openOrders)) << 168 | uint256(SafeCast.toUint56(lastNonce)) << 200;
         if (mandate.household == 0) return;
         _spendShared(_householdKey(mandate.payer, mandate.token, mandate.household), total);
     }
 
     /// @dev Notes that orders ended which gave nothing back. Never reverts: a counter must not block an exit.
     function _uncount(bytes32 hash, uint256 orders) internal {
-        MandateState memory state = mandateState(hash);
-        state.openOrders -= Math.min(orders, state.openOrders);
-        _store(hash, state);
+        uint256 word = _mandates[hash];
+        _mandates[hash] = word - (Math.min(orders, _openOrdersOf(word)) << 168);
     }
 
     /// @dev Notes that an order of the second `authorizedAt` ended without leaving the seller. What it had counted is
     ///      given back to each cap whose period is still the last counted in: an older one is counted by nobody.
     function _uncountAndGiveBack(Terms calldata terms, uint256 amount, uint256 authorizedAt) internal {
-        MandateState memory state = mandateState(terms.mandateHash);
-        if (state.openOrders > 0) --state.openOrders;
-        if (state.periodIndex == _periodIndex(terms.start, terms.period, authorizedAt)) {
-            state.spent -= Math.min(amount, state.spent);
+        uint256 word = _mandates[terms.mandateHash];
+        if (_periodIndexOf(word) == _periodIndex(terms.start, terms.period, authorizedAt)) {
+            _mandates[terms.mandateHash] = word - (Math.min(amount, _spentOf(word)) << 72);
         }
-        _store(terms.mandateHash, state);
+        _uncount(terms.mandateHash, 1);
         if (terms.household == 0) return;
         _giveBackShared(_householdKey(terms.payer, terms.token, terms.household), amount, authorizedAt);
     }
 
-    /// @dev A mandate's periods, of an hour at least, never fill 64 bits.
-    function _store(bytes32 hash, MandateState memory state) private {
-        _mandates[hash] = uint256(state.status) | state.periodIndex << 8 | uint256(SafeCast.toUint96(state.spent)) << 72
-            | uint256(SafeCast.toUint32(state.openOrders)) << 168 | uint256(SafeCast.toUint56(state.lastNonce)) << 200;
+    function _periodIndexOf(uint256 word) private pure returns (uint256) {
+        return uint64(word >> 8);
+    }
+
+    function _spentOf(uint256 word) private pure returns (uint256) {
+        return uint96(word >> 72);
+    }
+
+    function _openOrdersOf(uint256 word) private pure returns (uint256) {
+        return uint32(word >> 168);
+    }
+
+    function _lastNonceOf(uint256 word) internal pure returns (uint256) {
+        return word >> 200;
     }
 
     /// @dev Whether the sender is the payer or the device key, or one of them has signed.

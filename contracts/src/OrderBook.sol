@@ -59,9 +59,13 @@ abstract contract OrderBook is MandateManager, ReentrancyGuardTransient {
     /// @notice What `withdraw` would send to `account`, in minor units of `token`.
     mapping(address token => mapping(address account => uint256)) public credit;
 
-    /// @dev From the lowest bit on: state 8 bits, since 56, shipBy 56, coolingOffSeconds 40, amount 96. Packed here, because
-    ///      the compiler would read the slot once more before each write.
-    mapping(bytes32 recordKey => uint256) private _records;
+    /// @dev A {Record} in one word, from the lowest bit on: state 8 bits, since 56, shipBy 56, coolingOffSeconds 40,
+    ///      amount 96. Packed here, because the compiler would read the slot again before each write.
+    struct Slot {
+        uint256 word;
+    }
+
+    mapping(bytes32 termsHash => mapping(address seller => mapping(bytes32 authorizationId => Slot))) internal _records;
 
     constructor(IDeviceRegistry registry_) MandateManager(registry_) {}
 
@@ -80,7 +84,8 @@ abstract contract OrderBook is MandateManager, ReentrancyGuardTransient {
     /// @notice What is stored of an order; state None when there is none.
     /// @param hash {termsHash} of its terms.
     function record(bytes32 hash, address seller, bytes32 authorizationId) external view returns (Record memory) {
-        return _load(_recordKey(hash, seller, authorizationId));
+        uint256 word = _records[hash][seller][authorizationId].word;
+        return Record(_stateOf(word), _sinceOf(word), _shipByOf(word), _coolingOffSecondsOf(word), _amountOf(word));
     }
 
     /// @notice Stands for the terms where the terms themselves are not needed.
@@ -88,38 +93,39 @@ abstract contract OrderBook is MandateManager, ReentrancyGuardTransient {
         return keccak256(abi.encode(terms));
     }
 
-    function _recordKey(bytes32 hash, address seller, bytes32 authorizationId) internal pure returns (bytes32) {
-        return keccak256(abi.encode(hash, seller, authorizationId));
+    /// @dev Notes a new order.
+    function _place(Slot storage slot, uint256 shipBy, uint256 coolingOffSeconds, uint256 amount) internal {
+        slot.word = uint256(State.Authorized) | block.timestamp << 8 | uint256(SafeCast.toUint56(shipBy)) << 64
+            | uint256(SafeCast.toUint40(coolingOffSeconds)) << 120 | uint256(SafeCast.toUint96(amount)) << 160;
     }
 
-    function _load(bytes32 key) internal view returns (Record memory) {
-        uint256 packed = _records[key];
-        return Record({
-            state: State(uint8(packed)),
-            since: uint56(packed >> 8),
-            shipBy: uint56(packed >> 64),
-            coolingOffSeconds: uint40(packed >> 120),
-            amount: packed >> 160
-        });
+    /// @dev Moves an order, whose slot holds `word`, into `state` with `amount`, no more than before.
+    function _move(Slot storage slot, uint256 word, State state, uint256 amount) internal {
+        slot.word = uint256(state) | block.timestamp << 8 | uint256(uint96(word >> 64)) << 64 | amount << 160;
     }
 
-    /// @dev Moves an order into `state`, with `amount` as the amount that goes with it.
-    function _move(bytes32 key, Record memory current, State state, uint256 amount) internal {
-        current.state = state;
-        current.since = block.timestamp;
-        current.amount = amount;
-        _store(key, current);
+    function _stateOf(uint256 word) internal pure returns (State) {
+        return State(uint8(word));
     }
 
-    function _store(bytes32 key, Record memory current) internal {
-        _records[key] = uint256(current.state) | uint256(SafeCast.toUint56(current.since)) << 8
-            | uint256(SafeCast.toUint56(current.shipBy)) << 64
-            | uint256(SafeCast.toUint40(current.coolingOffSeconds)) << 120
-            | uint256(SafeCast.toUint96(current.amount)) << 160;
+    function _sinceOf(uint256 word) internal pure returns (uint256) {
+        return uint56(word >> 8);
     }
 
-    function _checkState(bytes32 id, Record memory current, State expected) internal pure {
-        if (current.state != expected) revert WrongState(id, current.state, expected);
+    function _shipByOf(uint256 word) internal pure returns (uint256) {
+        return uint56(word >> 64);
+    }
+
+    function _coolingOffSecondsOf(uint256 word) internal pure returns (uint256) {
+        return uint40(word >> 120);
+    }
+
+    function _amountOf(uint256 word) internal pure returns (uint256) {
+        return word >> 160;
+    }
+
+    function _checkState(bytes32 id, uint256 word, State expected) internal pure {
+        if (_stateOf(word) != expected) revert WrongState(id, _stateOf(word), expected);
     }
 
     /// @dev Takes tokens by allowance and refuses them when less arrives: the token takes a fee.

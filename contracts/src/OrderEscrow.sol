@@ -79,9 +79,13 @@ contract OrderEscrow is Disputes {
     struct Placing {
         bytes32 mandateHash;
         bytes32 termsHash;
+        address deviceKey;
         uint256 lastNonce;
         uint256 orders;
         uint256 total;
+        /// Of the line.
+        address seller;
+        bytes32 offerLeaf;
     }
 
     /// @notice A parcel: orders under one mandate that leave the house together.
@@ -225,9 +229,10 @@ contract OrderEscrow is Disputes {
     /// @custom:state Authorized → Shipped. An order in another state stays and is `Skipped`.
     function ship(Shipment[] calldata shipments) external nonReentrant {
         for (uint256 i = 0; i < shipments.length; ++i) {
-            bytes32[] calldata ids = shipments[i].authorizationIds;
+            Shipment calldata parcel = shipments[i];
+            bytes32[] calldata ids = parcel.authorizationIds;
             for (uint256 k = 0; k < ids.length; ++k) {
-                _ship(shipments[i].termsHash, ids[k], shipments[i].shipment);
+                _ship(parcel.termsHash, ids[k], parcel.shipment);
             }
         }
     }
@@ -244,12 +249,13 @@ contract OrderEscrow is Disputes {
         address token = address(0);
         uint256 owed = 0;
         for (uint256 i = 0; i < claims.length; ++i) {
-            if (claims[i].terms.token != token) {
+            Claim calldata claim = claims[i];
+            if (claim.terms.token != token) {
                 _pay(token, msg.sender, owed);
-                token = claims[i].terms.token;
+                token = claim.terms.token;
                 owed = 0;
             }
-            owed += _capture(claims[i]);
+            owed += _capture(claim);
         }
         _pay(token, msg.sender, owed);
     }
@@ -292,18 +298,19 @@ contract OrderEscrow is Disputes {
     /// @custom:state Authorized, Shipped or Disputed → Reclaimed; one open order less. What never shipped is given back
     ///               to each cap whose period still runs.
     function reclaim(Terms calldata terms, address seller, bytes32 authorizationId) external nonReentrant {
-        bytes32 key = _recordKey(termsHash(terms), seller, authorizationId);
-        Record memory current = _load(key);
-        uint256 deadline = current.shipBy;
-        if (current.state == State.Shipped) deadline = current.since + UNCONFIRMED_SECONDS;
-        else if (current.state == State.Disputed) deadline = current.since + DECISION_SECONDS;
-        else _checkState(authorizationId, current, State.Authorized);
+        Slot storage slot = _records[termsHash(terms)][seller][authorizationId];
+        uint256 word = slot.word;
+        State state = _stateOf(word);
+        uint256 deadline = _shipByOf(word);
+        if (state == State.Shipped) deadline = _sinceOf(word) + UNCONFIRMED_SECONDS;
+        else if (state == State.Disputed) deadline = _sinceOf(word) + DECISION_SECONDS;
+        else _checkState(authorizationId, word, State.Authorized);
         if (block.timestamp <= deadline) revert TooEarlyToReclaim(block.timestamp, deadline);
 
-        uint256 amount = current.amount;
-        if (current.state == State.Authorized) _uncountAndGiveBack(terms, amount, current.since);
+        uint256 amount = _amountOf(word);
+        if (state == State.Authorized) _uncountAndGiveBack(terms, amount, _sinceOf(word));
         else _uncount(terms.mandateHash, 1);
-        _move(key, current, State.Reclaimed, 0);
+        _move(slot, word, State.Reclaimed, 0);
         emit Reclaimed(authorizationId, amount);
         _pay(terms.token, terms.payer, amount);
     }
@@ -315,16 +322,15 @@ contract OrderEscrow is Disputes {
     /// @custom:when  Until `REFUND_SECONDS` after capture (inclusive).
     /// @custom:state Captured stays; its amount falls. Nothing is given back to the caps.
     function refund(Terms calldata terms, bytes32 authorizationId, uint256 amount) external nonReentrant {
-        bytes32 key = _recordKey(termsHash(terms), msg.sender, authorizationId);
-        Record memory current = _load(key);
-        _checkState(authorizationId, current, State.Captured);
-        uint256 deadline = current.since + REFUND_SECONDS;
+        Slot storage slot = _records[termsHash(terms)][msg.sender][authorizationId];
+        uint256 word = slot.word;
+        _checkState(authorizationId, word, State.Captured);
+        uint256 deadline = _sinceOf(word) + REFUND_SECONDS;
         if (block.timestamp > deadline) revert TooLateToRefund(block.timestamp, deadline);
         if (amount == 0) revert MissingField("amount");
-        if (amount > current.amount) revert OverRefund(amount, current.amount);
+        if (amount > _amountOf(word)) revert OverRefund(amount, _amountOf(word));
 
-        current.amount -= amount;
-        _store(key, current);
+        slot.word = word - (amount << 160);
         emit Refunded(authorizationId, amount);
         _pull(terms.token, msg.sender, terms.payer, amount);
     }
@@ -351,73 +357,73 @@ contract OrderEscrow is Disputes {
 
     /// @dev Places the orders of one mandate; returns what they cost.
     function _authorizeSection(Mandate calldata mandate, Line[] calldata lines) private returns (uint256) {
-        bytes32 hash = mandateHash(mandate);
-        MandateState memory state = _usable(mandate, hash);
-        Placing memory placing = Placing(hash, _termsHash(mandate, hash), state.lastNonce, 0, 0);
+        Placing memory placing;
+        placing.mandateHash = mandateHash(mandate);
+        uint256 state = _usable(mandate, placing.mandateHash);
+        placing.termsHash = _termsHash(mandate, placing.mandateHash);
+        placing.deviceKey = mandate.deviceKey;
+        placing.lastNonce = _lastNonceOf(state);
         for (uint256 i = 0; i < lines.length; ++i) {
             _authorizeLine(lines[i], mandate, placing);
         }
         if (placing.orders == 0) revert EmptyBasket();
-        state.lastNonce = placing.lastNonce;
-        _count(mandate, hash, state, placing.orders, placing.total);
+        _count(mandate, placing.mandateHash, state, placing.lastNonce, placing.orders, placing.total);
         return placing.total;
     }
 
     function _authorizeLine(Line calldata line, Mandate calldata mandate, Placing memory placing) private {
-        Offer calldata offer = line.offer;
-        if (offer.seller == mandate.payer || offer.seller == mandate.deviceKey || offer.seller == mandate.arbiter) {
-            revert WrongSeller(offer.seller);
+        address seller = line.offer.seller;
+        if (seller == mandate.payer || seller == placing.deviceKey || seller == mandate.arbiter) {
+            revert WrongSeller(seller);
         }
-        bytes32 leaf = _leaf(abi.encode(OFFER_KIND, offer));
+        bytes32 leaf = _leaf(abi.encode(OFFER_KIND, line.offer));
         if (!MerkleProof.verifyCalldata(line.proof, mandate.offersRoot, leaf)) {
             revert OfferNotInMandate(leaf, mandate.offersRoot);
         }
-        for (uint256 i = 0; i < line.orders.length; ++i) {
-            _place(line.orders[i], mandate, placing, offer, leaf);
+        placing.seller = seller;
+        placing.offerLeaf = leaf;
+        Order[] calldata orders = line.orders;
+        for (uint256 i = 0; i < orders.length; ++i) {
+            _placeOrder(orders[i], mandate, placing, line.offer.maxUnitPrice);
         }
     }
 
     /// @dev The strictly rising nonce is what refuses a second use of the same authorization.
-    function _place(
-        Order calldata order,
-        Mandate calldata mandate,
-        Placing memory placing,
-        Offer calldata offer,
-        bytes32 leaf
-    ) private {
+    function _placeOrder(Order calldata order, Mandate calldata mandate, Placing memory placing, uint256 maxUnitPrice)
+        private
+    {
         if (order.nonce <= placing.lastNonce) revert NonceNotRising(order.nonce, placing.lastNonce);
         placing.lastNonce = order.nonce;
         uint256 total = order.total;
         if (total == 0) revert MissingField("total");
         if (total > mandate.maxPerOrder) revert OverOrderCap(total, mandate.maxPerOrder);
-        uint256 maximum = order.quantity * offer.maxUnitPrice;
+        uint256 maximum = order.quantity * maxUnitPrice;
         if (total > maximum) revert OverPrice(total, maximum);
         if (block.timestamp >= order.validBefore) revert AuthorizationExpired(block.timestamp, order.validBefore);
         uint256 coolingOffUntil = block.timestamp + mandate.coolingOffSeconds;
         if (order.shipBy <= coolingOffUntil) revert ShipByTooSoon(order.shipBy, coolingOffUntil);
 
-        bytes32 id = _id(order, placing.mandateHash, offer.seller, leaf);
+        bytes32 id = _id(order, placing);
         (address signer,,) = ECDSA.tryRecover(id, order.r, order.vs);
-        if (signer != mandate.deviceKey) revert WrongSignature(mandate.deviceKey, id);
+        if (signer != placing.deviceKey) revert WrongSignature(placing.deviceKey, id);
 
-        _store(
-            _recordKey(placing.termsHash, offer.seller, id),
-            Record(State.Authorized, block.timestamp, order.shipBy, mandate.coolingOffSeconds, total)
+        _place(
+            _records[placing.termsHash][placing.seller][id], order.shipBy, mandate.coolingOffSeconds, total
         );
         ++placing.orders;
         placing.total += total;
-        emit Authorized(id, placing.mandateHash, offer.seller, total, order.quoteHash);
+        emit Authorized(id, placing.mandateHash, placing.seller, total, order.quoteHash);
     }
 
     /// @dev {authorizationDigest} of an order's authorization, without making one.
-    function _id(Order calldata order, bytes32 hash, address seller, bytes32 leaf) private view returns (bytes32) {
+    function _id(Order calldata order, Placing memory placing) private view returns (bytes32) {
         return _hashTypedDataV4(
             keccak256(
                 abi.encode(
                     AUTHORIZATION_TYPEHASH,
-                    hash,
-                    seller,
-                    leaf,
+                    placing.mandateHash,
+                    placing.seller,
+                    placing.offerLeaf,
                     order.quantity,
                     order.total,
                     order.quoteHash,
@@ -446,17 +452,17 @@ contract OrderEscrow is Disputes {
     }
 
     function _ship(bytes32 terms, bytes32 id, bytes32 shipment) private {
-        bytes32 key = _recordKey(terms, msg.sender, id);
-        Record memory current = _load(key);
-        if (current.state != State.Authorized) {
-            emit Skipped(id, msg.sender, current.state);
+        Slot storage slot = _records[terms][msg.sender][id];
+        uint256 word = slot.word;
+        if (_stateOf(word) != State.Authorized) {
+            emit Skipped(id, msg.sender, _stateOf(word));
             return;
         }
-        uint256 coolingOffUntil = current.since + current.coolingOffSeconds;
+        uint256 coolingOffUntil = _sinceOf(word) + _coolingOffSecondsOf(word);
         if (block.timestamp < coolingOffUntil) revert CoolingOff(block.timestamp, coolingOffUntil);
-        if (block.timestamp > current.shipBy) revert ShipByPassed(block.timestamp, current.shipBy);
+        if (block.timestamp > _shipByOf(word)) revert ShipByPassed(block.timestamp, _shipByOf(word));
 
-        _move(key, current, State.Shipped, current.amount);
+        _move(slot, word, State.Shipped, _amountOf(word));
         emit Shipped(id, shipment);
     }
 
@@ -466,43 +472,41 @@ contract OrderEscrow is Disputes {
         bytes32[] calldata ids = claim.authorizationIds;
         uint256[] calldata amounts = claim.amounts;
         if (amounts.length != ids.length) revert DifferentLengths(amounts.length, ids.length);
-        _checkConfirmation(terms, claim);
+        bytes32 digest = _confirmationDigest(claim.shipment, ids, amounts);
+        (address signer,,) = ECDSA.tryRecover(digest, claim.r, claim.vs);
+        if (signer != terms.deviceKey && signer != terms.payer) revert WrongSignature(terms.payer, digest);
 
         bytes32 hash = termsHash(terms);
-        uint256 held = 0;
+        uint256 rest = 0;
         uint256 ended = 0;
         for (uint256 i = 0; i < ids.length; ++i) {
-            bytes32 key = _recordKey(hash, msg.sender, ids[i]);
-            Record memory current = _load(key);
-            if (current.state != State.Shipped) {
-                emit Skipped(ids[i], msg.sender, current.state);
+            Slot storage slot = _records[hash][msg.sender][ids[i]];
+            uint256 word = slot.word;
+            if (_stateOf(word) != State.Shipped) {
+                emit Skipped(ids[i], msg.sender, _stateOf(word));
                 continue;
             }
             uint256 amount = amounts[i];
-            if (amount > current.amount) revert OverHeld(amount, current.amount);
-            held += current.amount;
+            uint256 held = _amountOf(word);
+            if (amount > held) revert OverHeld(amount, held);
+            rest += held - amount;
             owed += amount;
             ++ended;
-            _move(key, current, State.Captured, amount);
+            _move(slot, word, State.Captured, amount);
             emit Captured(ids[i], amount);
         }
         if (ended > 0) _uncount(terms.mandateHash, ended);
-        _pay(terms.token, terms.payer, held - owed);
+        _pay(terms.token, terms.payer, rest);
     }
 
-    function _checkConfirmation(Terms calldata terms, Claim calldata claim) private view {
-        bytes32 digest = _hashTypedDataV4(
-            keccak256(
-                abi.encode(
-                    CONFIRMATION_TYPEHASH,
-                    claim.shipment,
-                    keccak256(abi.encodePacked(claim.authorizationIds)),
-                    keccak256(abi.encodePacked(claim.amounts))
-                )
-            )
-        );
-        (address signer,,) = ECDSA.tryRecover(digest, claim.r, claim.vs);
-        if (signer != terms.deviceKey && signer != terms.payer) revert WrongSignature(terms.payer, digest);
+    function _confirmationDigest(bytes32 shipment, bytes32[] calldata ids, uint256[] calldata amounts)
+        private
+        view
+        returns (bytes32)
+    {
+        bytes32 idsHash = keccak256(abi.encodePacked(ids));
+        bytes32 amountsHash = keccak256(abi.encodePacked(amounts));
+        return _hashTypedDataV4(keccak256(abi.encode(CONFIRMATION_TYPEHASH, shipment, idsHash, amountsHash)));
     }
 
     /// @dev Ends an order that never shipped; returns what goes back to the payer.
@@ -510,12 +514,12 @@ contract OrderEscrow is Disputes {
         private
         returns (uint256 amount)
     {
-        bytes32 key = _recordKey(termsHash(terms), seller, id);
-        Record memory current = _load(key);
-        _checkState(id, current, State.Authorized);
-        amount = current.amount;
-        _uncountAndGiveBack(terms, amount, current.since);
-        _move(key, current, state, 0);
+        Slot storage slot = _records[termsHash(terms)][seller][id];
+        uint256 word = slot.word;
+        _checkState(id, word, State.Authorized);
+        amount = _amountOf(word);
+        _uncountAndGiveBack(terms, amount, _sinceOf(word));
+        _move(slot, word, state, 0);
     }
 
     /// @dev A leaf as OpenZeppelin's StandardMerkleTree makes it.
