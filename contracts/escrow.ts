@@ -44,9 +44,11 @@ export function domain(chainId: bigint | number, verifyingContract: string): Typ
   return { name: 'ADEPT', version: '1', chainId, verifyingContract }
 }
 
-/** The types that a wallet needs to sign one message. */
+/** The types that a wallet needs to sign one message: its own and those of the structs in it. */
 export function typesOf(message: keyof typeof eip712Types): Record<string, TypedDataField[]> {
-  return { [message]: eip712Types[message] }
+  const fields: TypedDataField[] = eip712Types[message]
+  const structs = fields.map(({ type }) => type.replace('[]', '')).filter((type) => type in eip712Types)
+  return Object.assign({ [message]: fields }, ...structs.map((type) => typesOf(type as keyof typeof eip712Types)))
 }
 
 /** The tree of the offers that a mandate names; its root is `offersRoot`. Leaves and proofs are asked for by index. */
@@ -56,16 +58,18 @@ export function offersTree(offers: readonly Offer[]) {
 }
 
 /** What the end of an order needs to know of its mandate; `termsHash` of it is a part of the order's key on chain. */
-export function termsOf<M extends Mandate>(mandate: M, mandateHash: `0x${string}`) {
-  const { payer, deviceKey, arbiter, token, start, period, household } = mandate
-  return { mandateHash, payer, deviceKey, arbiter, token, start, period, household }
+export function termsOf<Household extends bigint | number>(
+  { payer, deviceKey, arbiter, token, household }: Mandate & { household: Household },
+  mandateHash: `0x${string}`,
+) {
+  return { mandateHash, payer, deviceKey, arbiter, token, household }
 }
 
 /** The hash that stands for the terms in `ship` and `record`; the same as the contract's own `termsHash`. */
 export function termsHash(terms: Terms): `0x${string}` {
-  const { mandateHash, payer, deviceKey, arbiter, token, start, period, household } = terms
-  const types = ['bytes32', 'address', 'address', 'address', 'address', 'uint256', 'uint256', 'uint256']
-  const values = [mandateHash, payer, deviceKey, arbiter, token, start, period, household]
+  const { mandateHash, payer, deviceKey, arbiter, token, household } = terms
+  const types = ['bytes32', 'address', 'address', 'address', 'address', 'uint256']
+  const values = [mandateHash, payer, deviceKey, arbiter, token, household]
   return keccak256(AbiCoder.defaultAbiCoder().encode(types, values)) as `0x${string}`
 }
 

@@ -72,8 +72,8 @@ abstract contract MandateManager is EIP712, Households {
     /// @notice All that is stored of a mandate, in one slot.
     struct MandateState {
         MandateStatus status;
-        /// Period in which `spent` was counted; 0 is the one that begins at the mandate's start.
-        uint256 periodIndex;
+        /// First second of the period in which `spent` was counted.
+        uint256 periodStart;
         /// Authorized in that period.
         uint256 spent;
         uint256 openOrders;
@@ -88,8 +88,6 @@ abstract contract MandateManager is EIP712, Households {
         address deviceKey;
         address arbiter;
         address token;
-        uint256 start;
-        uint256 period;
         uint256 household;
     }
 
@@ -145,7 +143,7 @@ abstract contract MandateManager is EIP712, Households {
     /// @notice Where devices are registered.
     IDeviceRegistry public immutable registry;
 
-    /// @dev A {MandateState} in one word, from the lowest bit on: status 8 bits, periodIndex 64, spent 96, openOrders 32,
+    /// @dev A {MandateState} in one word, from the lowest bit on: status 8 bits, periodStart 64, spent 96, openOrders 32,
     ///      lastNonce 56. Packed here, because the compiler would read the slot again before each write.
     mapping(bytes32 mandateHash => uint256 word) private _mandates;
 
@@ -231,11 +229,11 @@ abstract contract MandateManager is EIP712, Households {
         return _hashTypedDataV4(keccak256(abi.encode(MANDATE_TYPEHASH, mandate)));
     }
 
-    /// @notice What is stored of a mandate. `spent` belongs to `periodIndex`, which may be over: see {spentNow}.
+    /// @notice What is stored of a mandate. `spent` belongs to the period from `periodStart` on, which may be over: see {spentNow}.
     function mandateState(bytes32 hash) public view returns (MandateState memory) {
         uint256 word = _mandates[hash];
         return MandateState(
-            MandateStatus(uint8(word)), _periodIndexOf(word), _spentOf(word), _openOrdersOf(word), _lastNonceOf(word)
+            MandateStatus(uint8(word)), _periodStartOf(word), _spentOf(word), _openOrdersOf(word), _lastNonceOf(word)
         );
     }
 
@@ -243,7 +241,7 @@ abstract contract MandateManager is EIP712, Households {
     function spentNow(Mandate calldata mandate) external view returns (uint256) {
         if (block.timestamp < mandate.start) return 0;
         MandateState memory state = mandateState(mandateHash(mandate));
-        return state.periodIndex == _periodIndex(mandate.start, mandate.period, block.timestamp) ? state.spent : 0;
+        return state.periodStart == _periodStart(mandate) ? state.spent : 0;
     }
 
     function _setStatus(bytes32 hash, MandateStatus status) private {
@@ -271,11 +269,10 @@ abstract contract MandateManager is EIP712, Households {
     ) internal {
         uint256 openOrders = _openOrdersOf(word) + orders;
         if (openOrders > mandate.maxOpenOrders) revert TooManyOpenOrders(openOrders, mandate.maxOpenOrders);
-        uint256 periodIndex = _periodIndex(mandate.start, mandate.period, block.timestamp);
-        uint256 spent = total + (_periodIndexOf(word) == periodIndex ? _spentOf(word) : 0);
+        uint256 periodStart = _periodStart(mandate);
+        uint256 spent = total + (_periodStartOf(word) == periodStart ? _spentOf(word) : 0);
         if (spent > mandate.allowance) revert OverAllowance(spent, mandate.allowance);
-        // A mandate's periods, of an hour at least, never fill 64 bits.
-        _mandates[hash] = uint8(word) | periodIndex << 8 | uint256(SafeCast.toUint96(spent)) << 72
+        _mandates[hash] = uint8(word) | periodStart << 8 | uint256(SafeCast.toUint96(spent)) << 72
             | uint256(SafeCast.toUint32(openOrders)) << 168 | uint256(SafeCast.toUint56(lastNonce)) << 200;
         if (mandate.household == 0) return;
         _spendShared(_householdKey(mandate.payer, mandate.token, mandate.household), total);
@@ -291,7 +288,7 @@ abstract contract MandateManager is EIP712, Households {
     ///      given back to each cap whose period is still the last counted in: an older one is counted by nobody.
     function _uncountAndGiveBack(Terms calldata terms, uint256 amount, uint256 authorizedAt) internal {
         uint256 word = _mandates[terms.mandateHash];
-        if (_periodIndexOf(word) == _periodIndex(terms.start, terms.period, authorizedAt)) {
+        if (authorizedAt >= _periodStartOf(word)) {
             _mandates[terms.mandateHash] = word - (Math.min(amount, _spentOf(word)) << 72);
         }
         _uncount(terms.mandateHash, 1);
@@ -299,7 +296,7 @@ abstract contract MandateManager is EIP712, Households {
         _giveBackShared(_householdKey(terms.payer, terms.token, terms.household), amount, authorizedAt);
     }
 
-    function _periodIndexOf(uint256 word) private pure returns (uint256) {
+    function _periodStartOf(uint256 word) private pure returns (uint256) {
         return uint64(word >> 8);
     }
 
@@ -323,9 +320,9 @@ abstract contract MandateManager is EIP712, Households {
         revert WrongSignature(payer, digest);
     }
 
-    /// @dev `timestamp` is at or after `start`.
-    function _periodIndex(uint256 start, uint256 period, uint256 timestamp) internal pure returns (uint256) {
-        return (timestamp - start) / period;
+    /// @dev First second of the period that runs now, at or after the mandate's start.
+    function _periodStart(Mandate calldata mandate) private view returns (uint256) {
+        return block.timestamp - (block.timestamp - mandate.start) % mandate.period;
     }
 
     /// @dev Whether `party` signed. `recovered` is the ECDSA signer, asked first, so that the key of an account which

@@ -75,17 +75,15 @@ contract OrderEscrow is Disputes {
         Line[] lines;
     }
 
-    /// @dev What is known of orders of one mandate while they are placed.
+    /// @dev What is known of orders of one mandate while they are placed; the last three are of the line.
     struct Placing {
-        bytes32 mandateHash;
         bytes32 termsHash;
-        address deviceKey;
         uint256 lastNonce;
         uint256 orders;
         uint256 total;
-        /// Of the line.
         address seller;
         bytes32 offerLeaf;
+        uint256 maxUnitPrice;
     }
 
     /// @notice A parcel: orders under one mandate that leave the house together.
@@ -97,14 +95,19 @@ contract OrderEscrow is Disputes {
         bytes32[] authorizationIds;
     }
 
+    /// @notice An order of a parcel that has arrived.
+    struct Delivery {
+        bytes32 authorizationId;
+        /// For the seller, at most what is held; the rest goes back to the payer.
+        uint256 amount;
+    }
+
     /// @notice A parcel whose arrival the device key or the payer has confirmed by signing
-    ///         Confirmation(shipment, authorizationIds, amounts).
+    ///         Confirmation(shipment, deliveries).
     struct Claim {
         Terms terms;
         bytes32 shipment;
-        bytes32[] authorizationIds;
-        /// For the seller, at most what is held for each order; the rest goes back to the payer.
-        uint256[] amounts;
+        Delivery[] deliveries;
         /// The signature in EIP-2098's compact form.
         bytes32 r;
         bytes32 vs;
@@ -152,8 +155,6 @@ contract OrderEscrow is Disputes {
     error OfferNotInMandate(bytes32 offerLeaf, bytes32 offersRoot);
     /// @notice `maximum` is the quantity times the product's highest price.
     error OverPrice(uint256 total, uint256 maximum);
-    /// @notice A claim has as many amounts as orders.
-    error DifferentLengths(uint256 actual, uint256 expected);
     /// @notice The buyer may still change its mind; the seller may ship from `coolingOffUntil` on.
     error CoolingOff(uint256 timestamp, uint256 coolingOffUntil);
     /// @notice `shipBy` was the last second to ship in.
@@ -171,8 +172,10 @@ contract OrderEscrow is Disputes {
     bytes32 private constant AUTHORIZATION_TYPEHASH = keccak256(
         "Authorization(bytes32 mandateHash,address seller,bytes32 offerLeaf,uint256 quantity,uint256 total,bytes32 quoteHash,uint256 shipBy,uint256 validBefore,uint256 nonce)"
     );
-    bytes32 private constant CONFIRMATION_TYPEHASH =
-        keccak256("Confirmation(bytes32 shipment,bytes32[] authorizationIds,uint256[] amounts)");
+    bytes32 private constant CONFIRMATION_TYPEHASH = keccak256(
+        "Confirmation(bytes32 shipment,Delivery[] deliveries)Delivery(bytes32 authorizationId,uint256 amount)"
+    );
+    bytes32 private constant DELIVERY_TYPEHASH = keccak256("Delivery(bytes32 authorizationId,uint256 amount)");
     bytes32 private constant CANCELLATION_TYPEHASH = keccak256("Cancellation(bytes32 authorizationId)");
 
     /// @dev First word of a leaf, so that nothing else can stand in for one.
@@ -201,13 +204,14 @@ contract OrderEscrow is Disputes {
     /// @param baskets Each the call data of {authorizeBasket}, selector included.
     function authorizeBatch(bytes[] calldata baskets) external nonReentrant {
         for (uint256 i = 0; i < baskets.length; ++i) {
-            bytes4 selector = bytes4(baskets[i]);
+            bytes calldata basket = baskets[i];
+            bytes4 selector = bytes4(basket);
             if (selector != this.authorizeBasket.selector) {
                 emit Refused(i, abi.encodeWithSelector(NotABasket.selector, selector, this.authorizeBasket.selector));
                 continue;
             }
             // A call of its own can fail alone.
-            (bool ok, bytes memory reason) = address(this).call(baskets[i]);
+            (bool ok, bytes memory reason) = address(this).call(basket);
             if (!ok) emit Refused(i, reason);
         }
     }
@@ -342,88 +346,95 @@ contract OrderEscrow is Disputes {
 
     function _authorizeBasket(Section[] calldata sections) private {
         if (sections.length == 0) revert EmptyBasket();
-        address payer = sections[0].mandate.payer;
-        address token = sections[0].mandate.token;
+        address payer;
+        address token;
         uint256 total = 0;
         for (uint256 i = 0; i < sections.length; ++i) {
             Section calldata section = sections[i];
-            if (section.mandate.payer != payer || section.mandate.token != token) {
-                revert MixedBasket(i, section.mandate.payer, section.mandate.token);
-            }
-            total += _authorizeSection(section.mandate, section.lines);
+            Terms memory terms = _terms(section.mandate);
+            if (i == 0) (payer, token) = (terms.payer, terms.token);
+            if (terms.payer != payer || terms.token != token) revert MixedBasket(i, terms.payer, terms.token);
+            total += _authorizeSection(section, terms);
         }
         _pull(token, payer, address(this), total);
     }
 
     /// @dev Places the orders of one mandate; returns what they cost.
-    function _authorizeSection(Mandate calldata mandate, Line[] calldata lines) private returns (uint256) {
+    function _authorizeSection(Section calldata section, Terms memory terms) private returns (uint256) {
+        Mandate calldata mandate = section.mandate;
+        uint256 word = _usable(mandate, terms.mandateHash);
         Placing memory placing;
-        placing.mandateHash = mandateHash(mandate);
-        uint256 state = _usable(mandate, placing.mandateHash);
-        placing.termsHash = _termsHash(mandate, placing.mandateHash);
-        placing.deviceKey = mandate.deviceKey;
-        placing.lastNonce = _lastNonceOf(state);
+        placing.termsHash = keccak256(abi.encode(terms));
+        placing.lastNonce = _lastNonceOf(word);
+        Line[] calldata lines = section.lines;
         for (uint256 i = 0; i < lines.length; ++i) {
-            _authorizeLine(lines[i], mandate, placing);
+            _authorizeLine(lines[i], mandate, terms, placing);
         }
         if (placing.orders == 0) revert EmptyBasket();
-        _count(mandate, placing.mandateHash, state, placing.lastNonce, placing.orders, placing.total);
+        _count(mandate, terms.mandateHash, word, placing.lastNonce, placing.orders, placing.total);
         return placing.total;
     }
 
-    function _authorizeLine(Line calldata line, Mandate calldata mandate, Placing memory placing) private {
+    function _authorizeLine(
+        Line calldata line,
+        Mandate calldata mandate,
+        Terms memory terms,
+        Placing memory placing
+    ) private {
         address seller = line.offer.seller;
-        if (seller == mandate.payer || seller == placing.deviceKey || seller == mandate.arbiter) {
-            revert WrongSeller(seller);
-        }
+        if (seller == terms.payer || seller == terms.deviceKey || seller == terms.arbiter) revert WrongSeller(seller);
         bytes32 leaf = _leaf(abi.encode(OFFER_KIND, line.offer));
         if (!MerkleProof.verifyCalldata(line.proof, mandate.offersRoot, leaf)) {
             revert OfferNotInMandate(leaf, mandate.offersRoot);
         }
         placing.seller = seller;
         placing.offerLeaf = leaf;
+        placing.maxUnitPrice = line.offer.maxUnitPrice;
         Order[] calldata orders = line.orders;
         for (uint256 i = 0; i < orders.length; ++i) {
-            _placeOrder(orders[i], mandate, placing, line.offer.maxUnitPrice);
+            _placeOrder(orders[i], mandate, terms, placing);
         }
     }
 
     /// @dev The strictly rising nonce is what refuses a second use of the same authorization.
-    function _placeOrder(Order calldata order, Mandate calldata mandate, Placing memory placing, uint256 maxUnitPrice)
-        private
-    {
+    function _placeOrder(
+        Order calldata order,
+        Mandate calldata mandate,
+        Terms memory terms,
+        Placing memory placing
+    ) private {
         if (order.nonce <= placing.lastNonce) revert NonceNotRising(order.nonce, placing.lastNonce);
         placing.lastNonce = order.nonce;
         uint256 total = order.total;
         if (total == 0) revert MissingField("total");
         if (total > mandate.maxPerOrder) revert OverOrderCap(total, mandate.maxPerOrder);
-        uint256 maximum = order.quantity * maxUnitPrice;
+        uint256 maximum = order.quantity * placing.maxUnitPrice;
         if (total > maximum) revert OverPrice(total, maximum);
         if (block.timestamp >= order.validBefore) revert AuthorizationExpired(block.timestamp, order.validBefore);
         uint256 coolingOffUntil = block.timestamp + mandate.coolingOffSeconds;
         if (order.shipBy <= coolingOffUntil) revert ShipByTooSoon(order.shipBy, coolingOffUntil);
 
-        bytes32 id = _id(order, placing);
+        bytes32 id = _id(order, terms.mandateHash, placing.seller, placing.offerLeaf);
         (address signer,,) = ECDSA.tryRecover(id, order.r, order.vs);
-        if (signer != placing.deviceKey) revert WrongSignature(placing.deviceKey, id);
+        if (signer != terms.deviceKey) revert WrongSignature(terms.deviceKey, id);
 
         _place(
             _records[placing.termsHash][placing.seller][id], order.shipBy, mandate.coolingOffSeconds, total
         );
         ++placing.orders;
         placing.total += total;
-        emit Authorized(id, placing.mandateHash, placing.seller, total, order.quoteHash);
+        emit Authorized(id, terms.mandateHash, placing.seller, total, order.quoteHash);
     }
 
     /// @dev {authorizationDigest} of an order's authorization, without making one.
-    function _id(Order calldata order, Placing memory placing) private view returns (bytes32) {
+    function _id(Order calldata order, bytes32 hash, address seller, bytes32 leaf) private view returns (bytes32) {
         return _hashTypedDataV4(
             keccak256(
                 abi.encode(
                     AUTHORIZATION_TYPEHASH,
-                    placing.mandateHash,
-                    placing.seller,
-                    placing.offerLeaf,
+                    hash,
+                    seller,
+                    leaf,
                     order.quantity,
                     order.total,
                     order.quoteHash,
@@ -435,19 +446,9 @@ contract OrderEscrow is Disputes {
         );
     }
 
-    /// @dev {termsHash} of a mandate's terms, without making them.
-    function _termsHash(Mandate calldata mandate, bytes32 hash) private pure returns (bytes32) {
-        return keccak256(
-            abi.encode(
-                hash,
-                mandate.payer,
-                mandate.deviceKey,
-                mandate.arbiter,
-                mandate.token,
-                mandate.start,
-                mandate.period,
-                mandate.household
-            )
+    function _terms(Mandate calldata mandate) private view returns (Terms memory) {
+        return Terms(
+            mandateHash(mandate), mandate.payer, mandate.deviceKey, mandate.arbiter, mandate.token, mandate.household
         );
     }
 
@@ -469,44 +470,43 @@ contract OrderEscrow is Disputes {
     /// @dev Captures the orders of one parcel and returns their rest to the payer; returns what the seller is owed.
     function _capture(Claim calldata claim) private returns (uint256 owed) {
         Terms calldata terms = claim.terms;
-        bytes32[] calldata ids = claim.authorizationIds;
-        uint256[] calldata amounts = claim.amounts;
-        if (amounts.length != ids.length) revert DifferentLengths(amounts.length, ids.length);
-        bytes32 digest = _confirmationDigest(claim.shipment, ids, amounts);
+        Delivery[] calldata deliveries = claim.deliveries;
+        bytes32 digest = _confirmationDigest(claim.shipment, deliveries);
         (address signer,,) = ECDSA.tryRecover(digest, claim.r, claim.vs);
         if (signer != terms.deviceKey && signer != terms.payer) revert WrongSignature(terms.payer, digest);
 
         bytes32 hash = termsHash(terms);
         uint256 rest = 0;
         uint256 ended = 0;
-        for (uint256 i = 0; i < ids.length; ++i) {
-            Slot storage slot = _records[hash][msg.sender][ids[i]];
+        for (uint256 i = 0; i < deliveries.length; ++i) {
+            bytes32 id = deliveries[i].authorizationId;
+            Slot storage slot = _records[hash][msg.sender][id];
             uint256 word = slot.word;
             if (_stateOf(word) != State.Shipped) {
-                emit Skipped(ids[i], msg.sender, _stateOf(word));
+                emit Skipped(id, msg.sender, _stateOf(word));
                 continue;
             }
-            uint256 amount = amounts[i];
+            uint256 amount = deliveries[i].amount;
             uint256 held = _amountOf(word);
             if (amount > held) revert OverHeld(amount, held);
             rest += held - amount;
             owed += amount;
             ++ended;
             _move(slot, word, State.Captured, amount);
-            emit Captured(ids[i], amount);
+            emit Captured(id, amount);
         }
         if (ended > 0) _uncount(terms.mandateHash, ended);
         _pay(terms.token, terms.payer, rest);
     }
 
-    function _confirmationDigest(bytes32 shipment, bytes32[] calldata ids, uint256[] calldata amounts)
-        private
-        view
-        returns (bytes32)
-    {
-        bytes32 idsHash = keccak256(abi.encodePacked(ids));
-        bytes32 amountsHash = keccak256(abi.encodePacked(amounts));
-        return _hashTypedDataV4(keccak256(abi.encode(CONFIRMATION_TYPEHASH, shipment, idsHash, amountsHash)));
+    /// @dev EIP-712 hashes a list of structs as the hashes of its members in a row.
+    function _confirmationDigest(bytes32 shipment, Delivery[] calldata deliveries) private view returns (bytes32) {
+        bytes32[] memory hashes = new bytes32[](deliveries.length);
+        for (uint256 i = 0; i < deliveries.length; ++i) {
+            hashes[i] = keccak256(abi.encode(DELIVERY_TYPEHASH, deliveries[i]));
+        }
+        bytes32 all = keccak256(abi.encodePacked(hashes));
+        return _hashTypedDataV4(keccak256(abi.encode(CONFIRMATION_TYPEHASH, shipment, all)));
     }
 
     /// @dev Ends an order that never shipped; returns what goes back to the payer.

@@ -69,11 +69,7 @@ export function digestsOf({ chainId, escrow }: Pick<ChainFacts, 'chainId' | 'esc
     confirmation: (orders) =>
       digest(
         escrowDomain,
-        confirmation.hash({
-          shipment: orders[0]!.shipment,
-          authorizationIds: orders.map(({ authorizationId }) => authorizationId),
-          amounts: orders.map(({ amount }) => amount),
-        }),
+        confirmation.hash({ shipment: orders[0]!.shipment, deliveries: orders }),
       ),
     cancellation: (authorizationId) => digest(escrowDomain, cancellation.hash({ authorizationId })),
     dispute: (authorizationId) => digest(escrowDomain, dispute.hash({ authorizationId })),

@@ -83,7 +83,6 @@ const SENTENCES: Sentences = {
   // Orders
   NotABasket: () => 'What was sent is no basket of orders.',
   EmptyBasket: () => 'The basket is empty.',
-  DifferentLengths: ({ actual, expected }) => `The parcel has ${expected} orders, but ${actual} amounts.`,
   MixedBasket: ({ index }) => `Mandate ${index} of the basket has another payer or token than the first.`,
   AuthorizationExpired: ({ validBefore }, show) =>
     `The authorization was good until ${show.time(validBefore)} only. It must be signed again.`,

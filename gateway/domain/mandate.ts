@@ -118,8 +118,6 @@ export const Terms = z.strictObject({
   deviceKey: Address,
   arbiter: Address,
   token: Address,
-  start: Uint48,
-  period: z.int().min(3600),
   household: Uint64,
 })
 export type Terms = z.infer<typeof Terms>

@@ -90,7 +90,7 @@ describe('an order', () => {
     expect(await stateOf(order)).toBe('shipped')
 
     const amount = order.total - DOLLAR
-    const confirmation = { shipment, authorizationIds: [order.id], amounts: [amount] }
+    const confirmation = { shipment, deliveries: [{ authorizationId: order.id, amount }] }
     const signature = await home.device.signTypedData(escrowDomain, typesOf('Confirmation'), confirmation)
     const claim = { terms: order.terms, ...confirmation, ...compactSignature(signature) }
     const receipt = await send(seller, escrow.encode('capture', [[claim]]))
