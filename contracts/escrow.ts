@@ -6,13 +6,13 @@ import { MerkleTree } from './merkle.ts'
 import { coder, type Encodable } from './typed.ts'
 
 type FirstArgument<
-  Name extends 'authorizationDigest' | 'authorizeBasket' | 'capture' | 'mandateHash' | 'ship' | 'termsHash',
+  Name extends 'authorizationDigest' | 'placeBasket' | 'capture' | 'mandateHash' | 'ship' | 'termsHash',
 > = Encodable<AbiParameterToPrimitiveType<ExtractAbiFunction<typeof abi, Name>['inputs'][0], 'inputs'>>
 export type Mandate = FirstArgument<'mandateHash'>
 export type Authorization = FirstArgument<'authorizationDigest'>
 export type Terms = FirstArgument<'termsHash'>
 /** Orders of one payer in one token, all placed or none: a section for each mandate. */
-export type Basket = FirstArgument<'authorizeBasket'>
+export type Basket = FirstArgument<'placeBasket'>
 export type Section = Basket[number]
 export type Line = Section['lines'][number]
 export type Offer = Line['offer']
@@ -75,7 +75,7 @@ export function termsHash(terms: Terms): `0x${string}` {
 
 /** A basket as `authorizeBatch` takes it; `authorize` takes one as it is. */
 export function encodeBasket(basket: Basket): `0x${string}` {
-  return escrow.encode('authorizeBasket', [basket]) as `0x${string}`
+  return escrow.encode('placeBasket', [basket]) as `0x${string}`
 }
 
 /** A signature of 65 bytes in EIP-2098's compact form; throws on anything else. */

@@ -109,6 +109,8 @@ abstract contract MandateManager is EIP712, Households {
     /// @notice The registry has another key or epoch for this device: its key was rotated, it changed hands, or it is
     ///         not registered (key 0).
     error WrongDevice(uint256 deviceId, address key, uint64 epoch);
+    /// @notice Cooling off lasts `maximum` seconds at most.
+    error CoolingOffTooLong(uint256 actual, uint256 maximum);
     /// @notice Only `expected` may send this.
     error WrongCaller(address actual, address expected);
     /// @notice No valid signature of `signer` over `digest` was given. Where the device key may sign as well, the payer
@@ -353,6 +355,9 @@ abstract contract MandateManager is EIP712, Households {
         if (mandate.period < MIN_PERIOD_SECONDS) revert PeriodTooShort(mandate.period, MIN_PERIOD_SECONDS);
         if (mandate.start >= mandate.end || mandate.end - mandate.start > MAX_TERM_SECONDS) {
             revert WrongTerm(mandate.start, mandate.end, MAX_TERM_SECONDS);
+        }
+        if (mandate.coolingOffSeconds > MAX_TERM_SECONDS) {
+            revert CoolingOffTooLong(mandate.coolingOffSeconds, MAX_TERM_SECONDS);
         }
         _checkDevice(mandate);
     }

@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {Disputes} from "./Disputes.sol";
 import {IDeviceRegistry} from "./IDeviceRegistry.sol";
 import {MandateManager} from "./MandateManager.sol";
@@ -139,7 +140,7 @@ contract OrderEscrow is Disputes {
     /// @notice The seller gave back `amount` of what it had captured.
     event Refunded(bytes32 indexed authorizationId, uint256 amount);
 
-    /// @notice A basket is the call data of {authorizeBasket}.
+    /// @notice A basket is the call data of {placeBasket}.
     error NotABasket(bytes4 actual, bytes4 expected);
     /// @notice A basket, a section or a line without orders.
     error EmptyBasket();
@@ -190,7 +191,7 @@ contract OrderEscrow is Disputes {
     ///               exclusive).
     /// @custom:state None → Authorized, and cooling off begins; caps, open orders and last nonce count it.
     function authorize(Section[] calldata basket) external nonReentrant {
-        _authorizeBasket(basket);
+        _authorizeSections(basket);
     }
 
     /// @notice Places several baskets. One that fails is reported as `Refused` and the others go on.
@@ -201,13 +202,13 @@ contract OrderEscrow is Disputes {
     ///               exclusive).
     /// @custom:state None → Authorized, and cooling off begins; caps, open orders and last nonce count it. A refused
     ///               basket changes nothing.
-    /// @param baskets Each the call data of {authorizeBasket}, selector included.
+    /// @param baskets Each the call data of {placeBasket}, selector included.
     function authorizeBatch(bytes[] calldata baskets) external nonReentrant {
         for (uint256 i = 0; i < baskets.length; ++i) {
             bytes calldata basket = baskets[i];
             bytes4 selector = bytes4(basket);
-            if (selector != this.authorizeBasket.selector) {
-                emit Refused(i, abi.encodeWithSelector(NotABasket.selector, selector, this.authorizeBasket.selector));
+            if (selector != this.placeBasket.selector) {
+                emit Refused(i, abi.encodeWithSelector(NotABasket.selector, selector, this.placeBasket.selector));
                 continue;
             }
             // A call of its own can fail alone.
@@ -220,9 +221,9 @@ contract OrderEscrow is Disputes {
     /// @custom:who   This contract, from within {authorizeBatch}.
     /// @custom:when  As {authorizeBatch}.
     /// @custom:state As {authorizeBatch}.
-    function authorizeBasket(Section[] calldata basket) external {
+    function placeBasket(Section[] calldata basket) external {
         if (msg.sender != address(this)) revert WrongCaller(msg.sender, address(this));
-        _authorizeBasket(basket);
+        _authorizeSections(basket);
     }
 
     /// @notice Tells that orders are leaving the house; only their seller may, from the end of cooling off until
@@ -344,7 +345,7 @@ contract OrderEscrow is Disputes {
         return _hashTypedDataV4(keccak256(abi.encode(AUTHORIZATION_TYPEHASH, authorization)));
     }
 
-    function _authorizeBasket(Section[] calldata sections) private {
+    function _authorizeSections(Section[] calldata sections) private {
         if (sections.length == 0) revert EmptyBasket();
         address payer;
         address token;
@@ -408,7 +409,7 @@ contract OrderEscrow is Disputes {
         uint256 total = order.total;
         if (total == 0) revert MissingField("total");
         if (total > mandate.maxPerOrder) revert OverOrderCap(total, mandate.maxPerOrder);
-        uint256 maximum = order.quantity * placing.maxUnitPrice;
+        uint256 maximum = Math.saturatingMul(order.quantity, placing.maxUnitPrice);
         if (total > maximum) revert OverPrice(total, maximum);
         if (block.timestamp >= order.validBefore) revert AuthorizationExpired(block.timestamp, order.validBefore);
         uint256 coolingOffUntil = block.timestamp + mandate.coolingOffSeconds;
