@@ -67,10 +67,7 @@ export function digestsOf({ chainId, escrow }: Pick<ChainFacts, 'chainId' | 'esc
     mandate: (value) => digest(escrowDomain, mandate.hash(value)),
     authorization: (value) => digest(escrowDomain, authorization.hash(value)),
     confirmation: (orders) =>
-      digest(
-        escrowDomain,
-        confirmation.hash({ shipment: orders[0]!.shipment, deliveries: orders }),
-      ),
+      digest(escrowDomain, confirmation.hash({ shipment: orders[0]!.shipment, deliveries: orders })),
     cancellation: (authorizationId) => digest(escrowDomain, cancellation.hash({ authorizationId })),
     dispute: (authorizationId) => digest(escrowDomain, dispute.hash({ authorizationId })),
     invalidation: (mandateHash, nonce) => digest(escrowDomain, invalidation.hash({ mandateHash, nonce })),

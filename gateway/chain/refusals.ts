@@ -72,7 +72,7 @@ const SENTENCES: Sentences = {
   OverAllowance: ({ spent, allowance }, show) =>
     `With this order ${show.money(spent)} would be spent in this period, more than the ${show.money(allowance)} that the mandate allows.`,
   TooManyOpenOrders: ({ open, maxOpenOrders }) =>
-    `${open} orders are open, and the mandate allows ${maxOpenOrders}. Wait until one of them ends.`,
+    `With this order ${open} would be open, and the mandate allows ${maxOpenOrders}. Wait until one of them ends.`,
   // Households
   UnknownHousehold: ({ household }) =>
     `The wallet has set no cap for the household ${household}. Set it first, or sign a mandate without a household.`,

@@ -13,7 +13,13 @@ import { RpcBlock } from '../../gateway/chain/rpc.ts'
 import { Sender } from '../../gateway/chain/sender.ts'
 import { payerWallet } from '../../gateway/chain/signers.ts'
 import type { Address, Hex32, HexBytes } from '../../gateway/domain/identifiers.ts'
-import { type Authorization, type Mandate, type MandateFile, offerFor, type Terms } from '../../gateway/domain/mandate.ts'
+import {
+  type Authorization,
+  type Mandate,
+  type MandateFile,
+  offerFor,
+  type Terms,
+} from '../../gateway/domain/mandate.ts'
 import type { QuoteRequest, SignedQuote } from '../../gateway/domain/quote.ts'
 import { systemClock } from '../../gateway/lib/clock.ts'
 import { type MerchantOptions, startMerchant } from '../../gateway/merchant/main.ts'
