@@ -1,6 +1,8 @@
 import { join } from 'node:path'
 import type pino from 'pino'
 import { createBroker } from './broker/broker.ts'
+import { createListeners } from './broker/listeners.ts'
+import { deviceRights } from './broker/rights.ts'
 import { openKeyring } from './chain/keys.ts'
 import { openChain } from './chain/open-chain.ts'
 import { settleWorker } from './chain/sender.ts'
@@ -113,7 +115,8 @@ export async function startGateway(options: {
       },
       onCommandResult: commandAnswers({ store: commands, clock, onFault }),
     })
-    const broker = createBroker({ devices, intake, log, ...config.mqtt })
+    const broker = createBroker({ rights: deviceRights(devices), intake, log })
+    const listeners = createListeners({ ...config.mqtt, accept: (connection) => broker.accept(connection) })
 
     // rules, orders, watch, notify
     const nudge =
@@ -215,8 +218,10 @@ export async function startGateway(options: {
     )
 
     // start forwards
-    mqttPort = (await broker.start()).port
+    await broker.start()
     started.push(() => broker.stop())
+    mqttPort = (await listeners.start()).port
+    started.push(() => listeners.stop())
     const { url: httpUrl } = await web.start()
     started.push(() => web.stop())
     scheduler.start()

@@ -1,39 +1,17 @@
-import { once } from 'node:events'
-import { createServer, type Server, type Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { Aedes, type AuthenticateError, type Client, type PublishPacket } from 'aedes'
 import type pino from 'pino'
-import type { DeviceStore } from '../ports/devices.ts'
 import type { Command, OrderMessage, Receipt } from '../wire/messages.ts'
 import { topicOf } from '../wire/topics.ts'
 import { AckBuffers } from './acks.ts'
-import { capPacketLength, type PacketLimits } from './packet-cap.ts'
+import type { Connection } from './connection.ts'
+import { Guard } from './guard.ts'
+import { type BrokerLimits, DEFAULT_LIMITS } from './limits.ts'
 import { BrokerPersistence } from './persistence.ts'
-import { mayPublish, maySubscribe, refusalOf, type Will } from './rights.ts'
-
-export type BrokerLimits = PacketLimits & {
-  maxConnections: number
-  /** From the connection to its CONNECT packet. */
-  connectTimeoutMs: number
-  /** A device that does not read for this long is disconnected. */
-  drainTimeoutMs: number
-  maxTopicLevels: number
-}
-
-/** For one home; a connection costs about 25 kB of memory. */
-const DEFAULT_LIMITS: BrokerLimits = {
-  maxPacketBytes: 65_536,
-  maxPacketBytesBeforeConnack: 8_192,
-  maxConnections: 1_000,
-  connectTimeoutMs: 10_000,
-  drainTimeoutMs: 15_000,
-  maxTopicLevels: 8,
-}
+import type { Rights, Will } from './rights.ts'
 
 /** Topics whose last message the broker keeps. */
 const KEPT = /\/(description|status)$/
-
-/** A vanished device without a keepalive of its own is noticed by TCP. */
-const TCP_KEEPALIVE_MS = 60_000
 
 /** Takes what a device published; calls back once it is on disk (undefined) or could not be stored (the fault). */
 export type Intake = {
@@ -42,8 +20,10 @@ export type Intake = {
 }
 
 export type Broker = {
-  /** Listens; resolves to the real port. Rejects with a sentence when the port is taken. */
-  start(): Promise<{ port: number }>
+  /** Before the first connection. */
+  start(): Promise<void>
+  /** Takes a connection over from its listener. One that is too many is closed. */
+  accept(connection: Connection): void
   /** Closes every connection (their wills say offline) and resolves when what came before is stored. */
   stop(): Promise<void>
   /** Sends to one device, QoS 1. A retained `order` is also given to it when it next subscribes; undefined clears it. */
@@ -51,19 +31,19 @@ export type Broker = {
   publish(deviceId: string, name: 'command', body: Command): void
   /** Tells devices that listen what is committed. Skipped for one that does not read: the next receipt says more. */
   sendReceipts(receipts: ({ deviceId: string } & Receipt)[]): void
+  /** Drops the live connection of a client, if there is one. */
+  disconnect(clientId: string): void
   /** Devices that are connected now. */
   connectedCount(): number
 }
 
 /** The MQTT 3.1.1 broker of the home: each device its own topics, and no ack before what it says is on disk. */
 export function createBroker(options: {
-  devices: Pick<DeviceStore, 'secretOf'>
+  rights: Rights
   intake: Intake
   log: pino.Logger
-  host: string
-  /** 0: any free one. */
-  port: number
   limits?: Partial<BrokerLimits>
+  persistence?: BrokerPersistence
 }): Broker {
   return new MqttBroker({ ...options, limits: { ...DEFAULT_LIMITS, ...options.limits } })
 }
@@ -71,15 +51,19 @@ export function createBroker(options: {
 type Options = Parameters<typeof createBroker>[0] & { limits: BrokerLimits }
 
 /**
- * Aedes without the routing of what devices say: they may not read each other, so it goes to the intake and nowhere else.
- * That saves a match, a counter and a copy for each message.
+ * Aedes without the routing of what went to the intake: nobody else may read it. That saves a match, a counter and a copy
+ * for each message.
  */
 class IntakeAedes extends Aedes {
+  /** By client id; Aedes' types leave it out. */
+  declare readonly clients: Record<string, Client | undefined>
+  /** Packets that went to the intake. */
+  readonly taken = new WeakSet<object>()
+
   override publish(packet: PublishPacket, ...rest: unknown[]): void {
     const [client, done] = rest
-    const fromDevice = typeof client === 'object' && client !== null
     const route = super.publish as (packet: PublishPacket, ...rest: unknown[]) => void
-    if (fromDevice && !packet.retain) (done as () => void)()
+    if (typeof client === 'object' && !packet.retain && this.taken.has(packet)) (done as () => void)()
     else route.call(this, packet, ...rest)
   }
 }
@@ -87,8 +71,8 @@ class IntakeAedes extends Aedes {
 class MqttBroker implements Broker {
   readonly #options: Options
   readonly #aedes: IntakeAedes
-  readonly #server: Server
-  readonly #sockets = new Set<Socket>()
+  readonly #guard: Guard
+  readonly #connections = new Map<Duplex, Connection>()
   readonly #acks = new AckBuffers()
   readonly #wills = new WeakMap<Client, Will>()
   /** Clients that subscribed to their receipts. */
@@ -97,8 +81,9 @@ class MqttBroker implements Broker {
   constructor(options: Options) {
     this.#options = options
     const { limits } = options
+    this.#guard = new Guard(limits)
     this.#aedes = new IntakeAedes({
-      persistence: new BrokerPersistence(),
+      persistence: options.persistence ?? new BrokerPersistence(),
       connectTimeout: limits.connectTimeoutMs,
       drainTimeout: limits.drainTimeoutMs,
       maxTopicLevels: limits.maxTopicLevels,
@@ -111,9 +96,9 @@ class MqttBroker implements Broker {
       authenticate: (client, userName, password, done) => void this.#authenticate(client, userName, password, done),
       authorizePublish: (client, packet, done) => this.#take(client, packet, done),
       authorizeSubscribe: (client, subscription, done) => {
-        const allowed = maySubscribe(client.id, subscription.topic)
+        const allowed = options.rights.subscribe(client.id, subscription.topic)
         if (!allowed) options.log.warn({ deviceId: client.id, topic: subscription.topic }, 'subscription refused')
-        if (subscription.topic === topicOf(client.id, 'receipt')) this.#receiptReaders.set(client.id, client)
+        if (allowed && subscription.topic === topicOf(client.id, 'receipt')) this.#receiptReaders.set(client.id, client)
         done(null, allowed ? subscription : null)
       },
     })
@@ -125,30 +110,27 @@ class MqttBroker implements Broker {
     this.#aedes.on('unsubscribe', (topics, client) => {
       if (topics.includes(topicOf(client.id, 'receipt'))) this.#forgetReader(client)
     })
-    this.#server = createServer((socket) => this.#connect(socket))
-    this.#server.maxConnections = limits.maxConnections
   }
 
-  async start(): Promise<{ port: number }> {
-    const { host, port } = this.#options
-    await this.#aedes.listen()
-    this.#server.listen(port, host)
-    await once(this.#server, 'listening').catch((error: NodeJS.ErrnoException) => {
-      this.#aedes.close()
-      const why =
-        error.code === 'EADDRINUSE' ? 'another program uses it: stop that, or set another port' : error.message
-      throw new Error(`The MQTT broker cannot listen on ${host}:${port}: ${why}.`, { cause: error })
-    })
-    const address = this.#server.address()
-    return { port: typeof address === 'object' && address !== null ? address.port : port }
+  start(): Promise<void> {
+    return this.#aedes.listen()
+  }
+
+  accept(connection: Connection): void {
+    const { stream } = connection
+    if (this.#aedes.closed || !this.#guard.admit(connection)) {
+      stream.destroy()
+      return
+    }
+    this.#connections.set(stream, connection)
+    stream.once('close', () => this.#connections.delete(stream))
+    this.#guard.watch(this.#aedes.handle(stream), connection)
   }
 
   async stop(): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
     await new Promise<void>((resolve) => this.#aedes.close(resolve))
     // Aedes closes its clients; those that have not said CONNECT are none yet.
-    for (const socket of this.#sockets) socket.destroy()
-    await closed
+    for (const stream of this.#connections.keys()) stream.destroy()
     await this.#options.intake.drained()
   }
 
@@ -172,6 +154,10 @@ class MqttBroker implements Broker {
     }
   }
 
+  disconnect(clientId: string): void {
+    this.#aedes.clients[clientId]?.conn.destroy(new Error('disconnected by the homeowner'))
+  }
+
   connectedCount(): number {
     return this.#aedes.connectedClients
   }
@@ -183,25 +169,18 @@ class MqttBroker implements Broker {
     })
   }
 
-  #connect(socket: Socket): void {
-    socket.setNoDelay(true)
-    socket.setKeepAlive(true, TCP_KEEPALIVE_MS)
-    this.#sockets.add(socket)
-    socket.once('close', () => this.#sockets.delete(socket))
-    const client = this.#aedes.handle(socket)
-    capPacketLength(client, this.#options.limits)
-  }
-
   async #authenticate(
     client: Client,
     userName: string | undefined,
     password: Buffer | undefined,
     done: (error: AuthenticateError | null, success: boolean | null) => void,
   ): Promise<void> {
-    const { devices, log } = this.#options
+    const { rights, log } = this.#options
     try {
-      const request = { clientId: client.id, userName, password, will: this.#wills.get(client) }
-      const refusal = await refusalOf(request, (deviceId) => devices.secretOf(deviceId))
+      const connection = this.#connections.get(client.conn as Duplex)
+      if (connection === undefined) return done(new Error('closed meanwhile') as AuthenticateError, false)
+      const request = { clientId: client.id, userName, password, will: this.#wills.get(client), connection }
+      const refusal = await rights.admit(request)
       if (refusal === undefined) return done(null, true)
       log.warn({ clientId: client.id.slice(0, 64), reason: refusal.reason }, 'a device may not connect')
       done(Object.assign(new Error(refusal.reason), { returnCode: refusal.returnCode }), false)
@@ -215,11 +194,17 @@ class MqttBroker implements Broker {
   /** Holds the PUBACK until the message is stored. Wills come this way too, some without a client. */
   #take(client: Client | null, packet: PublishPacket, done: (error?: Error | null) => void): void {
     const { topic } = packet
-    const deviceId = client?.id ?? topic.split('/')[2] ?? ''
-    if (!mayPublish(deviceId, topic)) {
-      done(new Error(`${deviceId} may not publish to ${topic.slice(0, 200)}`))
+    const clientId = client?.id ?? (packet as { clientId?: string }).clientId ?? ''
+    const right = this.#options.rights.publish(clientId, topic)
+    if (right === 'refused') {
+      done(new Error(`${clientId} may not publish to ${topic.slice(0, 200)}`))
       return
     }
+    if (right === 'route') {
+      done(null)
+      return
+    }
+    this.#aedes.taken.add(packet)
     const payload = typeof packet.payload === 'string' ? Buffer.from(packet.payload) : packet.payload
     const acknowledge = client === null ? undefined : this.#acks.take(client, packet)
     const outcome = this.#options.intake.add(topic, payload, (error) => {

@@ -7,6 +7,8 @@ import { join } from 'node:path'
 import { Aedes } from 'aedes'
 import pino from 'pino'
 import { createBroker } from '../../gateway/broker/broker.ts'
+import { createListeners } from '../../gateway/broker/listeners.ts'
+import { deviceRights } from '../../gateway/broker/rights.ts'
 import { createIntake } from '../../gateway/ingest/intake.ts'
 import { systemClock } from '../../gateway/lib/clock.ts'
 import { newDeviceSecret } from '../../gateway/store/credentials.ts'
@@ -60,8 +62,10 @@ async function gateway(): Promise<{ port: number; password: string }> {
   const log = pino({ level: 'silent' })
   let nudges = 0
   const intake = createIntake({ store, clock: systemClock, log, onCommitted: () => void nudges++ })
-  const broker = createBroker({ devices, intake, log, host: '127.0.0.1', port: 0 })
-  const { port } = await broker.start()
+  const broker = createBroker({ rights: deviceRights(devices), intake, log })
+  const listeners = createListeners({ host: '127.0.0.1', port: 0, accept: (connection) => broker.accept(connection) })
+  await broker.start()
+  const { port } = await listeners.start()
   process.once('SIGTERM', () => {
     const { stored, verified } = db
       .prepare(`SELECT count(*) AS stored, total(mark = 'verified') AS verified FROM readings`)

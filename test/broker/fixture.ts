@@ -6,7 +6,10 @@ import { join } from 'node:path'
 import mqtt from 'mqtt'
 import { generate, type Packet, parser } from 'mqtt-packet'
 import pino from 'pino'
-import { type BrokerLimits, createBroker } from '../../gateway/broker/broker.ts'
+import { createBroker } from '../../gateway/broker/broker.ts'
+import type { BrokerLimits } from '../../gateway/broker/limits.ts'
+import { createListeners } from '../../gateway/broker/listeners.ts'
+import { deviceRights } from '../../gateway/broker/rights.ts'
 import type { SlotDescription } from '../../gateway/domain/level.ts'
 import { createIntake } from '../../gateway/ingest/intake.ts'
 import { ManualClock } from '../../gateway/lib/clock.ts'
@@ -75,14 +78,14 @@ export async function startLine(
     onCommandResult: (deviceId, result) => results.push({ deviceId, result }),
   })
   const broker = createBroker({
-    devices: store.devices,
+    rights: deviceRights(store.devices),
     intake,
     log,
-    host: '127.0.0.1',
-    port: 0,
     ...(options.limits === undefined ? {} : { limits: options.limits }),
   })
-  const { port } = await broker.start()
+  const listeners = createListeners({ host: '127.0.0.1', port: 0, accept: (connection) => broker.accept(connection) })
+  await broker.start()
+  const { port } = await listeners.start()
   const clients: mqtt.MqttClient[] = []
   const sockets: Socket[] = []
   return {
@@ -122,6 +125,7 @@ export async function startLine(
     async stop() {
       await Promise.all(clients.map((client) => client.endAsync(true)))
       for (const socket of sockets) socket.destroy()
+      await listeners.stop()
       await broker.stop()
       store.close()
     },

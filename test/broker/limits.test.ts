@@ -3,6 +3,7 @@ import { Duplex } from 'node:stream'
 import type { Client, PublishPacket } from 'aedes'
 import { afterEach, describe, expect, it } from 'vitest'
 import { AckBuffers } from '../../gateway/broker/acks.ts'
+import { createListeners } from '../../gateway/broker/listeners.ts'
 import { connectPacket, type Line, level, startLine, until } from './fixture.ts'
 
 let line: Line
@@ -113,14 +114,6 @@ it('disconnects a device that does not read its acks', async () => {
 
 it('says what to do when the port is taken', async () => {
   line = await startLine()
-  const { createBroker } = await import('../../gateway/broker/broker.ts')
-  const pino = (await import('pino')).default
-  const second = createBroker({
-    devices: line.devices,
-    intake: { add: () => 'accepted', drained: async () => undefined },
-    log: pino({ level: 'silent' }),
-    host: '127.0.0.1',
-    port: line.port,
-  })
+  const second = createListeners({ host: '127.0.0.1', port: line.port, accept: () => undefined })
   await expect(second.start()).rejects.toThrow('another program uses it')
 })
