@@ -2,7 +2,7 @@ import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { Address } from '../domain/identifiers.ts'
-import { replaceFile } from './files.ts'
+import { replaceFile } from '../lib/files.ts'
 import { openRpc, RpcNumber } from './rpc.ts'
 
 /** What a merchant agent on the same machine needs to join (mode 0600), and a gateway to find its node again. */
