@@ -19,7 +19,8 @@ const MAY_IMPORT: Record<string, string[]> = {
   'gateway/orders': ['gateway/domain', 'gateway/ports', 'gateway/lib'],
   'gateway/merchant': ['gateway/domain', 'gateway/ports', 'gateway/lib'],
   'gateway/web': ['gateway/domain', 'gateway/ports', 'gateway/lib'],
-  'gateway/config': ['gateway/domain'],
+  // Each part has the schema of its own settings.
+  'gateway/config': ['gateway/domain', 'gateway/broker'],
   'device-sim': ['gateway/wire', 'gateway/domain', 'gateway/lib'],
   'firmware-bridge': ['gateway/wire', 'gateway/domain', 'gateway/lib'],
   contracts: [],

@@ -81,11 +81,17 @@ class MqttBroker implements Broker {
   constructor(options: Options) {
     this.#options = options
     const { limits } = options
-    this.#guard = new Guard(limits)
+    this.#guard = new Guard(limits, (deviceId) =>
+      options.log.warn(
+        { deviceId, minutes: limits.flappingBanMs / 60_000 },
+        'a device connects over and over and is refused for a while: perhaps two share its name',
+      ),
+    )
     this.#aedes = new IntakeAedes({
       persistence: options.persistence ?? new BrokerPersistence(),
       connectTimeout: limits.connectTimeoutMs,
       drainTimeout: limits.drainTimeoutMs,
+      maxInflightInbound: limits.maxInflightMessages,
       maxTopicLevels: limits.maxTopicLevels,
       preConnect: (client, packet, done) => {
         // Aedes answers an unknown protocol version with CONNACK 1 [MQTT-3.1.2-2]; 3 is MQTT 3.1.
@@ -124,7 +130,7 @@ class MqttBroker implements Broker {
     }
     this.#connections.set(stream, connection)
     stream.once('close', () => this.#connections.delete(stream))
-    this.#guard.watch(this.#aedes.handle(stream), connection)
+    this.#guard.watch(this.#aedes.handle(stream))
   }
 
   async stop(): Promise<void> {
@@ -180,7 +186,7 @@ class MqttBroker implements Broker {
       const connection = this.#connections.get(client.conn as Duplex)
       if (connection === undefined) return done(new Error('closed meanwhile') as AuthenticateError, false)
       const request = { clientId: client.id, userName, password, will: this.#wills.get(client), connection }
-      const refusal = await rights.admit(request)
+      const refusal = (await rights.admit(request)) ?? this.#guard.refusalOf(client)
       if (refusal === undefined) return done(null, true)
       log.warn({ clientId: client.id.slice(0, 64), reason: refusal.reason }, 'a device may not connect')
       done(Object.assign(new Error(refusal.reason), { returnCode: refusal.returnCode }), false)

@@ -9,7 +9,7 @@ const IDENTIFIER_REJECTED = 2
 const BAD_USER_NAME_OR_PASSWORD = 4
 const NOT_AUTHORIZED = 5
 
-export type Refusal = { returnCode: 2 | 4 | 5; reason: string }
+export type Refusal = { returnCode: 2 | 3 | 4 | 5; reason: string }
 export type Will = { topic: string; payload: Uint8Array | string }
 
 /** What a CONNECT packet asks for, and over which connection. */
