@@ -2,7 +2,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'no
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { stringify } from 'yaml'
-import { type Setting, settings } from '../config.ts'
+import { type Setting, settings } from '../config/settings.ts'
 import { openToken } from '../web/token.ts'
 import { CliError, contextOf } from './client.ts'
 
@@ -43,15 +43,20 @@ export function initCommand(): Command {
 /** `adept.yaml` with every setting as a comment at its default: what is not written there keeps following the defaults. */
 function configText(all: readonly Setting[]): string {
   const lines = [
-    '# Settings of this gateway, each at its default: take away the # of a setting and of its section to change it.',
+    '# Settings of this gateway, each at its default: take away the # of a setting and of its sections to change it.',
     '# ADEPT_<SECTION>_<SETTING> in the environment goes before this file.',
   ]
-  for (const section of new Set(all.map((setting) => setting.path[0]))) {
-    lines.push('', `# ${section}:`)
-    for (const { path, defaultValue, description } of all.filter((setting) => setting.path[0] === section)) {
-      const value = defaultValue === undefined ? '…' : stringify(defaultValue).trim()
-      lines.push(`#   # ${description}`, `#   ${path[1]}: ${value}`)
+  let open: string[] = []
+  for (const { path, defaultValue, description } of all) {
+    const sections = path.slice(0, -1)
+    for (const [depth, section] of sections.entries()) {
+      if (open[depth] === section && open.length > depth) continue
+      open = sections.slice(0, depth + 1)
+      lines.push(...(depth === 0 ? [''] : []), `# ${'  '.repeat(depth)}${section}:`)
     }
+    const indent = '  '.repeat(sections.length)
+    const value = defaultValue === undefined ? '…' : stringify(defaultValue).trim()
+    lines.push(`# ${indent}# ${description}`, `# ${indent}${path.at(-1)}: ${value}`)
   }
   return `${lines.join('\n')}\n`
 }
