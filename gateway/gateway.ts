@@ -7,7 +7,7 @@ import { openKeyring } from './chain/keys.ts'
 import { openChain } from './chain/open-chain.ts'
 import { settleWorker } from './chain/sender.ts'
 import { deviceSigner } from './chain/signers.ts'
-import type { Config } from './config.ts'
+import type { Config } from './config/schema.ts'
 import { formatMoney } from './domain/money.ts'
 import { createIntake } from './ingest/intake.ts'
 import { systemClock } from './lib/clock.ts'
@@ -115,7 +115,7 @@ export async function startGateway(options: {
       },
       onCommandResult: commandAnswers({ store: commands, clock, onFault }),
     })
-    const broker = createBroker({ rights: deviceRights(devices), intake, log })
+    const broker = createBroker({ rights: deviceRights(devices), intake, log, limits: config.mqtt.limits })
     const listeners = createListeners({ ...config.mqtt, accept: (connection) => broker.accept(connection) })
 
     // rules, orders, watch, notify
