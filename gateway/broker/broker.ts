@@ -9,9 +9,14 @@ import { Guard } from './guard.ts'
 import { type BrokerLimits, DEFAULT_LIMITS } from './limits.ts'
 import { BrokerPersistence } from './persistence.ts'
 import type { Rights, Will } from './rights.ts'
+import { grantedQos, type Subscriptions } from './topic-filter.ts'
+import { refuseViolations } from './violations.ts'
 
 /** Topics whose last message the broker keeps. */
 const KEPT = /\/(description|status)$/
+
+/** CONNACK with return code 2. */
+const IDENTIFIER_REJECTED = Buffer.of(0x20, 2, 0, 2)
 
 /** Takes what a device published; calls back once it is on disk (undefined) or could not be stored (the fault). */
 export type Intake = {
@@ -97,7 +102,9 @@ class MqttBroker implements Broker {
         // Aedes answers an unknown protocol version with CONNACK 1 [MQTT-3.1.2-2]; 3 is MQTT 3.1.
         if (packet.protocolVersion !== 4) Object.assign(packet, { protocolVersion: 0 })
         if (packet.will !== undefined) this.#wills.set(client, packet.will)
-        done(null, true)
+        if (packet.clientId !== '' || packet.clean !== false) return done(null, true)
+        client.conn.write(IDENTIFIER_REJECTED) // [MQTT-3.1.3-8]
+        done(new Error('a session to keep needs a client id') as AuthenticateError, false)
       },
       authenticate: (client, userName, password, done) => void this.#authenticate(client, userName, password, done),
       authorizePublish: (client, packet, done) => this.#take(client, packet, done),
@@ -106,6 +113,11 @@ class MqttBroker implements Broker {
         if (!allowed) options.log.warn({ deviceId: client.id, topic: subscription.topic }, 'subscription refused')
         if (allowed && subscription.topic === topicOf(client.id, 'receipt')) this.#receiptReaders.set(client.id, client)
         done(null, allowed ? subscription : null)
+      },
+      authorizeForward: (client, packet) => {
+        const granted = grantedQos((client as Client & { subscriptions: Subscriptions }).subscriptions, packet.topic)
+        if (granted !== undefined && granted < packet.qos) packet.qos = granted // [MQTT-3.8.4-6]
+        return packet
       },
     })
     this.#aedes.on('clientError', (client, error) =>
@@ -130,7 +142,9 @@ class MqttBroker implements Broker {
     }
     this.#connections.set(stream, connection)
     stream.once('close', () => this.#connections.delete(stream))
-    this.#guard.watch(this.#aedes.handle(stream))
+    const client = this.#aedes.handle(stream)
+    refuseViolations(client)
+    this.#guard.watch(client)
   }
 
   async stop(): Promise<void> {
@@ -207,6 +221,7 @@ class MqttBroker implements Broker {
       return
     }
     if (right === 'route') {
+      packet.dup = false // [MQTT-3.3.1-3]
       done(null)
       return
     }
