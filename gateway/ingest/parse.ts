@@ -1,7 +1,15 @@
 import { isUtf8 } from 'node:buffer'
 import { z } from 'zod'
 import type { Incoming } from '../ports/ingest.ts'
-import { CommandResult, ConsumableReport, Description, EventReport, Status, TelemetryReport } from '../wire/messages.ts'
+import {
+  CommandResult,
+  ConsumableReport,
+  Description,
+  EventReport,
+  ReportId,
+  Status,
+  TelemetryReport,
+} from '../wire/messages.ts'
 import { parseTopic, WRITE_TOPICS } from '../wire/topics.ts'
 
 /** More than this in one message is a dead letter; a description of 16 slots with 5 products each takes 7 KiB. */
@@ -19,12 +27,13 @@ export type Parsed = Incoming | { kind: 'command-result'; deviceId: string; resu
 export function parseMessage(topic: string, payload: Uint8Array): Parsed {
   const parts = parseTopic(topic)
   const deviceId = parts?.deviceId ?? topic.split('/')[2]
-  const dead = (reason: string): Parsed => ({
+  const dead = (reason: string, report?: { session: string; seq: number }): Parsed => ({
     kind: 'dead-letter',
     deviceId,
     topic,
     payload: payload.subarray(0, MAX_PAYLOAD_BYTES),
     reason: reason.slice(0, MAX_REASON_CHARACTERS),
+    ...(report !== undefined && { report }),
   })
   if (parts === undefined || !isWriteTopic(parts.name)) {
     return dead(`No such topic: a device writes ${WRITE_TOPICS.join(', ')}.`)
@@ -47,7 +56,10 @@ export function parseMessage(topic: string, payload: Uint8Array): Parsed {
   } catch (error) {
     return dead(`The message is not JSON: ${(error as Error).message}`)
   }
-  return parseJson(parts.deviceId, parts.name, json, body) ?? dead(faultOf(SCHEMAS[parts.name], json))
+  const parsed = parseJson(parts.deviceId, parts.name, json, body)
+  if (parsed !== undefined) return parsed
+  const report = isReport(parts.name) ? ReportId.safeParse(json).data : undefined
+  return dead(faultOf(SCHEMAS[parts.name], json), report)
 }
 
 /** The message, or undefined when it does not fit its schema. */
@@ -89,6 +101,10 @@ const SCHEMAS = {
 function faultOf(schema: z.ZodType, json: unknown): string {
   const { error } = schema.safeParse(json)
   return error === undefined ? 'The message does not fit its topic.' : z.prettifyError(error)
+}
+
+function isReport(name: string): boolean {
+  return name === 'consumable' || name === 'telemetry' || name === 'event'
 }
 
 function isWriteTopic(name: string): name is (typeof WRITE_TOPICS)[number] {

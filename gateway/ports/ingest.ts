@@ -17,7 +17,15 @@ export type Incoming =
   | { kind: 'report'; report: Report }
   | { kind: 'description'; deviceId: string; description: DeviceDescription; body: string }
   | { kind: 'status'; deviceId: string; status: 'online' | 'offline' }
-  | { kind: 'dead-letter'; deviceId: string | undefined; topic: string; payload: Uint8Array; reason: string }
+  | {
+      kind: 'dead-letter'
+      deviceId: string | undefined
+      topic: string
+      payload: Uint8Array
+      reason: string
+      /** The report that it would be. It is kept here, so the receipt counts it: else it would stay below it for ever. */
+      report?: { session: string; seq: number } | undefined
+    }
 
 export type DeviceDescription = {
   maker: string

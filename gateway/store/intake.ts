@@ -81,6 +81,9 @@ export function sqliteIntakeStore(db: Db): IntakeStore {
         return
       case 'dead-letter':
         insertDeadLetter.run(incoming.deviceId ?? null, incoming.topic, incoming.payload, incoming.reason, atMs)
+        if (incoming.report !== undefined && incoming.deviceId !== undefined) {
+          markStored(marks.of(incoming.deviceId, incoming.report.session, atMs), incoming.report.seq)
+        }
         return
     }
   }
