@@ -10,6 +10,7 @@ import { deviceSigner } from './chain/signers.ts'
 import type { Config } from './config/schema.ts'
 import { formatMoney } from './domain/money.ts'
 import { createIntake } from './ingest/intake.ts'
+import { startWriter } from './ingest/thread.ts'
 import { systemClock } from './lib/clock.ts'
 import { Scheduler } from './lib/scheduler.ts'
 import type { VirtualTime } from './lib/virtual-time.ts'
@@ -29,7 +30,6 @@ import { openDatabase } from './store/database.ts'
 import { sqliteDeviceStore } from './store/devices.ts'
 import { sqliteDeliveryStore, sqliteFeedStore } from './store/feed.ts'
 import { ensureHome } from './store/homes.ts'
-import { sqliteIntakeStore } from './store/intake.ts'
 import { lockFolder } from './store/lock.ts'
 import { sqliteMandateStore } from './store/mandates.ts'
 import { sqliteOrderActionStore } from './store/order-actions.ts'
@@ -60,6 +60,8 @@ export async function startGateway(options: {
   config: Config
   version: string
   log: pino.Logger
+  /** Told when the gateway cannot go on: nothing more is acknowledged, and the process must end. */
+  onLost(fault: Error): void
   /** Follows the simulator's time instead of the machine's. */
   virtualTime?: VirtualTime | undefined
 }): Promise<Gateway> {
@@ -78,6 +80,12 @@ export async function startGateway(options: {
     const db = openDatabase(join(dataFolder, 'gateway.db'), 'gateway')
     started.push(() => void db.close())
     ensureHome(db, config.home)
+    // Begins beside the chain: each takes its time.
+    const writing = startWriter(join(dataFolder, 'gateway.db'), (fault) => {
+      intake.fail(fault)
+      options.onLost(fault)
+    })
+    started.push(() => writing.then((writer) => writer.stop()))
     const devices = sqliteDeviceStore(db)
     const transactions = sqliteTransactionStore(db, clock)
     const mandates = sqliteMandateStore(db)
@@ -104,8 +112,10 @@ export async function startGateway(options: {
     const seller = sellerClient()
 
     // broker and ingest
+    const writer = await writing
     const intake = createIntake({
-      store: sqliteIntakeStore(db),
+      writer: writer.port,
+      maxWaitingMessages: config.mqtt.limits.maxWaitingMessages,
       clock,
       log,
       onCommitted(receipts) {

@@ -28,7 +28,11 @@ export async function run(dataFolder: string, timeSocket?: string): Promise<void
 
   const log = pino({ level: config.log.level, base: null }, pino.destination({ fd: 2, sync: true }))
   const virtualTime = timeSocket === undefined ? undefined : await joinVirtualTime(timeSocket, 'gateway')
-  const gateway = await startGateway({ dataFolder, config, version: ownVersion(), log, virtualTime })
+  const onLost = (fault: Error) => {
+    log.fatal({ err: fault }, 'the gateway ends; whoever supervises it starts it again')
+    process.exit(1)
+  }
+  const gateway = await startGateway({ dataFolder, config, version: ownVersion(), log, onLost, virtualTime })
   const { httpUrl, mqttPort } = gateway
   writeFileSync(runningFile, JSON.stringify({ pid: process.pid, httpUrl, mqttPort }), { mode: 0o600 })
   console.log(

@@ -1,13 +1,15 @@
 import type { Duplex } from 'node:stream'
 import { Aedes, type AuthenticateError, type Client, type PublishPacket } from 'aedes'
 import type pino from 'pino'
+import type { Intake } from '../ports/ingest.ts'
 import type { Command, OrderMessage, Receipt } from '../wire/messages.ts'
+import { publishPacket } from '../wire/publish-packet.ts'
 import { topicOf } from '../wire/topics.ts'
-import { AckBuffers } from './acks.ts'
 import type { Connection } from './connection.ts'
 import { Guard } from './guard.ts'
 import { type BrokerLimits, DEFAULT_LIMITS } from './limits.ts'
 import { BrokerPersistence } from './persistence.ts'
+import { PacketReader } from './reader.ts'
 import type { Rights, Will } from './rights.ts'
 import { grantedQos, type Subscriptions } from './topic-filter.ts'
 import { refuseViolations } from './violations.ts'
@@ -17,12 +19,6 @@ const KEPT = /\/(description|status)$/
 
 /** CONNACK with return code 2. */
 const IDENTIFIER_REJECTED = Buffer.of(0x20, 2, 0, 2)
-
-/** Takes what a device published; calls back once it is on disk (undefined) or could not be stored (the fault). */
-export type Intake = {
-  add(topic: string, payload: Uint8Array, stored: (error?: Error) => void): 'accepted' | 'dead-letter'
-  drained(): Promise<void>
-}
 
 export type Broker = {
   /** Before the first connection. */
@@ -78,7 +74,6 @@ class MqttBroker implements Broker {
   readonly #aedes: IntakeAedes
   readonly #guard: Guard
   readonly #connections = new Map<Duplex, Connection>()
-  readonly #acks = new AckBuffers()
   readonly #wills = new WeakMap<Client, Will>()
   /** Clients that subscribed to their receipts. */
   readonly #receiptReaders = new Map<string, Client>()
@@ -144,7 +139,9 @@ class MqttBroker implements Broker {
     stream.once('close', () => this.#connections.delete(stream))
     const client = this.#aedes.handle(stream)
     refuseViolations(client)
-    this.#guard.watch(client)
+    const { intake, rights, limits } = this.#options
+    const { maxPacketBytes } = limits
+    new PacketReader(client, { intake, rights, guard: this.#guard.watch(client), maxPacketBytes })
   }
 
   async stop(): Promise<void> {
@@ -227,13 +224,11 @@ class MqttBroker implements Broker {
     }
     this.#aedes.taken.add(packet)
     const payload = typeof packet.payload === 'string' ? Buffer.from(packet.payload) : packet.payload
-    const acknowledge = client === null ? undefined : this.#acks.take(client, packet)
-    const outcome = this.#options.intake.add(topic, payload, (error) => {
-      if (error === undefined) acknowledge?.()
-      done(error)
+    this.#options.intake.take(publishPacket(topic, payload), 1, ({ deadLetters, fault }) => {
+      // Only what describes a device is kept for those who come later, and only when it could be read.
+      packet.retain &&= deadLetters === 0 && KEPT.test(topic)
+      done(fault ?? null)
     })
-    // Only what describes a device is kept for those who come later, and only when it could be read.
-    if (packet.retain && !(outcome === 'accepted' && KEPT.test(topic))) packet.retain = false
   }
 
   #forgetReader(client: Client): void {

@@ -45,3 +45,18 @@ export type IntakeStore = {
     receivedAtMs: number,
   ): Promise<{ receipts: { deviceId: string; session: string; seq: number }[] }>
 }
+
+/** What became of messages that were given together: the first `stored` are on disk; all of them when there is no fault. */
+export type Outcome = { stored: number; deadLetters: number; fault?: Error | undefined }
+
+/** Takes what devices publish, as bytes, on its way to the disk. */
+export type Intake = {
+  /** Takes PUBLISH packets, `messages` of them. `settled` is called exactly once, later, in the order of the takes. */
+  take(packets: Uint8Array, messages: number, settled: (outcome: Outcome) => void): void
+  /** Whether connections may be read. What is taken nevertheless is not lost: somebody must stop reading. */
+  hasRoom(): boolean
+  /** Calls back once there is room again, and only as long as there is. */
+  whenRoom(callback: () => void): void
+  /** Resolves when all that was taken before is on disk or failed. */
+  drained(): Promise<void>
+}

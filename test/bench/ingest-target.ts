@@ -10,6 +10,7 @@ import { createBroker } from '../../gateway/broker/broker.ts'
 import { createListeners } from '../../gateway/broker/listeners.ts'
 import { deviceRights } from '../../gateway/broker/rights.ts'
 import { createIntake } from '../../gateway/ingest/intake.ts'
+import { startWriter } from '../../gateway/ingest/thread.ts'
 import { systemClock } from '../../gateway/lib/clock.ts'
 import { newDeviceSecret } from '../../gateway/store/credentials.ts'
 import { openDatabase } from '../../gateway/store/database.ts'
@@ -61,8 +62,16 @@ async function gateway(): Promise<{ port: number; password: string }> {
   }
   const log = pino({ level: 'silent' })
   let nudges = 0
-  const intake = createIntake({ store, clock: systemClock, log, onCommitted: () => void nudges++ })
-  const broker = createBroker({ rights: deviceRights(devices), intake, log })
+  const writer = await startWriter(join(folder, 'gateway.db'), (fault) => {
+    throw fault
+  })
+  const intake = createIntake({ writer: writer.port, clock: systemClock, log, onCommitted: () => void nudges++ })
+  const broker = createBroker({
+    rights: deviceRights(devices),
+    intake,
+    log,
+    limits: { messagesPerSecond: 1_000_000, burstMessages: 1_000_000 },
+  })
   const listeners = createListeners({ host: '127.0.0.1', port: 0, accept: (connection) => broker.accept(connection) })
   await broker.start()
   const { port } = await listeners.start()

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { connect as connectTcp, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { MessageChannel } from 'node:worker_threads'
 import mqtt from 'mqtt'
 import { generate, type Packet, parser } from 'mqtt-packet'
 import pino from 'pino'
@@ -12,6 +13,7 @@ import { createListeners } from '../../gateway/broker/listeners.ts'
 import { deviceRights } from '../../gateway/broker/rights.ts'
 import type { SlotDescription } from '../../gateway/domain/level.ts'
 import { createIntake } from '../../gateway/ingest/intake.ts'
+import { runWriter } from '../../gateway/ingest/writer.ts'
 import { ManualClock } from '../../gateway/lib/clock.ts'
 import type { IntakeStore } from '../../gateway/ports/ingest.ts'
 import { newDeviceSecret } from '../../gateway/store/credentials.ts'
@@ -67,8 +69,10 @@ export async function startLine(
   const log = pino({ level: 'silent' })
   let commits = 0
   const results: { deviceId: string; result: unknown }[] = []
+  const { port1: writer, port2 } = new MessageChannel()
+  runWriter(port2, options.wrapStore?.(store.intake, store.db) ?? store.intake)
   const intake = createIntake({
-    store: options.wrapStore?.(store.intake, store.db) ?? store.intake,
+    writer,
     clock,
     log,
     onCommitted: (receipts) => {
@@ -127,6 +131,7 @@ export async function startLine(
       for (const socket of sockets) socket.destroy()
       await listeners.stop()
       await broker.stop()
+      writer.close()
       store.close()
     },
   }
