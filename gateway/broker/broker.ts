@@ -1,12 +1,14 @@
 import type { Duplex } from 'node:stream'
-import { Aedes, type AuthenticateError, type Client, type PublishPacket } from 'aedes'
+import type { AuthenticateError, Client, PublishPacket } from 'aedes'
 import type pino from 'pino'
 import type { Intake } from '../ports/ingest.ts'
-import type { Command, OrderMessage, Receipt } from '../wire/messages.ts'
+import type { Command, Credentials, OrderMessage, Receipt } from '../wire/messages.ts'
 import { publishPacket } from '../wire/publish-packet.ts'
 import { topicOf } from '../wire/topics.ts'
 import type { Connection } from './connection.ts'
 import { Guard } from './guard.ts'
+import { handOver } from './hand-over.ts'
+import { IntakeAedes } from './intake-aedes.ts'
 import { type BrokerLimits, DEFAULT_LIMITS } from './limits.ts'
 import { BrokerPersistence } from './persistence.ts'
 import { PacketReader } from './reader.ts'
@@ -30,6 +32,8 @@ export type Broker = {
   /** Sends to one device, QoS 1. A retained `order` is also given to it when it next subscribes; undefined clears it. */
   publish(deviceId: string, name: 'order', body: OrderMessage | undefined, options?: { retain?: boolean }): void
   publish(deviceId: string, name: 'command', body: Command): void
+  /** Sends to the live connection of a client that pairs, and keeps nothing; true once it is acknowledged. */
+  hand(clientId: string, credentials: Credentials): Promise<boolean>
   /** Tells devices that listen what is committed. Skipped for one that does not read: the next receipt says more. */
   sendReceipts(receipts: ({ deviceId: string } & Receipt)[]): void
   /** Drops the live connection of a client, if there is one. */
@@ -50,24 +54,6 @@ export function createBroker(options: {
 }
 
 type Options = Parameters<typeof createBroker>[0] & { limits: BrokerLimits }
-
-/**
- * Aedes without the routing of what went to the intake: nobody else may read it. That saves a match, a counter and a copy
- * for each message.
- */
-class IntakeAedes extends Aedes {
-  /** By client id; Aedes' types leave it out. */
-  declare readonly clients: Record<string, Client | undefined>
-  /** Packets that went to the intake. */
-  readonly taken = new WeakSet<object>()
-
-  override publish(packet: PublishPacket, ...rest: unknown[]): void {
-    const [client, done] = rest
-    const route = super.publish as (packet: PublishPacket, ...rest: unknown[]) => void
-    if (typeof client === 'object' && !packet.retain && this.taken.has(packet)) (done as () => void)()
-    else route.call(this, packet, ...rest)
-  }
-}
 
 class MqttBroker implements Broker {
   readonly #options: Options
@@ -120,6 +106,9 @@ class MqttBroker implements Broker {
     )
     this.#aedes.on('connectionError', (_client, error) => options.log.info({ err: error }, 'connection refused'))
     this.#aedes.on('clientDisconnect', (client) => this.#forgetReader(client))
+    this.#aedes.on('subscribe', (subscriptions, client) => {
+      for (const { topic, qos } of subscriptions) if (qos < 128) options.rights.subscribed?.(client.id, topic)
+    })
     this.#aedes.on('unsubscribe', (topics, client) => {
       if (topics.includes(topicOf(client.id, 'receipt'))) this.#forgetReader(client)
     })
@@ -161,6 +150,11 @@ class MqttBroker implements Broker {
     this.#send({ topic: topicOf(deviceId, name), payload, qos: 1, retain: options.retain ?? false })
   }
 
+  async hand(clientId: string, credentials: Credentials): Promise<boolean> {
+    const client = this.#aedes.clients[clientId]
+    return client !== undefined && handOver(this.#aedes, client, topicOf(clientId, 'credentials'), credentials)
+  }
+
   sendReceipts(receipts: ({ deviceId: string } & Receipt)[]): void {
     if (this.#receiptReaders.size === 0) return
     for (const { deviceId, session, seq } of receipts) {
@@ -196,7 +190,8 @@ class MqttBroker implements Broker {
     try {
       const connection = this.#connections.get(client.conn as Duplex)
       if (connection === undefined) return done(new Error('closed meanwhile') as AuthenticateError, false)
-      const request = { clientId: client.id, userName, password, will: this.#wills.get(client), connection }
+      const will = this.#wills.get(client)
+      const request = { clientId: client.id, userName, password, will, clean: client.clean, connection }
       const refusal = (await rights.admit(request)) ?? this.#guard.refusalOf(client)
       if (refusal === undefined) return done(null, true)
       log.warn({ clientId: client.id.slice(0, 64), reason: refusal.reason }, 'a device may not connect')
