@@ -10,6 +10,7 @@ import { deviceSigner } from './chain/signers.ts'
 import type { Config } from './config/schema.ts'
 import { formatMoney } from './domain/money.ts'
 import { createIntake } from './ingest/intake.ts'
+import { retentionWorker } from './ingest/retention.ts'
 import { startWriter } from './ingest/thread.ts'
 import { systemClock } from './lib/clock.ts'
 import { Scheduler } from './lib/scheduler.ts'
@@ -30,10 +31,12 @@ import { openDatabase } from './store/database.ts'
 import { sqliteDeviceStore } from './store/devices.ts'
 import { sqliteDeliveryStore, sqliteFeedStore } from './store/feed.ts'
 import { ensureHome } from './store/homes.ts'
+import { sqliteHourStore } from './store/hours.ts'
 import { lockFolder } from './store/lock.ts'
 import { sqliteMandateStore } from './store/mandates.ts'
 import { sqliteOrderActionStore } from './store/order-actions.ts'
 import { sqliteOrderStore } from './store/orders.ts'
+import { sqliteRetentionStore } from './store/retention.ts'
 import { sqliteRulesStores } from './store/rules-stores.ts'
 import { sqliteSellerMessageStore } from './store/seller-messages.ts'
 import { sqliteStrayFundsStore } from './store/stray-funds.ts'
@@ -44,6 +47,7 @@ import { openToken } from './web/token.ts'
 import type { Command } from './wire/messages.ts'
 
 const HOUR_MS = 3_600_000
+const DAY_MS = 86_400_000
 /** Polling is what makes the line right; nudges make it fast. */
 const POLL_MS = 1_000
 
@@ -171,6 +175,13 @@ export async function startGateway(options: {
         }),
         strayFundsWorker({ store: sqliteStrayFundsStore(db, channels), chain, signer, clock }),
         settleWorker(opened.senders),
+        retentionWorker({
+          store: sqliteRetentionStore(db, {
+            rawMs: config.retention.rawDays * DAY_MS,
+            rawReadings: config.retention.rawReadings,
+          }),
+          clock,
+        }),
         notifyWorker({
           store: sqliteDeliveryStore(db),
           notifier: config.notify.webhookUrl === undefined ? undefined : webhookNotifier(config.notify.webhookUrl),
@@ -202,6 +213,7 @@ export async function startGateway(options: {
     const web = createWebServer(
       {
         devices,
+        hours: sqliteHourStore(db),
         deviceKeys: keyring,
         feed,
         mandates,

@@ -10,9 +10,11 @@ import type { DeviceKeyMaker, DeviceStore } from '../ports/devices.ts'
 import type { MandateStore, MandateVerbs } from '../ports/mandates.ts'
 import type { FeedStore } from '../ports/notify.ts'
 import type { OrderActions } from '../ports/orders.ts'
+import type { HourStore } from '../ports/retention.ts'
 import type { RulesDesk } from '../ports/rules.ts'
 import { deviceRoutes } from './devices.ts'
 import { FeedStreams, feedRoutes } from './feed.ts'
+import { hourRoutes } from './hours.ts'
 import { mandateRoutes } from './mandates.ts'
 import { orderRoutes } from './orders.ts'
 import { pageRoutes } from './pages.ts'
@@ -34,6 +36,7 @@ export type GatewayStatus = {
 
 export type WebPorts = {
   devices: DeviceStore
+  hours: HourStore
   deviceKeys: DeviceKeyMaker
   feed: FeedStore
   mandates: Pick<MandateStore, 'list'>
@@ -95,6 +98,7 @@ export function createWebServer(ports: WebPorts, options: WebOptions): WebServer
     })
     statusRoute(api, ports, homeId)
     deviceRoutes(api, ports, homeId)
+    hourRoutes(api, ports, homeId)
     orderRoutes(api, ports, homeId, token)
     feedRoutes(api, { feed: ports.feed, streams }, homeId, token)
     mandateRoutes(api, ports, options)

@@ -13,6 +13,7 @@ import { openRules } from '../../gateway/rules/open-rules.ts'
 import { type Db, openDatabase } from '../../gateway/store/database.ts'
 import { sqliteDeviceStore } from '../../gateway/store/devices.ts'
 import { sqliteFeedStore } from '../../gateway/store/feed.ts'
+import { sqliteHourStore } from '../../gateway/store/hours.ts'
 import { sqliteMandateStore } from '../../gateway/store/mandates.ts'
 import { notifier } from '../../gateway/store/notifications.ts'
 import { sqliteRulesStores } from '../../gateway/store/rules-stores.ts'
@@ -68,6 +69,7 @@ export async function runGateway(port = 0): Promise<RunningGateway> {
   const server = createWebServer(
     {
       devices: sqliteDeviceStore(db),
+      hours: sqliteHourStore(db),
       deviceKeys: openKeyring(dataFolder),
       feed: sqliteFeedStore(db),
       mandates,
