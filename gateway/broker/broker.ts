@@ -16,9 +16,6 @@ import type { Rights, Will } from './rights.ts'
 import { grantedQos, type Subscriptions } from './topic-filter.ts'
 import { refuseViolations } from './violations.ts'
 
-/** Topics whose last message the broker keeps. */
-const KEPT = /\/(description|status)$/
-
 /** CONNACK with return code 2. */
 const IDENTIFIER_REJECTED = Buffer.of(0x20, 2, 0, 2)
 
@@ -219,11 +216,9 @@ class MqttBroker implements Broker {
     }
     this.#aedes.taken.add(packet)
     const payload = typeof packet.payload === 'string' ? Buffer.from(packet.payload) : packet.payload
-    this.#options.intake.take(publishPacket(topic, payload), 1, ({ deadLetters, fault }) => {
-      // Only what describes a device is kept for those who come later, and only when it could be read.
-      packet.retain &&= deadLetters === 0 && KEPT.test(topic)
-      done(fault ?? null)
-    })
+    // The intake keeps the last description and status; nobody may subscribe to them.
+    packet.retain = false
+    this.#options.intake.take(publishPacket(topic, payload), 1, ({ fault }) => done(fault ?? null))
   }
 
   #forgetReader(client: Client): void {

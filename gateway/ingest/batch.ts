@@ -1,19 +1,16 @@
 import type { MessagePort } from 'node:worker_threads'
+import type { BrokerChange } from '../ports/broker-state.ts'
 import type { CommandResult } from '../wire/messages.ts'
 
-/** Messages of one turn of the main thread's loop, on their way to the writer. */
-export type Batch = {
-  receivedAtMs: number
-  messages: number
-  /** PUBLISH packets, one after the other. */
-  packets: Uint8Array
-}
+/** What goes to the writer; it stores all of one, in order. */
+export type Batch =
+  /** Messages of one turn of the main thread's loop: so many PUBLISH packets, one after the other. */
+  | { kind: 'messages'; receivedAtMs: number; count: number; packets: Uint8Array }
+  | { kind: 'broker-state'; receivedAtMs: number; count: 1; changes: readonly BrokerChange[] }
 
-/** What became of the next `messages` that were sent to the writer, in the order of their sending. */
+/** What became of the next `count` messages (and batches of the broker's state) that were sent, in their order. */
 export type Answer = {
-  messages: number
-  /** Places among them, ascending: kept as dead letters. */
-  deadLetters: number[]
+  count: number
   /** Places among them, ascending: not on disk, with the reason. */
   faults: { at: number; reason: string }[]
   receipts: Receipts

@@ -1,4 +1,5 @@
 import type pino from 'pino'
+import type { BrokerChange } from '../ports/broker-state.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Intake, Outcome } from '../ports/ingest.ts'
 import type { CommandResult } from '../wire/messages.ts'
@@ -11,7 +12,7 @@ const MAX_WAITING_MESSAGES = 10_000
 const MAX_WAITING_BYTES = 16_777_216
 
 /** Messages that were taken together and wait for their answer. */
-type Run = { messages: number; bytes: number; settled(outcome: Outcome): void }
+type Run = { count: number; bytes: number; settled(outcome: Outcome): void }
 
 /**
  * The main thread's end of the intake. What arrives in one turn of the event loop goes to the writer as one buffer; the
@@ -26,6 +27,8 @@ export function createIntake(options: {
   onCommandResult?(deviceId: string, result: CommandResult): void
   maxWaitingMessages?: number
 }): Intake & {
+  /** Stores a change of the broker's state, all of it or nothing; resolves when it is on disk, rejects when it is not. */
+  keep(changes: readonly BrokerChange[]): Promise<void>
   /** The writer is gone: fails all that waits and all that comes. */
   fail(fault: Error): void
 } {
@@ -50,32 +53,33 @@ export function createIntake(options: {
     buffered = 0
   }
 
-  function post(packets: Uint8Array<ArrayBuffer>, messages: number): void {
-    writer.postMessage({ receivedAtMs: clock.nowMs(), messages, packets } satisfies Batch, [packets.buffer])
+  function post(packets: Uint8Array<ArrayBuffer>, count: number): void {
+    const batch: Batch = { kind: 'messages', receivedAtMs: clock.nowMs(), count, packets }
+    writer.postMessage(batch, [packets.buffer])
   }
 
-  function answered({ messages, deadLetters, faults, receipts, commandResults }: Answer): void {
+  function answered({ count, faults, receipts, commandResults }: Answer): void {
     if (faults.length > 0) {
       log.error(
-        { messages: faults.length, reason: faults[0]!.reason },
+        { count: faults.length, reason: faults[0]!.reason },
         'storage fault: these messages are not acknowledged',
       )
     }
     let first = 0
     let settled = 0
-    while (first < messages) {
+    while (first < count) {
       const run = runs[settled++]!
-      settle(run, outcomeOf(run, first, deadLetters, faults))
-      first += run.messages
+      settle(run, outcomeOf(run, first, faults))
+      first += run.count
     }
     runs.splice(0, settled)
     for (const { deviceId, result } of commandResults) options.onCommandResult?.(deviceId, result)
-    if (faults.length < messages) options.onCommitted(receipts)
+    if (faults.length < count) options.onCommitted(receipts)
     wake()
   }
 
   function settle(run: Run, outcome: Outcome): void {
-    waitingMessages -= run.messages
+    waitingMessages -= run.count
     waitingBytes -= run.bytes
     run.settled(outcome)
   }
@@ -100,10 +104,10 @@ export function createIntake(options: {
     hasRoom,
     take(packets, messages, settled) {
       if (broken !== undefined) {
-        setImmediate(settled, { stored: 0, deadLetters: 0, fault: broken } satisfies Outcome)
+        setImmediate(settled, { stored: 0, fault: broken } satisfies Outcome)
         return
       }
-      runs.push({ messages, bytes: packets.length, settled })
+      runs.push({ count: messages, bytes: packets.length, settled })
       waitingMessages += messages
       waitingBytes += packets.length
       if (used + packets.length > buffer.length) send()
@@ -124,6 +128,16 @@ export function createIntake(options: {
     whenRoom(callback) {
       readers.push(callback)
     },
+    keep(changes) {
+      if (broken !== undefined) return Promise.reject(broken)
+      // What was taken before is answered before.
+      send()
+      writer.postMessage({ kind: 'broker-state', receivedAtMs: clock.nowMs(), count: 1, changes } satisfies Batch)
+      return new Promise((resolve, reject) => {
+        runs.push({ count: 1, bytes: 0, settled: ({ fault }) => (fault === undefined ? resolve() : reject(fault)) })
+        waitingMessages++
+      })
+    },
     drained() {
       if (runs.length === 0) return Promise.resolve()
       return new Promise((resolve) => drains.push(resolve))
@@ -132,22 +146,15 @@ export function createIntake(options: {
       broken = fault
       used = 0
       buffered = 0
-      for (const run of runs.splice(0)) settle(run, { stored: 0, deadLetters: 0, fault })
+      for (const run of runs.splice(0)) settle(run, { stored: 0, fault })
       wake()
     },
   }
 }
 
 /** What became of one run, whose first message has the place `first` in the answer. */
-function outcomeOf(run: Run, first: number, deadLetters: number[], faults: Answer['faults']): Outcome {
-  const end = first + run.messages
-  const isOurs = (at: number) => at >= first && at < end
-  const dead = deadLetters.length === 0 ? 0 : deadLetters.filter(isOurs).length
-  const fault = faults.length === 0 ? undefined : faults.find(({ at }) => isOurs(at))
-  if (fault === undefined) return { stored: run.messages, deadLetters: dead }
-  return {
-    stored: fault.at - first,
-    deadLetters: dead,
-    fault: new Error(`The gateway could not store the message: ${fault.reason}`),
-  }
+function outcomeOf({ count }: Run, first: number, faults: Answer['faults']): Outcome {
+  const fault = faults.find(({ at }) => at >= first && at < first + count)
+  if (fault === undefined) return { stored: count }
+  return { stored: fault.at - first, fault: new Error(`The gateway could not store the message: ${fault.reason}`) }
 }

@@ -33,15 +33,18 @@ export function runWriter(port: WriterPort, store: IntakeStore): void {
       const batch = waiting.shift() ?? (receiveMessageOnPort(port)?.message as Batch | undefined)
       if (batch === undefined) break
       group.push(batch)
-      messages += batch.messages
+      messages += batch.count
     }
     return group
   }
 
   async function answerTo(group: Batch[]): Promise<Answer> {
     const rows: Row[] = []
-    const answer: Answer = { messages: 0, deadLetters: [], faults: [], receipts: [], commandResults: [] }
-    for (const batch of group) readPackets(batch.packets, rows, answer)
+    const answer: Answer = { count: 0, faults: [], receipts: [], commandResults: [] }
+    for (const batch of group) {
+      if (batch.kind === 'messages') readPackets(batch.packets, rows, answer)
+      else rows.push({ at: answer.count++, incoming: batch })
+    }
     // Messages are of one time, as if all had come with the last.
     const receivedAtMs = group.at(-1)!.receivedAtMs
     answer.receipts = await commit(rows, receivedAtMs, answer.faults)
@@ -76,14 +79,13 @@ function readPackets(packets: Uint8Array, rows: Row[], answer: Answer): void {
   const bytes = Buffer.from(packets.buffer, packets.byteOffset, packets.byteLength)
   for (let start = 0; start < bytes.length; start = frame.end) {
     if (frame.read(bytes, start, bytes.length) !== 'whole') throw new Error('The intake sent half a packet.')
-    const at = answer.messages++
+    const at = answer.count++
     const topic = bytes.toString('utf8', frame.topicStart, frame.topicEnd)
     const parsed = parseMessage(topic, bytes.subarray(frame.payloadStart, frame.end))
     if (parsed.kind === 'command-result') {
       answer.commandResults.push({ deviceId: parsed.deviceId, result: parsed.result })
       continue
     }
-    if (parsed.kind === 'dead-letter') answer.deadLetters.push(at)
     rows.push({ at, incoming: parsed })
   }
 }

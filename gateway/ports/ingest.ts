@@ -1,4 +1,5 @@
 import type { Level, SlotDescription } from '../domain/level.ts'
+import type { BrokerChange } from './broker-state.ts'
 
 /** One report of a device, parsed; `body` is the JSON as it came. */
 export type Report = {
@@ -12,11 +13,12 @@ export type Report = {
   level?: { slot: string; remaining: number; unit: Level['unit']; unverified?: string | undefined }
 }
 
-/** What may arrive at the broker and must be on disk before its PUBACK. */
+/** What may arrive at the broker and must be on disk before its PUBACK; and what the broker itself must still know after a crash. */
 export type Incoming =
   | { kind: 'report'; report: Report }
   | { kind: 'description'; deviceId: string; description: DeviceDescription; body: string }
   | { kind: 'status'; deviceId: string; status: 'online' | 'offline' }
+  | { kind: 'broker-state'; changes: readonly BrokerChange[] }
   | {
       kind: 'dead-letter'
       deviceId: string | undefined
@@ -47,7 +49,7 @@ export type IntakeStore = {
 }
 
 /** What became of messages that were given together: the first `stored` are on disk; all of them when there is no fault. */
-export type Outcome = { stored: number; deadLetters: number; fault?: Error | undefined }
+export type Outcome = { stored: number; fault?: Error | undefined }
 
 /** Takes what devices publish, as bytes, on its way to the disk. */
 export type Intake = {

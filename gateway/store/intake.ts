@@ -1,4 +1,5 @@
 import type { Incoming, IntakeStore, Report } from '../ports/ingest.ts'
+import { sqliteBrokerState } from './broker-state.ts'
 import type { Db } from './database.ts'
 import { descriptions } from './descriptions.ts'
 import { markStored, receiptOf, type Session, sessionMarks } from './session-marks.ts'
@@ -30,6 +31,7 @@ export function sqliteIntakeStore(db: Db): IntakeStore {
   const marks = sessionMarks(db)
   const levels = slotLevels(db)
   const saveDescription = descriptions(db)
+  const brokerState = sqliteBrokerState(db)
 
   function saveReport(report: Report, atMs: number): void {
     const session = marks.of(report.deviceId, report.session, atMs)
@@ -78,6 +80,9 @@ export function sqliteIntakeStore(db: Db): IntakeStore {
         return
       case 'status':
         setStatus.run(incoming.status, atMs, incoming.deviceId)
+        return
+      case 'broker-state':
+        brokerState.apply(incoming.changes)
         return
       case 'dead-letter':
         insertDeadLetter.run(incoming.deviceId ?? null, incoming.topic, incoming.payload, incoming.reason, atMs)

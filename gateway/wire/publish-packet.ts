@@ -3,7 +3,6 @@
  * they came. A general parser makes five objects of each, which cost as much as all the rest.
  */
 
-const RETAIN = 0x01
 const DUP = 0x08
 /** Bits of the first byte that tell a PUBLISH: packet type 3, table 2.1. */
 const PUBLISH = 0x30
@@ -21,11 +20,11 @@ export class PublishFrame {
 
   /**
    * Reads the packet that begins at `at`. `cut`: it goes on after the last byte. `other`: it is another kind of packet, too
-   * long, retained, of QoS 2 or against the protocol, and the general parser must see it. The topic's text is not checked.
+   * long, of QoS 2 or against the protocol, and the general parser must see it. The topic's text is not checked.
    */
   read(bytes: Uint8Array, at: number, maxBytes: number): 'whole' | 'cut' | 'other' {
     const first = bytes[at]!
-    if ((first & 0xf0) !== PUBLISH || (first & RETAIN) !== 0) return 'other'
+    if ((first & 0xf0) !== PUBLISH) return 'other'
     this.qos = (first >> 1) & 3
     if (this.qos > 1 || (this.qos === 0 && (first & DUP) !== 0)) return 'other'
 

@@ -33,13 +33,13 @@ function slowIntake() {
     maxWaitingMessages: 10,
   })
   const outcomes: Outcome[] = []
-  const add = (index: number, topic = 'adept/v1/a/status') =>
-    intake.take(publishPacket(topic, Buffer.from(index % 2 ? 'online' : 'offline')), 1, (outcome) => {
+  const add = (index: number) =>
+    intake.take(publishPacket('adept/v1/a/status', Buffer.from(index % 2 ? 'online' : 'offline')), 1, (outcome) => {
       outcomes[index] = outcome
     })
   return { intake, clock, groups, committed, outcomes, add }
 }
-const STORED: Outcome = { stored: 1, deadLetters: 0 }
+const STORED: Outcome = { stored: 1 }
 const statusesOf = (group: Incoming[]) => group.map((item) => item.kind === 'status' && item.status)
 
 it('commits what came in one turn together, and holds each ack until then', async () => {
@@ -116,22 +116,26 @@ it('tries the messages of a failed group one by one, and goes on', async () => {
   await until(() => groups.length === 3)
   groups[2]!.end()
   await until(() => outcomes.length === 2)
-  expect(outcomes).toEqual([
-    { stored: 0, deadLetters: 0, fault: new Error('The gateway could not store the message: poison') },
-    STORED,
-  ])
+  expect(outcomes).toEqual([{ stored: 0, fault: new Error('The gateway could not store the message: poison') }, STORED])
   add(2)
   await until(() => groups.length === 4)
 })
 
-it('tells which messages became dead letters', async () => {
-  const { groups, outcomes, add } = slowIntake()
-  add(0, 'adept/v1/a/weather')
-  add(1)
+it('stores the state of the broker in order with the messages, and rejects what is not on disk', async () => {
+  const { intake, groups, outcomes, add } = slowIntake()
+  add(0)
   await until(() => groups.length === 1)
+  add(1)
+  const kept = intake.keep([['no-will', 'a']])
+  add(2)
+  await new Promise((resolve) => setImmediate(resolve))
   groups[0]!.end()
-  await until(() => outcomes.length === 2)
-  expect(outcomes.map(({ deadLetters }) => deadLetters)).toEqual([1, 0])
+  await until(() => groups.length === 2)
+  expect(groups[1]!.group.map((item) => item.kind)).toEqual(['status', 'broker-state', 'status'])
+  groups[1]!.end(Object.assign(new Error('disk full'), { code: 'SQLITE_FULL' }))
+  await expect(kept).rejects.toThrow('disk full')
+  expect(outcomes.map(({ stored }) => stored)).toEqual([1, 0, 0])
+  expect(groups).toHaveLength(2) // another try would find the same disk
 })
 
 it('fails what waits and what comes once the writer is lost', async () => {
@@ -142,8 +146,8 @@ it('fails what waits and what comes once the writer is lost', async () => {
   add(1)
   await until(() => outcomes.length === 2)
   expect(outcomes).toEqual([
-    { stored: 0, deadLetters: 0, fault },
-    { stored: 0, deadLetters: 0, fault },
+    { stored: 0, fault },
+    { stored: 0, fault },
   ])
   await intake.drained()
 })
