@@ -11,10 +11,14 @@ export function isFilter(filter: string): boolean {
   )
 }
 
+export function hasWildcard(filter: string): boolean {
+  return /[+#]/.test(filter)
+}
+
 /** Whether a message to this topic goes to those who subscribed with this filter [MQTT-4.7.1-2, 4.7.1-3, 4.7.2-1]. */
 export function matches(filter: string, topic: string): boolean {
   if (filter === topic) return true
-  if (!/[+#]/.test(filter) || (topic.startsWith('$') && !filter.startsWith('$'))) return false
+  if (!hasWildcard(filter) || (topic.startsWith('$') && !filter.startsWith('$'))) return false
   const levels = topic.split('/')
   const wanted = filter.split('/')
   for (const [index, level] of wanted.entries()) {

@@ -1,0 +1,60 @@
+import type { Clock } from '../ports/clock.ts'
+import type { ChangeLog } from './persistence-changes.ts'
+
+/** A session whose client has been away for longer ends; MQTT 3.1.1 leaves to the server how long [3.1.2.4]. */
+const LONGEST_AWAY_MS = 30 * 86_400_000
+/** Sessions of clients that are away; beyond it the one that is away longest ends. */
+const MAX_AWAY = 20_000
+
+/** Which clients have a session that outlives their connections, and since when those are away. */
+export class Sessions {
+  readonly #changes: ChangeLog
+  readonly #clock: Clock
+  readonly #onExpired: (clientId: string) => void
+  readonly #connected = new Set<string>()
+  /** Longest away first. */
+  readonly #awaySinceMs = new Map<string, number>()
+
+  constructor(changes: ChangeLog, clock: Clock, onExpired: (clientId: string) => void) {
+    this.#changes = changes
+    this.#clock = clock
+    this.#onExpired = onExpired
+  }
+
+  restore(clientId: string, awaySinceMs: number | null): void {
+    this.#awaySinceMs.set(clientId, awaySinceMs ?? this.#clock.nowMs())
+  }
+
+  has(clientId: string): boolean {
+    return this.#connected.has(clientId) || this.#awaySinceMs.has(clientId)
+  }
+
+  /** The session of a client that connected with clean session off: the one before, or a new one. */
+  open(clientId: string): void {
+    this.#awaySinceMs.delete(clientId)
+    this.#connected.add(clientId)
+    this.#changes.add(['session', clientId, null])
+    this.expire()
+  }
+
+  /** The connection of a session has ended. */
+  leave(clientId: string): void {
+    if (!this.#connected.delete(clientId)) return
+    const nowMs = this.#clock.nowMs()
+    this.#awaySinceMs.set(clientId, nowMs)
+    this.#changes.add(['session', clientId, nowMs])
+    this.expire()
+  }
+
+  end(clientId: string): boolean {
+    return this.#connected.delete(clientId) || this.#awaySinceMs.delete(clientId)
+  }
+
+  expire(): void {
+    const oldestMs = this.#clock.nowMs() - LONGEST_AWAY_MS
+    for (const [clientId, sinceMs] of this.#awaySinceMs) {
+      if (sinceMs >= oldestMs && this.#awaySinceMs.size <= MAX_AWAY) return
+      this.#onExpired(clientId)
+    }
+  }
+}
