@@ -12,7 +12,7 @@ export const NodeFile = z.object({
   chainId: z.int().positive(),
   token: Address,
   escrow: Address,
-  /** Only account of this very node, without funds: tells it from any other that answers at the same port. */
+  /** Only account of this folder's node, without funds: tells it from any other that answers at the same port. */
   marker: Address,
 })
 export type NodeFile = z.infer<typeof NodeFile>
