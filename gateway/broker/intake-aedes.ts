@@ -11,9 +11,8 @@ export class IntakeAedes extends Aedes {
   readonly taken = new WeakSet<object>()
 
   override publish(packet: PublishPacket, ...rest: unknown[]): void {
-    const [client, done] = rest
     const route = super.publish as (packet: PublishPacket, ...rest: unknown[]) => void
-    if (typeof client === 'object' && !packet.retain && this.taken.has(packet)) (done as () => void)()
+    if (this.taken.has(packet)) (rest.at(-1) as () => void)()
     else route.call(this, packet, ...rest)
   }
 }
