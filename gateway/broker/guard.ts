@@ -18,7 +18,12 @@ export type ConnectionGuard = {
 }
 
 /** What is used of Aedes' client; private to Aedes 1.2.0, so the version is pinned and a test watches. */
-type ClientInside = { _keepaliveTimer: NodeJS.Timeout | null; _keepaliveInterval: number }
+type ClientInside = {
+  _keepaliveTimer: NodeJS.Timeout | null
+  _keepaliveInterval: number
+  /** By filter, without a prototype. */
+  subscriptions: Record<string, unknown>
+}
 
 /** Holds connections within the limits. All its time is the machine's: limits are no part of a simulated day. */
 export class Guard {
@@ -51,6 +56,12 @@ export class Guard {
     return { returnCode: SERVER_UNAVAILABLE, reason: 'it connected too often and must wait' }
   }
 
+  /** Whether a client may hold this subscription too; one that it has already it may name again. */
+  mayHold(client: Client, filter: string): boolean {
+    const { subscriptions } = client as unknown as ClientInside
+    return filter in subscriptions || Object.keys(subscriptions).length < this.#limits.maxSubscriptions
+  }
+
   /** Watches a connection that has a place. */
   watch(client: Client): ConnectionGuard {
     capPacketLength(client, this.#limits)
@@ -59,7 +70,8 @@ export class Guard {
       allowance = this.#conduct.messages(client.id, performance.now())
       hearBeforeCutting(client)
     })
-    return { took: (packets, nowMs) => allowance?.take(packets, nowMs) ?? 0 }
+    // A chunk without the end of a packet counts too, or one that drips bytes would be read without end.
+    return { took: (packets, nowMs) => allowance?.take(Math.max(1, packets), nowMs) ?? 0 }
   }
 }
 

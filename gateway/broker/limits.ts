@@ -38,7 +38,10 @@ export const BrokerLimits = z.strictObject({
   maxWaitingMessages: count(10_000, 'Messages of all devices that wait for the disk; beyond it nothing more is read.'),
   maxQueuedMessages: count(1_000, 'Messages kept for a device that is away; then its oldest goes.'),
   maxRetainedMessages: count(16, 'Retained messages of one device; one more is not kept.'),
-  maxRetainedBytes: count(4_096, 'Longest retained message; a longer one is not kept.'),
+  maxRetainedBytes: count(65_536, 'Bytes of the retained messages of one device together.'),
+  maxSubscriptions: count(100, 'Subscriptions of one client; one more is refused with code 128.'),
+  maxSessions: count(20_000, 'Sessions kept for devices that are away; beyond it the one that is away longest goes.'),
+  sessionExpiryDays: count(30, 'How long the session of a device that is away is kept.', { max: 3_650 }),
 })
 export type BrokerLimits = z.infer<typeof BrokerLimits>
 
