@@ -4,25 +4,23 @@ import type { Db } from './database.ts'
 const KEPT_MS = 400 * 86_400_000
 /** A device that makes a session for each message keeps the marks of so many, beside those whose readings are kept. */
 const MAX_OLD_SESSIONS_PER_DEVICE = 1_000
-/** Looked at in one slice: a few ms. */
-const ROWS_PER_SLICE = 500
 const EVERY_MS = 86_400_000
 
-/** Looks at the next rows; false when it has seen all and begins anew. */
-type Sweep = (nowMs: number) => boolean
+/** Looks at the next rows, at most so many; false when it has seen all and begins anew. */
+type Sweep = (nowMs: number, rows: number) => boolean
 
 /**
  * Once a day, slice by slice, deletes what lies beside the readings and would else grow for ever: decisions that did nothing go
  * with their readings, and so do measures of slots; sessions, answered commands and what the homeowner was told apart from
  * orders go after 400 days. What concerns an order stays.
  */
-export function oldRows(db: Db): (nowMs: number) => { worked: boolean; more: boolean } {
+export function oldRows(db: Db): (nowMs: number, rows: number) => { worked: boolean; more: boolean } {
   const sweeps: Sweep[] = [decisions(db), measures(db), sessions(db), notifications(db), commands(db)]
   let at = 0
   let dueAtMs = Number.NEGATIVE_INFINITY
-  return (nowMs) => {
+  return (nowMs, rows) => {
     if (nowMs < dueAtMs) return { worked: false, more: false }
-    if (!sweeps[at]!(nowMs)) at += 1
+    if (!sweeps[at]!(nowMs, rows)) at += 1
     if (at < sweeps.length) return { worked: true, more: true }
     at = 0
     dueAtMs = nowMs + EVERY_MS
@@ -44,7 +42,7 @@ function decisions(db: Db): Sweep {
   )
   return pages(
     { read_until: -1, decision_id: -1 },
-    (after) => next.all(after.read_until, after.decision_id, ROWS_PER_SLICE),
+    (after, limit) => next.all(after.read_until, after.decision_id, limit),
     ({ decision_id }) => void remove.run(decision_id),
   )
 }
@@ -58,7 +56,7 @@ function measures(db: Db): Sweep {
          AND newer.from_reading_id <= (SELECT thinned_until + 1 FROM retention)
        LIMIT ?)`,
   )
-  return () => removeSome.run(ROWS_PER_SLICE).changes > 0
+  return (_, limit) => removeSome.run(limit).changes > 0
 }
 
 /** Marks outlive their readings: a report that comes again is still known. Newest first, to count those of each device. */
@@ -76,9 +74,9 @@ function sessions(db: Db): Sweep {
   const seen = new Map<string, number>()
   return pages(
     newest,
-    (after) => {
+    (after, limit) => {
       if (after === newest) seen.clear()
-      return next.all(after.session_key, ROWS_PER_SLICE)
+      return next.all(after.session_key, limit)
     },
     ({ session_key, device_id, last_seen_at_ms }, nowMs) => {
       const newerOnes = seen.get(device_id) ?? 0
@@ -100,7 +98,7 @@ function notifications(db: Db): Sweep {
   const remove = db.prepare('DELETE FROM notifications WHERE notification_id = ?')
   return pages(
     { notification_id: -1 },
-    (after, nowMs) => next.all(after.notification_id, nowMs - KEPT_MS, ROWS_PER_SLICE),
+    (after, limit, nowMs) => next.all(after.notification_id, nowMs - KEPT_MS, limit),
     ({ notification_id, order_id }) => {
       if (order_id !== null) return
       removeDeliveries.run(notification_id)
@@ -116,20 +114,20 @@ function commands(db: Db): Sweep {
        SELECT command_id FROM commands WHERE next_at_ms IS NULL AND created_at_ms < ?
          AND command_id < (SELECT max(command_id) FROM commands) LIMIT ?)`,
   )
-  return (nowMs) => removeSome.run(nowMs - KEPT_MS, ROWS_PER_SLICE).changes > 0
+  return (nowMs, limit) => removeSome.run(nowMs - KEPT_MS, limit).changes > 0
 }
 
 /** A sweep over a table in pages, from `start` on. */
 function pages<Key, Row extends Key>(
   start: Key,
-  next: (after: Key, nowMs: number) => Row[],
+  next: (after: Key, limit: number, nowMs: number) => Row[],
   take: (row: Row, nowMs: number) => void,
 ): Sweep {
   let after = start
-  return (nowMs) => {
-    const rows = next(after, nowMs)
+  return (nowMs, limit) => {
+    const rows = next(after, limit, nowMs)
     for (const row of rows) take(row, nowMs)
-    after = rows.length < ROWS_PER_SLICE ? start : rows.at(-1)!
+    after = rows.length < limit ? start : rows.at(-1)!
     return after !== start
   }
 }

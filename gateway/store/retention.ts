@@ -5,11 +5,16 @@ import { HOUR_MS, HOURLY_COLUMNS, type HourlyReading, hourWriter } from './hours
 import { oldRows } from './old-rows.ts'
 import { measureReader, type ReadingRow, slotFold, USAGE_VERSION } from './slot-readings.ts'
 
-/** Rows of one slice: some 5 ms, so that no commit of the intake waits longer for it. */
-const ROWS_PER_SLICE = 500
+/** A slice takes about so long, so that no commit of the intake waits longer for it. */
+const SLICE_MS = 4
+/** Rows of one slice, as they take time: 500 readings of one device 3 ms, of 500 devices 15. */
+const MIN_ROWS = 50
+const MAX_ROWS = 500
 
 /** What a slice found; `more`: as much again is due. */
 type Slice = { worked: boolean; more: boolean }
+/** Takes at most so many rows. */
+type Task = (nowMs: number, rows: number) => Slice
 const NOTHING: Slice = { worked: false, more: false }
 
 type Cursors = { hours_until: number; thinned_until: number }
@@ -21,15 +26,20 @@ type Cursors = { hours_until: number; thinned_until: number }
  */
 export function sqliteRetentionStore(db: Db, limits: RetentionLimits): RetentionStore {
   const addHours = hourSlices(db)
-  const tasks = [addHours.slice, thinning(db, limits), oldRows(db)]
+  const tasks = [addHours.slice, thinning(db, limits), oldRows(db)].map((take) => ({ take, rows: MIN_ROWS }))
   let turn = 0
 
   // Each task in turn: one that always has work must not starve the others.
   const step = inLaxTransaction(db, (nowMs: number): Slice => {
     for (let tried = 0; tried < tasks.length; tried++) {
-      const found = tasks[turn]!(nowMs)
+      const task = tasks[turn]!
       turn = (turn + 1) % tasks.length
-      if (found.worked) return found
+      const beganAtMs = performance.now()
+      const found = task.take(nowMs, task.rows)
+      if (!found.worked) continue
+      const fitting = (task.rows * SLICE_MS) / (performance.now() - beganAtMs)
+      if (found.more) task.rows = Math.round(Math.min(MAX_ROWS, Math.max(MIN_ROWS, fitting)))
+      return found
     }
     return NOTHING
   })
@@ -54,15 +64,15 @@ function hourSlices(db: Db) {
   const move = db.prepare('UPDATE retention SET hours_until = ?')
   const hours = hourWriter(db)
   return {
-    slice(nowMs: number): Slice {
+    slice(nowMs: number, limit: number): Slice {
       const hourBegan = nowMs - (nowMs % HOUR_MS)
       const isOver = ({ received_at_ms }: { received_at_ms: number }) => wasBefore(received_at_ms, hourBegan, nowMs)
       const first = firstWaiting.get()
       if (first === undefined || !isOver(first)) return NOTHING
-      const rows = leading(next.all(ROWS_PER_SLICE), isOver)
+      const rows = leading(next.all(limit), isOver)
       hours.add(rows)
       move.run(rows.at(-1)!.reading_id)
-      return { worked: true, more: rows.length === ROWS_PER_SLICE }
+      return { worked: true, more: rows.length === limit }
     },
     forget: hours.forget,
   }
@@ -73,7 +83,7 @@ function hourSlices(db: Db) {
  * made again, from there on. Never a reading that is in no hour yet, that the rules have not read, or the newest: ids of new
  * ones would begin again below every cursor.
  */
-function thinning(db: Db, { rawMs, rawReadings }: RetentionLimits): (nowMs: number) => Slice {
+function thinning(db: Db, { rawMs, rawReadings }: RetentionLimits): Task {
   const cursors = db.prepare<[], Cursors & { read_until: number; newest: number | null }>(
     `SELECT hours_until, thinned_until, rules_cursor.reading_id AS read_until,
             (SELECT max(reading_id) FROM readings) AS newest FROM retention, rules_cursor`,
@@ -114,7 +124,7 @@ function thinning(db: Db, { rawMs, rawReadings }: RetentionLimits): (nowMs: numb
     for (const { deviceId, slot, state } of states.values()) writeBase.run(deviceId, slot, JSON.stringify(state))
   }
 
-  return (nowMs) => {
+  return (nowMs, limit) => {
     const { hours_until, thinned_until, read_until, newest } = cursors.get()!
     if (newest === null) return NOTHING
     const last = Math.min(hours_until, read_until, newest - 1)
@@ -122,12 +132,12 @@ function thinning(db: Db, { rawMs, rawReadings }: RetentionLimits): (nowMs: numb
       reading_id <= newest - rawReadings || wasBefore(received_at_ms, nowMs - rawMs, nowMs)
     const [first] = oldest.all(thinned_until, last, 1)
     if (first === undefined || !isDue(first)) return NOTHING
-    const rows = leading(oldest.all(thinned_until, last, ROWS_PER_SLICE), isDue)
+    const rows = leading(oldest.all(thinned_until, last, limit), isDue)
     fold(rows.filter((row) => row.kind !== 1))
     const { reading_id, received_at_ms } = rows.at(-1)!
     remove.run(reading_id)
     move.run(reading_id, received_at_ms)
-    return { worked: true, more: rows.length === ROWS_PER_SLICE }
+    return { worked: true, more: rows.length === limit }
   }
 }
 
