@@ -1,8 +1,6 @@
 import { join } from 'node:path'
 import type pino from 'pino'
-import { createBroker } from './broker/broker.ts'
-import { createListeners } from './broker/listeners.ts'
-import { deviceRights } from './broker/rights.ts'
+import { openBroker } from './broker/open-broker.ts'
 import { openKeyring } from './chain/keys.ts'
 import { openChain } from './chain/open-chain.ts'
 import { settleWorker } from './chain/sender.ts'
@@ -24,6 +22,7 @@ import { sellerMessageWorker } from './orders/seller-messages.ts'
 import { strayFundsWorker } from './orders/stray-funds.ts'
 import { watchWorker } from './orders/watch.ts'
 import { orderWorker } from './orders/worker.ts'
+import type { Endpoints } from './ports/onboarding.ts'
 import { commandAnswers, commandWorker } from './rules/commands.ts'
 import { openRules } from './rules/open-rules.ts'
 import { sqliteCommandStore } from './store/commands.ts'
@@ -34,6 +33,7 @@ import { ensureHome } from './store/homes.ts'
 import { sqliteHourStore } from './store/hours.ts'
 import { lockFolder } from './store/lock.ts'
 import { sqliteMandateStore } from './store/mandates.ts'
+import { sqliteOnboardingStore } from './store/onboarding.ts'
 import { sqliteOrderActionStore } from './store/order-actions.ts'
 import { sqliteOrderStore } from './store/orders.ts'
 import { sqliteRetentionStore } from './store/retention.ts'
@@ -54,6 +54,7 @@ const POLL_MS = 1_000
 export type Gateway = {
   httpUrl: string
   mqttPort: number
+  endpoints: Endpoints
   /** Ends what came in last first; resolves when all that was acknowledged is on disk. */
   stop(): Promise<void>
 }
@@ -129,8 +130,22 @@ export async function startGateway(options: {
       },
       onCommandResult: commandAnswers({ store: commands, clock, onFault }),
     })
-    const broker = createBroker({ rights: deviceRights(devices), intake, log, limits: config.mqtt.limits })
-    const listeners = createListeners({ ...config.mqtt, accept: (connection) => broker.accept(connection) })
+    const door = openBroker({
+      dataFolder,
+      settings: config.mqtt,
+      name: `ADEPT ${config.home.id}`,
+      devices,
+      onboarding: sqliteOnboardingStore(db, channels),
+      deviceKeys: keyring,
+      mandates,
+      revoke: (homeId, mandateHash) => verbs.revoke(homeId, mandateHash),
+      intake,
+      clock,
+      certificateClock: systemClock,
+      log,
+      onFault,
+    })
+    const { broker } = door
 
     // rules, orders, watch, notify
     const nudge =
@@ -187,7 +202,12 @@ export async function startGateway(options: {
           notifier: config.notify.webhookUrl === undefined ? undefined : webhookNotifier(config.notify.webhookUrl),
           quietUntil: rules.quietUntil,
           async tellDevice({ deviceId, slot, orderId, state, stateChangedAtMs }) {
-            broker.publish(deviceId, 'order', { slot, orderId, state, sinceMs: stateChangedAtMs }, { retain: true })
+            await broker.publish(
+              deviceId,
+              'order',
+              { slot, orderId, state, sinceMs: stateChangedAtMs },
+              { retain: true },
+            )
           },
           clock,
         }),
@@ -215,6 +235,7 @@ export async function startGateway(options: {
         devices,
         hours: sqliteHourStore(db),
         deviceKeys: keyring,
+        deviceDesk: door.desk,
         feed,
         mandates,
         mandateVerbs: verbs,
@@ -228,6 +249,7 @@ export async function startGateway(options: {
           return {
             version: options.version,
             mqttPort,
+            endpoints: door.endpoints(),
             chain: { ...chain.facts, kind: config.chain.kind },
             relayer,
             payer,
@@ -240,10 +262,8 @@ export async function startGateway(options: {
     )
 
     // start forwards
-    await broker.start()
-    started.push(() => broker.stop())
-    mqttPort = (await listeners.start()).port
-    started.push(() => listeners.stop())
+    mqttPort = (await door.start()).port
+    started.push(() => door.stop())
     const { url: httpUrl } = await web.start()
     started.push(() => web.stop())
     scheduler.start()
@@ -256,7 +276,7 @@ export async function startGateway(options: {
     })
     if (virtualTime !== undefined) started.push(() => virtualTime.close())
     await verbs.resume()
-    return { httpUrl, mqttPort, stop }
+    return { httpUrl, mqttPort, endpoints: door.endpoints(), stop }
   } catch (error) {
     await stop()
     throw error

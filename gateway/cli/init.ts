@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { Command } from 'commander'
 import { stringify } from 'yaml'
 import { type Setting, settings } from '../config/settings.ts'
+import { systemClock } from '../lib/clock.ts'
 import { openToken } from '../web/token.ts'
 import { CliError, contextOf } from './client.ts'
 
@@ -12,6 +13,7 @@ export function initCommand(): Command {
     .action(async (_options: unknown, command: Command) => {
       // Loads the cryptography, which other commands need not wait for.
       const { openKeyring } = await import('../chain/keys.ts')
+      const { openCertificates } = await import('../broker/certificates.ts')
       const { dataFolder, print } = contextOf(command)
       const configFile = join(dataFolder, 'adept.yaml')
       // A start without init makes all but the settings.
@@ -24,15 +26,17 @@ export function initCommand(): Command {
       if (!existsSync(configFile)) writeFileSync(configFile, configText(settings()), { mode: 0o600, flag: 'wx' })
       openToken(dataFolder)
       openKeyring(dataFolder)
+      openCertificates(dataFolder, systemClock.nowMs())
       print(
         { dataFolder, configFile, made },
         [
           `${made ? 'Made' : 'There was already'} a gateway in ${dataFolder}. Its settings are in ${configFile}.`,
-          'Keep a backup of master.key: without it the keys of your devices are lost.',
+          'Keep a backup of master.key, without which the keys of your devices are lost, and of tls/authority.pem, which they trust.',
           '',
           'Next:',
           '  adept start                        run the gateway',
-          '  adept device add washer            add a device; prints its password once',
+          '  adept device pair                  let a device join, or:',
+          '  adept device add washer            add one by hand; prints its password once',
           '  adept device confirm washer --mode ask',
           '  adept mandate sign washer          let it buy, within limits that you see first',
         ].join('\n'),

@@ -63,5 +63,5 @@ export type DeviceDesk = {
     homeId: string,
     deviceId: string,
   ): Promise<{ ok: true; certificatePem: string; keyPem: string; authorityPem: string; expiresAtMs: number } | Refused>
-  remove(homeId: string, deviceId: string, force: boolean): Promise<{ ok: boolean; sentence: string }>
+  remove(homeId: string, deviceId: string, force: boolean): Promise<{ ok: true; sentence: string } | Refused>
 }

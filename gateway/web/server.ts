@@ -9,6 +9,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { DeviceKeyMaker, DeviceStore } from '../ports/devices.ts'
 import type { MandateStore, MandateVerbs } from '../ports/mandates.ts'
 import type { FeedStore } from '../ports/notify.ts'
+import type { DeviceDesk, Endpoints } from '../ports/onboarding.ts'
 import type { OrderActions } from '../ports/orders.ts'
 import type { HourStore } from '../ports/retention.ts'
 import type { RulesDesk } from '../ports/rules.ts'
@@ -16,6 +17,7 @@ import { deviceRoutes } from './devices.ts'
 import { FeedStreams, feedRoutes } from './feed.ts'
 import { hourRoutes } from './hours.ts'
 import { mandateRoutes } from './mandates.ts'
+import { onboardingRoutes } from './onboarding.ts'
 import { orderRoutes } from './orders.ts'
 import { pageRoutes } from './pages.ts'
 import { rulesRoutes } from './rules.ts'
@@ -27,6 +29,8 @@ const BODY_LIMIT_BYTES = 64 * 1024
 export type GatewayStatus = {
   version: string
   mqttPort: number
+  /** Where devices connect. */
+  endpoints: Endpoints
   chain: ChainFacts & { kind: 'embedded' | 'rpc' }
   /** Pays the gas of this gateway's transactions, and holds nothing else. */
   relayer: { address: Address; balanceWei: bigint }
@@ -38,6 +42,7 @@ export type WebPorts = {
   devices: DeviceStore
   hours: HourStore
   deviceKeys: DeviceKeyMaker
+  deviceDesk: DeviceDesk
   feed: FeedStore
   mandates: Pick<MandateStore, 'list'>
   mandateVerbs: MandateVerbs
@@ -98,6 +103,7 @@ export function createWebServer(ports: WebPorts, options: WebOptions): WebServer
     })
     statusRoute(api, ports, homeId)
     deviceRoutes(api, ports, homeId)
+    onboardingRoutes(api, ports, homeId)
     hourRoutes(api, ports, homeId)
     orderRoutes(api, ports, homeId, token)
     feedRoutes(api, { feed: ports.feed, streams }, homeId, token)

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { sqliteIntakeStore } from '../../gateway/store/intake.ts'
-import { NOW_MS, type RunningGateway, runGateway } from '../web/running-gateway.ts'
+import { NOW_MS } from '../web/placed-orders.ts'
+import { type RunningGateway, runGateway } from '../web/running-gateway.ts'
 import { adeptOn } from './run-adept.ts'
 
 vi.setConfig({ testTimeout: 60_000 })
