@@ -55,12 +55,10 @@ describe('the length of a packet', () => {
 
 it('refuses the connection that is one too many', async () => {
   line = await startLine({ limits: { maxConnections: 2 } })
-  const password = await line.add('washer-1')
-  await line.raw()
-  await line.client('washer-1', password)
+  for (const deviceId of ['washer-1', 'washer-2']) await line.client(deviceId, await line.add(deviceId))
   const third = await line.raw()
   await third.closed
-  expect(line.broker.connectedCount()).toBe(1)
+  expect(line.broker.connectedCount()).toBe(2)
 })
 
 it('closes a connection that never says CONNECT', async () => {
