@@ -25,6 +25,7 @@ import { orderWorker } from './orders/worker.ts'
 import type { Endpoints } from './ports/onboarding.ts'
 import { commandAnswers, commandWorker } from './rules/commands.ts'
 import { openRules } from './rules/open-rules.ts'
+import { sqliteBrokerState } from './store/broker-state.ts'
 import { sqliteCommandStore } from './store/commands.ts'
 import { openDatabase } from './store/database.ts'
 import { sqliteDeviceStore } from './store/devices.ts'
@@ -140,6 +141,7 @@ export async function startGateway(options: {
       mandates,
       revoke: (homeId, mandateHash) => verbs.revoke(homeId, mandateHash),
       intake,
+      state: { kept: sqliteBrokerState(db).load(clock.nowMs()), write: intake.keep },
       clock,
       certificateClock: systemClock,
       log,

@@ -10,14 +10,19 @@ import { Guard } from './guard.ts'
 import { handOver } from './hand-over.ts'
 import { IntakeAedes } from './intake-aedes.ts'
 import { type BrokerLimits, DEFAULT_LIMITS } from './limits.ts'
-import { BrokerPersistence } from './persistence.ts'
+import { BrokerPersistence, SESSION_MARK } from './persistence.ts'
+import { QuietLog } from './quiet-log.ts'
 import { PacketReader } from './reader.ts'
+import { ReceiptReaders } from './receipt-readers.ts'
 import type { Rights, Will } from './rights.ts'
 import { grantedQos, type Subscriptions } from './topic-filter.ts'
 import { refuseViolations } from './violations.ts'
 
 /** CONNACK with return code 2. */
 const IDENTIFIER_REJECTED = Buffer.of(0x20, 2, 0, 2)
+
+/** Of a name that a stranger chose. */
+const MAX_LOGGED_CHARACTERS = 100
 
 export type Broker = {
   /** Before the first connection. */
@@ -26,15 +31,18 @@ export type Broker = {
   accept(connection: Connection): void
   /** Closes every connection (their wills say offline) and resolves when what came before is stored. */
   stop(): Promise<void>
-  /** Sends to one device, QoS 1. A retained `order` is also given to it when it next subscribes; undefined clears it. */
-  publish(deviceId: string, name: 'order', body: OrderMessage | undefined, options?: { retain?: boolean }): void
-  publish(deviceId: string, name: 'command', body: Command): void
+  /**
+   * Sends to one device, QoS 1. A retained `order` is also given to it when it next subscribes; undefined clears it.
+   * Resolves when what it adds to retained and queued messages is on disk; rejects when it could not be kept.
+   */
+  publish(deviceId: string, name: 'order', body: OrderMessage | undefined, how?: { retain?: boolean }): Promise<void>
+  publish(deviceId: string, name: 'command', body: Command): Promise<void>
   /** Sends to the live connection of a client that pairs, and keeps nothing; true once it is acknowledged. */
   hand(clientId: string, credentials: Credentials): Promise<boolean>
   /** Tells devices that listen what is committed. Skipped for one that does not read: the next receipt says more. */
   sendReceipts(receipts: ({ deviceId: string } & Receipt)[]): void
-  /** Drops the live connection of a client, if there is one. */
-  disconnect(clientId: string): void
+  /** Drops the live connection of a client, if there is one; resolves when it is gone. */
+  disconnect(clientId: string): Promise<void>
   /** Devices that are connected now. */
   connectedCount(): number
 }
@@ -55,23 +63,27 @@ type Options = Parameters<typeof createBroker>[0] & { limits: BrokerLimits }
 class MqttBroker implements Broker {
   readonly #options: Options
   readonly #aedes: IntakeAedes
+  readonly #persistence: BrokerPersistence
   readonly #guard: Guard
+  readonly #quietLog: QuietLog
   readonly #connections = new Map<Duplex, Connection>()
   readonly #wills = new WeakMap<Client, Will>()
-  /** Clients that subscribed to their receipts. */
-  readonly #receiptReaders = new Map<string, Client>()
+  readonly #receiptReaders = new ReceiptReaders()
 
   constructor(options: Options) {
     this.#options = options
-    const { limits } = options
+    const { limits, rights, log } = options
+    this.#persistence = options.persistence ?? new BrokerPersistence({ limits, maySubscribe: rights.subscribe, log })
+    const quietLog = new QuietLog(log)
+    this.#quietLog = quietLog
     this.#guard = new Guard(limits, (deviceId) =>
-      options.log.warn(
+      log.warn(
         { deviceId, minutes: limits.flappingBanMs / 60_000 },
         'a device connects over and over and is refused for a while: perhaps two share its name',
       ),
     )
     this.#aedes = new IntakeAedes({
-      persistence: options.persistence ?? new BrokerPersistence(),
+      persistence: this.#persistence,
       connectTimeout: limits.connectTimeoutMs,
       drainTimeout: limits.drainTimeoutMs,
       maxInflightInbound: limits.maxInflightMessages,
@@ -87,28 +99,36 @@ class MqttBroker implements Broker {
       authenticate: (client, userName, password, done) => void this.#authenticate(client, userName, password, done),
       authorizePublish: (client, packet, done) => this.#take(client, packet, done),
       authorizeSubscribe: (client, subscription, done) => {
-        const allowed = options.rights.subscribe(client.id, subscription.topic)
-        if (!allowed) options.log.warn({ deviceId: client.id, topic: subscription.topic }, 'subscription refused')
-        if (allowed && subscription.topic === topicOf(client.id, 'receipt')) this.#receiptReaders.set(client.id, client)
+        const { topic } = subscription
+        if (topic === SESSION_MARK) return done(null, null)
+        const allowed = rights.subscribe(client.id, topic) && this.#guard.mayHold(client, topic)
+        const refused = { deviceId: client.id, topic: topic.slice(0, MAX_LOGGED_CHARACTERS) }
+        if (allowed) this.#receiptReaders.subscribed(client, topic)
+        else quietLog.write('warn', refused, 'subscription refused')
         done(null, allowed ? subscription : null)
       },
       authorizeForward: (client, packet) => {
         const granted = grantedQos((client as Client & { subscriptions: Subscriptions }).subscriptions, packet.topic)
         if (granted !== undefined && granted < packet.qos) packet.qos = granted // [MQTT-3.8.4-6]
+        if (this.#persistence.isResent(packet)) packet.dup = true // [MQTT-3.3.1-1]
         return packet
       },
+      // The last step before PUBREC: what the message added to queues is on disk then.
+      published: (packet, client, done) => {
+        if (client === null || packet.qos !== 2) return done(null)
+        this.#persistence.committed().then(() => done(null), done)
+      },
     })
-    this.#aedes.on('clientError', (client, error) =>
-      options.log.info({ deviceId: client.id, err: error }, 'device disconnected'),
+    this.#aedes.onFault((err) => log.error({ err }, 'a fault in the broker'))
+    this.#aedes.on('clientError', ({ id: deviceId }, err) =>
+      quietLog.write('info', { deviceId, err }, 'device disconnected'),
     )
-    this.#aedes.on('connectionError', (_client, error) => options.log.info({ err: error }, 'connection refused'))
-    this.#aedes.on('clientDisconnect', (client) => this.#forgetReader(client))
+    this.#aedes.on('connectionError', (_client, err) => quietLog.write('info', { err }, 'connection refused'))
+    this.#aedes.on('clientDisconnect', (client) => this.#receiptReaders.gone(client))
     this.#aedes.on('subscribe', (subscriptions, client) => {
-      for (const { topic, qos } of subscriptions) if (qos < 128) options.rights.subscribed?.(client.id, topic)
+      for (const { topic, qos } of subscriptions) if (qos < 128) rights.subscribed?.(client.id, topic)
     })
-    this.#aedes.on('unsubscribe', (topics, client) => {
-      if (topics.includes(topicOf(client.id, 'receipt'))) this.#forgetReader(client)
-    })
+    this.#aedes.on('unsubscribe', (topics, client) => this.#receiptReaders.unsubscribed(client, topics))
   }
 
   start(): Promise<void> {
@@ -135,16 +155,21 @@ class MqttBroker implements Broker {
     // Aedes closes its clients; those that have not said CONNECT are none yet.
     for (const stream of this.#connections.keys()) stream.destroy()
     await this.#options.intake.drained()
+    await this.#persistence.committed().catch((err) => this.#options.log.error({ err }, 'sessions were not kept'))
   }
 
-  publish(
+  async publish(
     deviceId: string,
     name: 'order' | 'command',
     body: OrderMessage | Command | undefined,
     options: { retain?: boolean } = {},
-  ): void {
+  ): Promise<void> {
+    if (this.#aedes.closed) throw new Error('The broker is stopped: nothing can be sent.')
     const payload = Buffer.from(body === undefined ? '' : JSON.stringify(body))
-    this.#send({ topic: topicOf(deviceId, name), payload, qos: 1, retain: options.retain ?? false })
+    // It is retained and queued when this returns, and given to a device that is slow to read some time later.
+    const fault = this.#send({ topic: topicOf(deviceId, name), payload, qos: 1, retain: options.retain ?? false })
+    if (fault !== undefined) throw fault
+    await this.#persistence.committed()
   }
 
   async hand(clientId: string, credentials: Credentials): Promise<boolean> {
@@ -153,28 +178,27 @@ class MqttBroker implements Broker {
   }
 
   sendReceipts(receipts: ({ deviceId: string } & Receipt)[]): void {
-    if (this.#receiptReaders.size === 0) return
-    for (const { deviceId, session, seq } of receipts) {
-      const reader = this.#receiptReaders.get(deviceId)
-      if (reader === undefined || reader.conn.writableNeedDrain) continue
-      const payload = Buffer.from(JSON.stringify({ session, seq } satisfies Receipt))
-      this.#send({ topic: topicOf(deviceId, 'receipt'), payload, qos: 0, retain: false })
-    }
+    if (this.#aedes.closed) return
+    for (const message of this.#receiptReaders.messages(receipts)) this.#send({ ...message, qos: 0, retain: false })
   }
 
-  disconnect(clientId: string): void {
-    this.#aedes.clients[clientId]?.conn.destroy(new Error('disconnected by the homeowner'))
+  disconnect(clientId: string): Promise<void> {
+    const client = this.#aedes.clients[clientId]
+    return new Promise((resolve) => (client === undefined ? resolve() : client.close(resolve)))
   }
 
   connectedCount(): number {
     return this.#aedes.connectedClients
   }
 
-  #send(packet: Pick<PublishPacket, 'topic' | 'payload' | 'qos' | 'retain'>): void {
-    if (this.#aedes.closed) return
+  /** Returns the fault because of which it is neither kept nor sent. */
+  #send(packet: Pick<PublishPacket, 'topic' | 'payload' | 'qos' | 'retain'>): Error | undefined {
+    let fault: Error | undefined
     this.#aedes.publish({ cmd: 'publish', dup: false, ...packet }, (error?: Error) => {
+      fault = error ?? undefined
       if (error) this.#options.log.error({ err: error, topic: packet.topic }, 'could not publish to a device')
     })
+    return fault
   }
 
   async #authenticate(
@@ -191,7 +215,8 @@ class MqttBroker implements Broker {
       const request = { clientId: client.id, userName, password, will, clean: client.clean, connection }
       const refusal = (await rights.admit(request)) ?? this.#guard.refusalOf(client)
       if (refusal === undefined) return done(null, true)
-      log.warn({ clientId: client.id.slice(0, 64), reason: refusal.reason }, 'a device may not connect')
+      const clientId = client.id.slice(0, MAX_LOGGED_CHARACTERS)
+      this.#quietLog.write('warn', { clientId, reason: refusal.reason }, 'a device may not connect')
       done(Object.assign(new Error(refusal.reason), { returnCode: refusal.returnCode }), false)
     } catch (error) {
       log.error({ err: error }, 'storage fault while a device connected')
@@ -206,7 +231,7 @@ class MqttBroker implements Broker {
     const clientId = client?.id ?? (packet as { clientId?: string }).clientId ?? ''
     const right = this.#options.rights.publish(clientId, topic)
     if (right === 'refused') {
-      done(new Error(`${clientId} may not publish to ${topic.slice(0, 200)}`))
+      done(new Error(`${clientId} may not publish to ${topic.slice(0, MAX_LOGGED_CHARACTERS)}`))
       return
     }
     if (right === 'route') {
@@ -219,9 +244,5 @@ class MqttBroker implements Broker {
     // The intake keeps the last description and status; nobody may subscribe to them.
     packet.retain = false
     this.#options.intake.take(publishPacket(topic, payload), 1, ({ fault }) => done(fault ?? null))
-  }
-
-  #forgetReader(client: Client): void {
-    if (this.#receiptReaders.get(client.id) === client) this.#receiptReaders.delete(client.id)
   }
 }

@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events'
 import { Aedes, type Client, type PublishPacket } from 'aedes'
 
 /**
@@ -9,6 +10,11 @@ export class IntakeAedes extends Aedes {
   declare readonly clients: Record<string, Client | undefined>
   /** Packets that went to the intake. */
   readonly taken = new WeakSet<object>()
+
+  /** Aedes' types leave this event out; without a listener it ends the process. */
+  onFault(listener: (error: Error) => void): void {
+    EventEmitter.prototype.on.call(this, 'error', listener)
+  }
 
   override publish(packet: PublishPacket, ...rest: unknown[]): void {
     const route = super.publish as (packet: PublishPacket, ...rest: unknown[]) => void

@@ -1,23 +1,28 @@
 import type { Clock } from '../ports/clock.ts'
+import type { BrokerLimits } from './limits.ts'
 import type { ChangeLog } from './persistence-changes.ts'
 
-/** A session whose client has been away for longer ends; MQTT 3.1.1 leaves to the server how long [3.1.2.4]. */
-const LONGEST_AWAY_MS = 30 * 86_400_000
-/** Sessions of clients that are away; beyond it the one that is away longest ends. */
-const MAX_AWAY = 20_000
+const DAY_MS = 86_400_000
 
-/** Which clients have a session that outlives their connections, and since when those are away. */
+type Limits = Pick<BrokerLimits, 'maxSessions' | 'sessionExpiryDays'>
+
+/**
+ * Which clients have a session that outlives their connections, and since when those are away. One that is away too long, or
+ * longest when they are too many, ends: MQTT 3.1.1 leaves that to the server [3.1.2.4].
+ */
 export class Sessions {
   readonly #changes: ChangeLog
   readonly #clock: Clock
+  readonly #limits: Limits
   readonly #onExpired: (clientId: string) => void
   readonly #connected = new Set<string>()
   /** Longest away first. */
   readonly #awaySinceMs = new Map<string, number>()
 
-  constructor(changes: ChangeLog, clock: Clock, onExpired: (clientId: string) => void) {
+  constructor(changes: ChangeLog, clock: Clock, limits: Limits, onExpired: (clientId: string) => void) {
     this.#changes = changes
     this.#clock = clock
+    this.#limits = limits
     this.#onExpired = onExpired
   }
 
@@ -51,9 +56,10 @@ export class Sessions {
   }
 
   expire(): void {
-    const oldestMs = this.#clock.nowMs() - LONGEST_AWAY_MS
+    const { maxSessions, sessionExpiryDays } = this.#limits
+    const oldestMs = this.#clock.nowMs() - sessionExpiryDays * DAY_MS
     for (const [clientId, sinceMs] of this.#awaySinceMs) {
-      if (sinceMs >= oldestMs && this.#awaySinceMs.size <= MAX_AWAY) return
+      if (sinceMs >= oldestMs && this.#awaySinceMs.size <= maxSessions) return
       this.#onExpired(clientId)
     }
   }

@@ -1,9 +1,6 @@
 import type { ChangeLog } from './persistence-changes.ts'
 import { hasWildcard, matches } from './topic-filter.ts'
 
-/** Of one client; a device of ours has four. */
-const MAX_PER_CLIENT = 100
-
 export type Subscription = { topic: string; qos: 0 | 1 | 2 }
 export type ClientSubscription = Subscription & { clientId: string }
 type ByFilter = Map<string, Map<string, ClientSubscription>>
@@ -11,13 +8,15 @@ type ByFilter = Map<string, Map<string, ClientSubscription>>
 /** The subscriptions of persistent sessions. Devices use no wildcards: each filter with one is looked at for each message. */
 export class Subscriptions {
   readonly #changes: ChangeLog
+  readonly #maxPerClient: number
   readonly #byClient = new Map<string, Map<string, Subscription>>()
   /** Those with QoS 1 or 2: messages to them are queued. */
   readonly #exact: ByFilter = new Map()
   readonly #wildcards: ByFilter = new Map()
 
-  constructor(changes: ChangeLog) {
+  constructor(changes: ChangeLog, maxPerClient: number) {
     this.#changes = changes
+    this.#maxPerClient = maxPerClient
   }
 
   restore(clientId: string, subscription: Subscription): void {
@@ -37,7 +36,7 @@ export class Subscriptions {
     const { topic, ...options } = subscription
     const own = this.#byClient.get(clientId)
     const before = own?.get(topic)
-    if (own !== undefined && before === undefined && own.size >= MAX_PER_CLIENT)
+    if (own !== undefined && before === undefined && own.size >= this.#maxPerClient)
       throw new Error('too many subscriptions')
     if (before !== undefined && JSON.stringify(before) === JSON.stringify(subscription)) return
     this.restore(clientId, { ...subscription })

@@ -54,13 +54,13 @@ export class BrokerPersistence {
     state?: Iterable<BrokerChange>
     write?: (changes: readonly BrokerChange[]) => Promise<void>
     maySubscribe?: (clientId: string, filter: string) => boolean
-    limits?: Pick<BrokerLimits, 'maxQueuedMessages' | 'maxRetainedMessages' | 'maxRetainedBytes'>
+    limits?: BrokerLimits
     log?: pino.Logger
   } = {}) {
     this.#maySubscribe = options.maySubscribe ?? (() => true)
     this.#changes = new ChangeLog(options.write)
-    this.#sessions = new Sessions(this.#changes, clock, (clientId) => this.#end(clientId))
-    this.#subscriptions = new Subscriptions(this.#changes)
+    this.#sessions = new Sessions(this.#changes, clock, limits, (clientId) => this.#end(clientId))
+    this.#subscriptions = new Subscriptions(this.#changes, limits.maxSubscriptions)
     this.#outgoing = new OutgoingMessages(this.#changes, limits.maxQueuedMessages, (clientId) =>
       options.log?.warn({ clientId }, 'too many messages wait for a client: the oldest are dropped'),
     )

@@ -37,7 +37,7 @@ describe('what a device hears', () => {
     }
   })
   it('is the retained order when it subscribes, until it is cleared', async () => {
-    line.broker.publish('washer-1', 'order', { ...order, state: 'shipped' }, { retain: true })
+    await line.broker.publish('washer-1', 'order', { ...order, state: 'shipped' }, { retain: true })
     const hear = async () => {
       const client = await line.client('washer-1', password)
       const heard: string[] = []
@@ -51,7 +51,7 @@ describe('what a device hears', () => {
       return heard.filter((text) => text.includes('orderId'))
     }
     expect((await hear()).map((text) => JSON.parse(text))).toEqual([{ ...order, state: 'shipped' }])
-    line.broker.publish('washer-1', 'order', undefined, { retain: true })
+    await line.broker.publish('washer-1', 'order', undefined, { retain: true })
     expect(await hear()).toEqual([])
   })
   it('is a receipt after the commit, the highest seq without a gap below', async () => {
@@ -89,21 +89,21 @@ describe('what a device hears', () => {
     line.broker.sendReceipts([{ deviceId: 'washer-1', session: 's1', seq: 5 }])
     await until(() => others.size === 1001)
   })
-  it('waits for a device with a persistent session, a hundred messages at most', async () => {
+  it('waits for a device with a persistent session, a thousand messages at most', async () => {
     const persistent = { clean: false }
     const first = await line.client('washer-1', password, persistent)
     await first.subscribeAsync('adept/v1/washer-1/command', { qos: 1 })
     await first.endAsync()
     await until(() => line.broker.connectedCount() === 0)
-    for (let index = 0; index < 150; index++) {
+    for (let index = 0; index < 1050; index++) {
       line.broker.publish('washer-1', 'command', { id: `c-${index}`, name: 'lamp', arguments: {} })
     }
     const heard: string[] = []
     const { send, packets } = await line.raw()
     send(connectPacket('washer-1', password, persistent))
-    await until(() => packets.length === 101)
+    await until(() => packets.length === 1001)
     for (const packet of packets.slice(1))
       if (packet.cmd === 'publish') heard.push(JSON.parse(packet.payload.toString()).id)
-    expect(heard).toEqual(Array.from({ length: 100 }, (_, index) => `c-${index + 50}`))
+    expect(heard).toEqual(Array.from({ length: 1000 }, (_, index) => `c-${index + 50}`))
   })
 })
