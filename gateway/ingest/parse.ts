@@ -17,6 +17,10 @@ export const MAX_PAYLOAD_BYTES = 16_384
 /** A dead letter's reason names the first faults only. */
 const MAX_REASON_CHARACTERS = 500
 
+/** Topics that were parsed before: a device has six, and the check of a name costs as much as half the message. */
+const topics = new Map<string, ReturnType<typeof parseTopic>>()
+const MAX_TOPICS = 10_000
+
 /** A message of a device, parsed: a row to commit, or the answer to a command, which nobody waits for after a restart. */
 export type Parsed = Incoming | { kind: 'command-result'; deviceId: string; result: CommandResult }
 
@@ -25,7 +29,7 @@ export type Parsed = Incoming | { kind: 'command-result'; deviceId: string; resu
  * reason says what to change.
  */
 export function parseMessage(topic: string, payload: Uint8Array): Parsed {
-  const parts = parseTopic(topic)
+  const parts = partsOf(topic)
   const deviceId = parts?.deviceId ?? topic.split('/')[2]
   const dead = (reason: string, report?: { session: string; seq: number }): Parsed => ({
     kind: 'dead-letter',
@@ -60,6 +64,15 @@ export function parseMessage(topic: string, payload: Uint8Array): Parsed {
   if (parsed !== undefined) return parsed
   const report = isReport(parts.name) ? ReportId.safeParse(json).data : undefined
   return dead(faultOf(SCHEMAS[parts.name], json), report)
+}
+
+function partsOf(topic: string): ReturnType<typeof parseTopic> {
+  const known = topics.get(topic)
+  if (known !== undefined) return known
+  const parts = parseTopic(topic)
+  if (topics.size >= MAX_TOPICS) topics.clear()
+  if (parts !== undefined) topics.set(topic, parts)
+  return parts
 }
 
 /** The message, or undefined when it does not fit its schema. */

@@ -3,7 +3,7 @@ import { MessageChannel, Worker } from 'node:worker_threads'
 import type { WriterPort } from './batch.ts'
 
 /** Half of what the thread makes is dead when its answer is sent; a young space of Node's size would cost 20 MiB more. */
-const YOUNG_GENERATION_MIB = 8
+const YOUNG_GENERATION_MIB = 24
 
 /**
  * Starts the writer thread on this database file, whose schema must be up to date. Resolves when it is ready. `onLost` is

@@ -77,6 +77,7 @@ export function sqliteIntakeStore(db: Db): IntakeStore {
         // Levels of this group that came before it were judged by the old description.
         levels.save()
         saveDescription(incoming.deviceId, incoming.description, atMs)
+        levels.forget()
         return
       case 'status':
         setStatus.run(incoming.status, atMs, incoming.deviceId)
@@ -94,10 +95,13 @@ export function sqliteIntakeStore(db: Db): IntakeStore {
   }
 
   const commitGroup = db.transaction((group: Incoming[], atMs: number): Session[] => {
+    levels.begin()
     for (const incoming of group) save(incoming, atMs)
     if (group.some((incoming) => incoming.kind === 'dead-letter')) trimDeadLetters.run()
     levels.save()
-    return marks.save(atMs)
+    const sessions = marks.save(atMs)
+    levels.end()
+    return sessions
   })
 
   db.prepare(`UPDATE devices SET status = 'offline' WHERE status = 'online'`).run()
