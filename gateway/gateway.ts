@@ -16,6 +16,7 @@ import type { VirtualTime } from './lib/virtual-time.ts'
 import { webhookNotifier } from './notify/webhook.ts'
 import { notifyWorker } from './notify/worker.ts'
 import { orderActions } from './orders/actions.ts'
+import { audit } from './orders/audit.ts'
 import { mandateVerbs } from './orders/mandates.ts'
 import { sellerClient } from './orders/seller-client.ts'
 import { sellerMessageWorker } from './orders/seller-messages.ts'
@@ -25,6 +26,7 @@ import { orderWorker } from './orders/worker.ts'
 import type { Endpoints } from './ports/onboarding.ts'
 import { commandAnswers, commandWorker } from './rules/commands.ts'
 import { openRules } from './rules/open-rules.ts'
+import { sqliteAuditStore } from './store/audit.ts'
 import { sqliteBrokerState } from './store/broker-state.ts'
 import { sqliteCommandStore } from './store/commands.ts'
 import { openDatabase } from './store/database.ts'
@@ -243,6 +245,8 @@ export async function startGateway(options: {
         mandateVerbs: verbs,
         orders: actions,
         rules: rules.desk,
+        audit: () =>
+          audit({ store: sqliteAuditStore(db), chain, nudge: () => scheduler.nudge('watch') }, config.home.id),
         chain,
         clock,
         async status() {

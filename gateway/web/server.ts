@@ -16,6 +16,7 @@ import type { RulesDesk } from '../ports/rules.ts'
 import { deviceRoutes } from './devices.ts'
 import { FeedStreams, feedRoutes } from './feed.ts'
 import { hourRoutes } from './hours.ts'
+import { sendLines } from './lines.ts'
 import { mandateRoutes } from './mandates.ts'
 import { onboardingRoutes } from './onboarding.ts'
 import { orderRoutes } from './orders.ts'
@@ -48,6 +49,8 @@ export type WebPorts = {
   mandateVerbs: MandateVerbs
   orders: OrderActions
   rules: RulesDesk
+  /** Compares the home's rows with the chain, with progress. */
+  audit(): AsyncIterable<object>
   chain: Pick<Chain, 'facts' | 'mandateStatus'>
   clock: Clock
   status(): Promise<GatewayStatus>
@@ -109,6 +112,7 @@ export function createWebServer(ports: WebPorts, options: WebOptions): WebServer
     feedRoutes(api, { feed: ports.feed, streams }, homeId, token)
     mandateRoutes(api, ports, options)
     rulesRoutes(api, ports, homeId)
+    api.post('/v1/audit', async (_request, reply) => sendLines(reply, ports.audit(), ports.onFault))
     done()
   })
 

@@ -36,6 +36,8 @@ export type RunningGateway = {
   db: Db
   server: WebServer
   orders: OrderView[]
+  /** What an audit finds. */
+  audited: { differing: number; unread: number; first?: object }
   /** What was asked of orders and mandates. */
   asked: unknown[]
   faults: unknown[]
@@ -52,6 +54,7 @@ export async function runGateway(port = 0): Promise<RunningGateway> {
   const orders: OrderView[] = []
   const asked: unknown[] = []
   const faults: unknown[] = []
+  const audited: RunningGateway['audited'] = { differing: 0, unread: 0 }
   const clock = new ManualClock(NOW_MS)
   const tell = notifier(db, [])
   const devices = sqliteDeviceStore(db)
@@ -121,6 +124,9 @@ export async function runGateway(port = 0): Promise<RunningGateway> {
       },
       orders: actionsOn(orders, asked),
       rules: rules.desk,
+      async *audit() {
+        yield { kind: 'done', authorizations: 2, mandates: 1, inEscrowText: '12.49 USDT', ...audited }
+      },
       chain: {
         facts: FACTS,
         mandateStatus: async () => ({
@@ -163,6 +169,7 @@ export async function runGateway(port = 0): Promise<RunningGateway> {
     server,
     orders,
     asked,
+    audited,
     faults,
     tell(kind, text) {
       tell({ homeId: HOME, kind, text, amountMinorUnits: 12_490_000n }, NOW_MS)
