@@ -1,5 +1,6 @@
 import { createPrivateKey, randomBytes, X509Certificate } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { join } from 'node:path'
 import { createFileOnce, replaceFile } from '../lib/files.ts'
 import { machineNames } from './addresses.ts'
@@ -74,6 +75,12 @@ export function deviceOf(certificateDer: Uint8Array): { deviceId: string; sha256
   return { deviceId: commonNameOf(certificate) ?? '', sha256: fingerprint(certificate) }
 }
 
+/** Whether a certificate names this host or address; of whatever a stranger calls so, too. */
+export function isFor(certificate: X509Certificate, name: string): boolean {
+  // Node throws at what cannot be a name.
+  return parsed(() => (isIP(name) === 0 ? certificate.checkHost(name) : certificate.checkIP(name))) !== undefined
+}
+
 /** The owner's own certificate, read anew. Throws a sentence that names the setting when it cannot be used. */
 export function ownCertificate(files: { certificateFile: string; keyFile: string }, nowMs: number): ServerCredentials {
   const cert = readSetting('certificateFile', files.certificateFile)
@@ -119,7 +126,7 @@ function isGoodFor(text: string, names: string[], authority: X509Certificate, no
   const certificate = parsed(() => new X509Certificate(text))
   if (certificate === undefined || !certificate.verify(authority.publicKey)) return false
   if (Date.parse(certificate.validTo) - SERVER_RENEWED_BEFORE_MS <= nowMs) return false
-  return names.every((name) => certificate.checkIP(name) !== undefined || certificate.checkHost(name) !== undefined)
+  return names.every((name) => isFor(certificate, name))
 }
 
 function commonNameOf(certificate: X509Certificate): string | undefined {

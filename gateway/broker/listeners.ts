@@ -114,5 +114,7 @@ function tlsServer(secure: Secure, limits: ListenerLimits, accept: (connection: 
       certificate: certificateOf(socket),
     }),
   )
+  // Node leaves a connection open whose handshake failed or took too long.
+  server.on('tlsClientError', (_error, socket) => socket.destroy())
   return renewing(server, secure, limits)
 }

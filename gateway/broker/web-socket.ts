@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream'
 import { TLSSocket } from 'node:tls'
 import { createWebSocketStream, WebSocketServer } from 'ws'
 import { machineNames } from './addresses.ts'
+import { isFor } from './certificates.ts'
 import { type Connection, type ListenerLimits, SOCKET_OPTIONS } from './connection.ts'
 import { certificateOf, renewing, type Secure, tlsOptions } from './secure.ts'
 
@@ -96,7 +97,7 @@ function refusalOf({ url, headers }: IncomingMessage, certificate: X509Certifica
 function isOwnName(name: string, certificate: X509Certificate | undefined): boolean {
   const asked = name.toLowerCase()
   if (machineNames().some((own) => asked === (isIPv6(own) ? `[${own}]` : own))) return true
-  return certificate?.checkHost(asked) !== undefined
+  return certificate !== undefined && isFor(certificate, asked)
 }
 
 function hostnameOf(origin: string): string {
