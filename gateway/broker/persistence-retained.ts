@@ -76,7 +76,7 @@ export class RetainedMessages {
     this.#byTopic.delete(topic)
     const owner = ownerOf(topic)
     const used = this.#used.get(owner)!
-    if (used.messages === 1) this.#used.delete(owner)
+    if (used.messages === 1 && !used.isRefusalTold) this.#used.delete(owner)
     else {
       const bytes = used.bytes - Buffer.byteLength(message.payload)
       this.#used.set(owner, { ...used, messages: used.messages - 1, bytes })

@@ -8,15 +8,17 @@ import mqtt from 'mqtt'
 import { generate, type Packet, parser } from 'mqtt-packet'
 import pino from 'pino'
 import { createBroker } from '../../gateway/broker/broker.ts'
-import type { BrokerLimits } from '../../gateway/broker/limits.ts'
+import { type BrokerLimits, DEFAULT_LIMITS } from '../../gateway/broker/limits.ts'
 import { createListeners } from '../../gateway/broker/listeners.ts'
+import { BrokerPersistence } from '../../gateway/broker/persistence.ts'
 import { deviceRights } from '../../gateway/broker/rights.ts'
 import type { SlotDescription } from '../../gateway/domain/level.ts'
 import { createIntake } from '../../gateway/ingest/intake.ts'
 import { runWriter } from '../../gateway/ingest/writer.ts'
 import { ManualClock } from '../../gateway/lib/clock.ts'
-import type { IntakeStore } from '../../gateway/ports/ingest.ts'
 import { newDeviceSecret } from '../../gateway/lib/device-secret.ts'
+import type { IntakeStore } from '../../gateway/ports/ingest.ts'
+import { sqliteBrokerState } from '../../gateway/store/broker-state.ts'
 import { type Db, openDatabase } from '../../gateway/store/database.ts'
 import { sqliteDeviceStore } from '../../gateway/store/devices.ts'
 import { sqliteIntakeStore } from '../../gateway/store/intake.ts'
@@ -81,12 +83,17 @@ export async function startLine(
     },
     onCommandResult: (deviceId, result) => results.push({ deviceId, result }),
   })
-  const broker = createBroker({
-    rights: deviceRights(store.devices),
-    intake,
+  const rights = deviceRights(store.devices)
+  const limits = { ...DEFAULT_LIMITS, ...options.limits }
+  const persistence = new BrokerPersistence({
+    clock,
+    state: sqliteBrokerState(store.db).load(clock.nowMs()),
+    write: intake.keep,
+    maySubscribe: rights.subscribe,
+    limits,
     log,
-    ...(options.limits === undefined ? {} : { limits: options.limits }),
   })
+  const broker = createBroker({ rights, intake, log, limits, persistence })
   const listeners = createListeners({ host: '127.0.0.1', port: 0, accept: (connection) => broker.accept(connection) })
   await broker.start()
   const { port } = await listeners.start()
