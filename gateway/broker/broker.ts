@@ -54,6 +54,8 @@ export function createBroker(options: {
   log: pino.Logger
   limits?: Partial<BrokerLimits>
   persistence?: BrokerPersistence
+  /** A device connected too often and is now refused for a while; told once a while. */
+  onFlapping?(deviceId: string): void
 }): Broker {
   return new MqttBroker({ ...options, limits: { ...DEFAULT_LIMITS, ...options.limits } })
 }
@@ -76,12 +78,7 @@ class MqttBroker implements Broker {
     this.#persistence = options.persistence ?? new BrokerPersistence({ limits, maySubscribe: rights.subscribe, log })
     const quietLog = new QuietLog(log)
     this.#quietLog = quietLog
-    this.#guard = new Guard(limits, (deviceId) =>
-      log.warn(
-        { deviceId, minutes: limits.flappingBanMs / 60_000 },
-        'a device connects over and over and is refused for a while: perhaps two share its name',
-      ),
-    )
+    this.#guard = new Guard(limits, (deviceId) => options.onFlapping?.(deviceId))
     this.#aedes = new IntakeAedes({
       persistence: this.#persistence,
       connectTimeout: limits.connectTimeoutMs,

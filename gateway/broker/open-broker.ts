@@ -88,7 +88,21 @@ export function openBroker(options: {
     maySubscribe: rights.subscribe,
     log,
   })
-  const broker = createBroker({ rights, intake: options.intake, log, limits: settings.limits, persistence })
+  const broker = createBroker({
+    rights,
+    intake: options.intake,
+    log,
+    limits: settings.limits,
+    persistence,
+    onFlapping: (deviceId) => void tellOfFlapping(deviceId).catch(onFault),
+  })
+  async function tellOfFlapping(deviceId: string): Promise<void> {
+    const minutes = Math.ceil(settings.limits.flappingBanMs / 60_000)
+    const text = `${deviceId} connects over and over and is refused for ${minutes} min. Perhaps two devices share its name and password: add one of them anew.`
+    log.warn({ deviceId }, text)
+    const homeId = (await devices.credentialsOf(deviceId))?.homeId
+    if (homeId !== undefined) await onboarding.tell({ homeId, deviceId, text }, clock.nowMs())
+  }
   const listeners = createListeners({
     ...settings,
     secure: certificates && {

@@ -80,15 +80,19 @@ export async function flapping(stand: Stand): Promise<Finding> {
       if (typeof device !== 'string') device.close()
     }
     const letIn = outcomes.filter((outcome) => outcome === 'in').length
-    const told = stand.home.gateway.lines.filter((line) => line.includes('over and over')).length
+    const { feed } = await stand.home.api<{ feed: { text: string }[] }>('/v1/feed')
+    const told = feed.filter(({ text }) => text.startsWith('flapper-1 connects over and over')).length
     const problems: string[] = []
     // The allowance refills while they try.
     if (letIn < DEFAULT_LIMITS.maxConnectsPerMinute || letIn > DEFAULT_LIMITS.maxConnectsPerMinute + 5) {
       problems.push(`It was let in ${letIn} times.`)
     }
     if (outcomes.at(-1) !== 'refused with 3') problems.push(`At last it was ${outcomes.at(-1)}.`)
-    if (told !== 1) problems.push(`The log told it ${told} times.`)
-    return { figures: `let in ${letIn} of ${attempts} times, then refused with code 3, told once`, problems }
+    if (told !== 1) problems.push(`The homeowner was told ${told} times.`)
+    return {
+      figures: `let in ${letIn} of ${attempts} times, then refused with code 3; the homeowner is told once`,
+      problems,
+    }
   })
 }
 
@@ -159,6 +163,22 @@ export async function takeover(stand: Stand): Promise<Finding> {
     if (!isClosed) problems.push('The first connection was not closed.')
     if (typeof answered === 'string') problems.push(`The second one has no ack: ${answered}.`)
     return { figures: `the first is closed within ${ms.toFixed(0)} ms, the second is served`, problems }
+  })
+}
+
+/** A removed device's live connection ends at once, and it is let in no more. */
+export async function removal(stand: Stand): Promise<Finding> {
+  return stand.beside(async () => {
+    const device = await stand.connect('gone-1')
+    const startedAt = performance.now()
+    await stand.home.api('/v1/devices/gone-1/remove', {})
+    const isClosed = await Promise.race([device.closed.then(() => true), pause(5_000).then(() => false)])
+    const ms = performance.now() - startedAt
+    const again = await stand.connect('gone-1').catch((error: Error) => error.message)
+    const problems: string[] = []
+    if (!isClosed) problems.push('Its connection was not closed.')
+    if (again !== 'refused with 4') problems.push(`It connects again: ${typeof again === 'string' ? again : 'let in'}.`)
+    return { figures: `closed within ${ms.toFixed(0)} ms of the call, then refused with code 4`, problems }
   })
 }
 

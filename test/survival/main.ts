@@ -4,7 +4,7 @@
  */
 import { parseArgs } from 'node:util'
 import { DEFAULT_LIMITS } from '../../gateway/broker/limits.ts'
-import { flapping, floodOfOne, halfDoneQos2, neverReads, takeover } from './devices.ts'
+import { flapping, floodOfOne, halfDoneQos2, neverReads, removal, takeover } from './devices.ts'
 import { mutatedConnections } from './fuzzed.ts'
 import { hostileNames } from './hostile.ts'
 import { killedAtFullLoad } from './killed.ts'
@@ -48,6 +48,7 @@ const WITH_LIMITS: Row[] = [
   { name: 'slow-loris CONNECT', run: (stand) => slowLoris(stand, connectTimeoutMs) },
   { name: 'connect storm', run: (stand) => connectStorm(stand, seconds) },
   { name: 'a second connection takes over', run: takeover },
+  { name: 'removal drops a live session', run: removal },
   { name: 'publish flood by one device', run: (stand) => floodOfOne(stand, seconds) },
   { name: 'flapping', run: flapping },
 ]
@@ -81,7 +82,7 @@ else process.exitCode = (await survive()) ? 0 : 1
 async function survive(): Promise<boolean> {
   const table: (Finding & { name: string; seconds: number })[] = []
   const environments: [rows: Row[], env: Record<string, string>][] = [
-    [WITH_LIMITS, { ADEPT_LOG_LEVEL: 'warn', ADEPT_MQTT_LIMITS_CONNECT_TIMEOUT_MS: String(connectTimeoutMs) }],
+    [WITH_LIMITS, { ADEPT_MQTT_LIMITS_CONNECT_TIMEOUT_MS: String(connectTimeoutMs) }],
     [
       WITH_RATES_RAISED,
       {

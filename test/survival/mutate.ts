@@ -49,18 +49,22 @@ function damaged(valid: Buffer[], seed: Seed, device: Credentials, strangerId: s
 function validStream(seed: Seed, { deviceId, password }: Credentials, strangerId: string): Buffer[] {
   const below = (end: number) => Math.floor(seed.next() * end)
   const head = `{"session":"fuzz-${seed.hex(2)}","seq":${below(1000)}`
-  const messages: Record<string, string> = {
+  const own: Record<string, string> = {
     consumable: `${head},"slot":"detergent","remaining":${below(1400)},"unit":"ml"}`,
     telemetry: `${head},"values":{"temperatureCelsius":40}}`,
     event: `${head},"type":"cycle-finished"}`,
     status: 'online',
     description: '{"maker":"Fuzz","model":"F1","slots":[]}',
     'command/result': '{"id":"c-1","ok":true}',
+  }
+  const refused: Record<string, string> = {
     command: '{"id":"c-1","name":"lamp","arguments":{}}',
     receipt: '{"__proto__":{"admin":true}}',
   }
+  const messages = () => (below(12) === 0 ? refused : own)
+  const owner = () => (below(12) === 0 ? strangerId : deviceId)
   const any = (of: Record<string, string>): [string, string] => Object.entries(of)[below(Object.keys(of).length)]!
-  const topic = () => `adept/v1/${below(8) === 0 ? strangerId : deviceId}/${any(messages)[0]}`
+  const topic = () => `adept/v1/${owner()}/${any(messages())[0]}`
   const willTopic = below(4) === 0 ? topic() : `adept/v1/${deviceId}/status`
   const will = { topic: willTopic, payload: Buffer.from('offline'), qos: 1, retain: true }
   const connect = connectPacket(deviceId, password, { clean: below(2) === 0, ...(below(3) === 0 && { will }) })
@@ -74,16 +78,15 @@ function validStream(seed: Seed, { deviceId, password }: Credentials, strangerId
       case 2:
         return { cmd: 'pingreq' }
       case 3:
-        return { cmd: index === 0 ? 'pubrel' : 'disconnect', messageId } as Packet
+        return { cmd: index < 4 ? 'pubrel' : 'disconnect', messageId } as Packet
       case 4:
         return { cmd: 'puback', messageId }
       default: {
-        const [name, body] = any(messages)
-        const owner = below(8) === 0 ? strangerId : deviceId
-        const payload = below(4) === 0 ? any(messages)[1] : body
+        const [name, body] = any(messages())
+        const payload = below(4) === 0 ? any(messages())[1] : body
         const qos = below(3) as 0 | 1 | 2
         const retain = below(3) === 0
-        return { cmd: 'publish', topic: `adept/v1/${owner}/${name}`, payload, qos, messageId, dup: false, retain }
+        return { cmd: 'publish', topic: `adept/v1/${owner()}/${name}`, payload, qos, messageId, dup: false, retain }
       }
     }
   })

@@ -8,6 +8,8 @@ const HONEST = 'honest-1'
 const HONEST_EVERY_MS = 50
 /** An ack of the honest device that takes longer is a problem of the row. */
 const ANSWER_MS = 5_000
+/** How long it is watched. */
+const AT_LEAST_MS = 1_500
 
 /** What a row of the table found. */
 export type Finding = { figures: string; problems: string[] }
@@ -72,8 +74,11 @@ export class Stand {
     const session = `row-${this.#honestRows++}`
     const honest = await this.connect(HONEST)
     const watch = watchHonest(honest, session)
+    const startedAtMs = performance.now()
     const grownFrom = this.rssMb()
     const { figures, problems } = await attack()
+    // A p99 of a few is none.
+    await pause(Math.max(0, AT_LEAST_MS - (performance.now() - startedAtMs)))
     const { sent, p99Ms, problems: missed } = await watch.stop()
     honest.close()
     const grownMb = this.rssMb() - grownFrom
