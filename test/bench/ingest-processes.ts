@@ -1,4 +1,4 @@
-/** The processes of `ingest.ts`: what is measured, and the load. */
+/** The processes of the broker's benches: what is measured, and the load. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, writeFileSync } from 'node:fs'
@@ -41,7 +41,7 @@ export async function mosquitto(program: string, folder: string): Promise<Target
   return { name: 'mosquitto', port, password: 'none', child }
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as { port: number }
