@@ -48,6 +48,8 @@ export function openCertificates(dataFolder: string, nowMs: number): Certificate
   // For people: what they give to a client that should trust this home.
   createFileOnce(join(folder, 'ca.crt'), () => Buffer.from(authorityPem))
   const serverFile = join(folder, 'server.pem')
+  // A device that was only told the authority's fingerprint gets to see whose it is.
+  const withAuthority = (text: string) => ({ cert: text + authorityPem, key: text })
 
   return {
     authorityPem,
@@ -55,11 +57,11 @@ export function openCertificates(dataFolder: string, nowMs: number): Certificate
     server(nowMs) {
       const names = machineNames()
       const kept = existsSync(serverFile) ? readFileSync(serverFile, 'utf8') : undefined
-      if (kept !== undefined && isGoodFor(kept, names, certificate, nowMs)) return { cert: kept, key: kept }
+      if (kept !== undefined && isGoodFor(kept, names, certificate, nowMs)) return withAuthority(kept)
       const made = issueCertificate(issuer, { commonName: names[0]!, names, validMs: SERVER_VALID_MS, nowMs })
       const text = made.keyPem + made.certificatePem
       replaceFile(serverFile, text)
-      return { cert: text, key: text }
+      return withAuthority(text)
     },
     device(deviceId, nowMs) {
       const made = issueCertificate(issuer, { commonName: deviceId, validMs: DEVICE_VALID_MS, nowMs })

@@ -12,6 +12,9 @@ const SERVER_UNAVAILABLE = 3
 const BAD_USER_NAME_OR_PASSWORD = 4
 const NOT_AUTHORIZED = 5
 
+/** An attack may go on for days. */
+const TOLD_AGAIN_AFTER_MS = 86_400_000
+
 export type Refusal = { returnCode: 2 | 3 | 4 | 5; reason: string }
 export type Will = { topic: string; payload: Uint8Array | string }
 
@@ -55,7 +58,7 @@ export function deviceRights(
   devices: Pick<DeviceStore, 'credentialsOf'>,
   options: {
     pairing?: PairingGate
-    /** Somebody tries passwords of a device of ours. */
+    /** Somebody tries passwords of a device of ours; said once a day of each. */
     onHammered?(hammered: { homeId: string; deviceId: string; remoteAddress: string }): void
     /** Any clock that only goes forward. */
     nowMs?(): number
@@ -65,6 +68,7 @@ export function deviceRights(
   const addresses = new Failures()
   const names = new Failures()
   const letInFrom = new Map<string, string>()
+  const toldOf = new Map<string, number>()
 
   async function admit(request: ConnectRequest): Promise<Refusal | undefined> {
     const { clientId, userName, will, connection } = request
@@ -85,7 +89,9 @@ export function deviceRights(
     if (credentials === undefined || !isProven(request, credentials)) {
       addresses.add(remoteAddress, nowMs())
       const isTooMuch = names.add(clientId, nowMs())
-      if (isTooMuch && credentials !== undefined) {
+      const isNews = nowMs() - (toldOf.get(clientId) ?? Number.NEGATIVE_INFINITY) >= TOLD_AGAIN_AFTER_MS
+      if (isTooMuch && isNews && credentials !== undefined) {
+        remember(toldOf, clientId, nowMs())
         onHammered?.({ homeId: credentials.homeId, deviceId: clientId, remoteAddress })
       }
       const reason = 'unknown device, wrong user name or password, or a certificate that does not count any more'

@@ -133,10 +133,16 @@ describe('who fails too often', () => {
     expect(await admit('washer-1', secret, '10.0.0.99')).toBe(3)
     nowMs = 60_000
     expect(await admit('washer-1', secret, '10.0.0.99')).toBe(0)
+    for (let wrong = 0; wrong < 10; wrong++) await admit('washer-1', 'wrong', `10.0.1.${wrong}`)
+    expect(await admit('washer-1', secret, '10.0.1.99')).toBe(3)
     expect(hammered).toEqual(['washer-1'])
+    nowMs = 86_460_000
+    for (let wrong = 0; wrong < 10; wrong++) await admit('washer-1', 'wrong', `10.0.1.${wrong}`)
+    expect(hammered).toEqual(['washer-1', 'washer-1'])
+    nowMs += 60_000
     // Nine in a minute, and then again: never ten within one.
-    for (let minute = 2; minute < 5; minute++) {
-      nowMs = minute * 60_000
+    for (let minute = 0; minute < 3; minute++) {
+      nowMs += 60_000
       for (let wrong = 0; wrong < 9; wrong++) expect(await admit('stranger', 'wrong', '10.9.9.9')).toBe(4)
     }
     for (let name = 0; name < 10_100; name++) await admit(`n${name}`, 'wrong', `10.1.${name >> 8}.${name & 255}`)
