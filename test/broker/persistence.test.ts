@@ -1,4 +1,4 @@
-import { EventEmitter } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import fc from 'fast-check'
 import pino from 'pino'
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
@@ -253,13 +253,36 @@ describe('what the broker knows', () => {
   })
 })
 
+it('queues a message once for overlapping subscriptions, with their highest QoS, and keeps it until its own id comes', async () => {
+  const persistence = state.open()
+  const client = { id: 'washer-1', clean: false }
+  await persistence.addSubscriptions(client, [
+    { topic: '#', qos: 1 },
+    { topic: 'a/+', qos: 2 },
+    { topic: 'a/b', qos: 1 },
+  ])
+  const packet = message('a/b', { qos: 2, retain: true, dup: true })
+  await persistence.outgoingEnqueueCombi(await persistence.subscriptionsByTopic('a/b'), packet)
+  expect(await listOf(persistence.outgoingStream(client))).toMatchObject([{ qos: 2, retain: false, dup: false }])
+  // Aedes drops the second delivery of a message that way.
+  await persistence.outgoingClearMessageId(client, packet)
+  expect(await listOf(persistence.outgoingStream(client))).toHaveLength(1)
+  await persistence.outgoingUpdate(client, { ...packet, messageId: 9 })
+  await persistence.outgoingClearMessageId(client, { cmd: 'pubcomp', messageId: 9 } as Message)
+  expect(await listOf(persistence.outgoingStream(client))).toEqual([])
+})
+
 describe('when the disk fails', () => {
   /** Its writes fail while `isBroken`. */
   function openBreakable() {
-    const disk = { isBroken: false, writes: 0 }
+    const begins = new EventEmitter()
+    const disk = { isBroken: false, writes: 0, begun: () => once(begins, 'write') }
     const write = async (changes: readonly BrokerChange[]) => {
+      const { isBroken } = disk
       disk.writes++
-      if (disk.isBroken) throw new Error('the disk is full')
+      begins.emit('write')
+      await new Promise(setImmediate)
+      if (isBroken) throw new Error('the disk is full')
       await state.store.write(changes)
     }
     return { disk, persistence: state.open({ write }) }
@@ -283,6 +306,16 @@ describe('when the disk fails', () => {
     await persistence.addSubscriptions(client, [{ topic: 'a', qos: 2 }])
     expect(await inside(state.open())).toEqual(await inside(persistence))
     expect(state.count('broker_queue')).toBe(1)
+
+    // What changes while a write fails is written after what that write had.
+    disk.isBroken = true
+    const failing = persistence.addSubscriptions(client, [{ topic: 'late', qos: 1 }])
+    await disk.begun()
+    const following = persistence.removeSubscriptions(client, ['late'])
+    await expect(failing).rejects.toThrow()
+    disk.isBroken = false
+    await following
+    expect(await inside(state.open())).toEqual(await inside(persistence))
     // Nothing is written for nothing.
     const { writes } = disk
     await persistence.committed()
