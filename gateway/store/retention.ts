@@ -55,7 +55,7 @@ export function sqliteRetentionStore(db: Db, limits: RetentionLimits): Retention
 /** Adds the readings of the hours that are over to them. */
 function hourSlices(db: Db) {
   const next = db.prepare<[number], HourlyReading & { reading_id: number }>(
-    `SELECT reading_id, ${HOURLY_COLUMNS} FROM readings JOIN sessions USING (session_key)
+    `SELECT reading_id, ${HOURLY_COLUMNS} FROM readings LEFT JOIN sessions USING (session_key)
      WHERE reading_id > (SELECT hours_until FROM retention) ORDER BY reading_id LIMIT ?`,
   )
   const firstWaiting = db.prepare<[], { received_at_ms: number }>(
@@ -70,7 +70,7 @@ function hourSlices(db: Db) {
       const first = firstWaiting.get()
       if (first === undefined || !isOver(first)) return NOTHING
       const rows = leading(next.all(limit), isOver)
-      hours.add(rows)
+      hours.add(rows.filter(hasDevice))
       move.run(rows.at(-1)!.reading_id)
       return { worked: true, more: rows.length === limit }
     },
@@ -91,7 +91,7 @@ function thinning(db: Db, { rawMs, rawReadings }: RetentionLimits): Task {
   const oldest = db.prepare<[number, number, number], ReadingRow>(
     `SELECT reading_id, device_id, kind, measured_at_ms, received_at_ms, slot, remaining, mark, mark_reason,
             iif(kind = 2, body, '') AS body
-     FROM readings JOIN sessions USING (session_key)
+     FROM readings LEFT JOIN sessions USING (session_key)
      WHERE reading_id > ? AND reading_id <= ? ORDER BY reading_id LIMIT ?`,
   )
   const remove = db.prepare('DELETE FROM readings WHERE reading_id <= ?')
@@ -133,7 +133,7 @@ function thinning(db: Db, { rawMs, rawReadings }: RetentionLimits): Task {
     const [first] = oldest.all(thinned_until, last, 1)
     if (first === undefined || !isDue(first)) return NOTHING
     const rows = leading(oldest.all(thinned_until, last, limit), isDue)
-    fold(rows.filter((row) => row.kind !== 1))
+    fold(rows.filter((row) => row.kind !== 1 && hasDevice(row)))
     const { reading_id, received_at_ms } = rows.at(-1)!
     remove.run(reading_id)
     move.run(reading_id, received_at_ms)
@@ -144,6 +144,11 @@ function thinning(db: Db, { rawMs, rawReadings }: RetentionLimits): Task {
 /** A time ahead of ours is from before the clock was set back: nothing after it may wait for it. */
 function wasBefore(atMs: number, limitMs: number, nowMs: number): boolean {
   return atMs < limitMs || atMs > nowMs
+}
+
+/** A clock that was set back can let a session go before its readings: they belong to nobody and must stop nothing. */
+function hasDevice(row: { device_id: string | null }): boolean {
+  return row.device_id !== null
 }
 
 function leading<Row>(rows: Row[], holds: (row: Row) => boolean): Row[] {

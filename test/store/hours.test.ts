@@ -21,6 +21,8 @@ describe('hours', () => {
       await home.report('telemetry', { values: { powerWatts: remaining, temperatureCelsius: 40 } })
       await home.pass(60_000)
     }
+    // It comes late: neither the first nor the last of its hour.
+    await home.report('telemetry', { values: { temperatureCelsius: 20 } }, home.clock.nowMs() - 90_000)
     await home.event('door-opened')
     await home.level(10, 'softener')
     const expected = [
@@ -48,7 +50,7 @@ describe('hours', () => {
         most: 5000,
         mean: 7850 / 4,
       },
-      { kind: 'telemetry', name: 'temperatureCelsius', readings: 4, first: 40, last: 40, mean: 40 },
+      { kind: 'telemetry', name: 'temperatureCelsius', readings: 5, first: 40, last: 40, least: 20, mean: 36 },
       { kind: 'event', name: 'door-opened', readings: 1, counted: 0, first: undefined, mean: undefined },
       { kind: 'consumable', name: 'softener', readings: 1, counted: 0 },
     ]

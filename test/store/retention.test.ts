@@ -100,6 +100,35 @@ describe('thinning', () => {
     expect(past.count('readings')).toBe(25)
   })
 
+  it('is not stopped by readings whose session is gone', async () => {
+    open(await openRecord())
+    await home.level(1400)
+    home.db.exec('DELETE FROM sessions')
+    await home.drain()
+    await home.pass(HOUR_MS)
+    await past.retain()
+    home.newSession()
+    await home.level(1300)
+    await home.drain()
+    await home.pass(40 * DAY_MS)
+    await past.retain()
+    expect(past.count('readings')).toBe(1)
+    expect(await past.hours()).toMatchObject([{ readings: 1, mean: 1300 }])
+  })
+
+  it('deletes nothing when what it came to cannot be written', async () => {
+    open(await livedIn(33))
+    const before = past.count('readings')
+    home.db.exec(`CREATE TRIGGER fault BEFORE UPDATE OF thinned_until ON retention
+                  BEGIN SELECT raise(ABORT, 'disk full'); END`)
+    await expect(past.retain()).rejects.toThrow('disk full')
+    expect([past.count('readings'), past.count('slot_bases')]).toEqual([before, 0])
+    home.db.exec('DROP TRIGGER fault')
+    await past.retain()
+    expect(past.count('readings')).toBeLessThan(before)
+    expect((await past.replayed()).differing).toBe(0)
+  })
+
   it('does not wait for readings of a clock that was ahead', async () => {
     open(await openRecord())
     await home.level(1400)
