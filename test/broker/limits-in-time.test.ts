@@ -1,7 +1,12 @@
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { connect as connectTcp } from 'node:net'
+import { join } from 'node:path'
 import { Duplex } from 'node:stream'
 import { generate, type Packet } from 'mqtt-packet'
 import { afterEach, describe, expect, it } from 'vitest'
+import { BrokerLimits } from '../../gateway/broker/limits.ts'
+import { startDoor } from './door.ts'
 import { connectPacket, type Line, level, startLine, until } from './fixture.ts'
 
 let line: Line
@@ -124,6 +129,28 @@ it('lets a stranger who holds a place without a word give way', async () => {
   await silent[0]?.closed
   expect(silent[1]?.socket.closed).toBe(false)
   expect(client.connected).toBe(true)
+})
+
+it.each(['mqtts', 'wss'])('lets one who does not finish the handshake of %s give way', async (scheme) => {
+  line = await startLine()
+  const on = { host: '127.0.0.1', port: 0 }
+  const limits = BrokerLimits.parse({ maxPendingConnections: 2 })
+  const door = await startDoor({ tls: on, webSocket: on, limits })
+  const port = Number(new URL(door.url(scheme)).port)
+  const silent = Array.from({ length: 2 }, () =>
+    connectTcp(port, '127.0.0.1')
+      .on('error', () => undefined)
+      .resume(),
+  )
+  await Promise.all(silent.map((socket) => once(socket, 'connect')))
+  const ca = readFileSync(join(door.dataFolder, 'tls', 'ca.crt'))
+  const options = { clientId: 'washer-1', username: 'washer-1', password: await door.add('washer-1'), ca }
+  const client = await door.client(door.url(scheme), options)
+  await until(() => silent.some(({ closed }) => closed))
+  expect(silent.filter(({ closed }) => closed)).toHaveLength(1)
+  expect(client.connected).toBe(true)
+  for (const socket of silent) socket.destroy()
+  await door.close()
 })
 
 it('refuses the subscription that is one too many', async () => {

@@ -39,7 +39,7 @@ describe('a pairing window', () => {
     await closed(client)
     expect(door.desk.pairing()).toMatchObject({ isOpen: false, joined: ['washer-1'], ended: 'washer-1 has joined.' })
     expect(await door.told()).toEqual([
-      'washer-1 has its new password. It buys nothing before you confirm its slots and sign a mandate.',
+      'washer-1 has joined. It buys nothing before you confirm its slots and sign a mandate.',
     ])
     const device = await connect('washer-1', secret)
     await device.publishAsync('adept/v1/washer-1/consumable', level(0, 900), { qos: 1 })
@@ -120,6 +120,22 @@ describe('a pairing window', () => {
     const { secret } = await given
     expect(await refusal(connect('washer-1', password))).toBe(4)
     expect(await refusal(connect('washer-1', secret))).toBe(0)
+  })
+
+  it('refuses the name of a removed device whose order is open', async () => {
+    await door.add('washer-1')
+    door.db
+      .prepare(
+        `INSERT INTO orders (order_id, home_id, device_id, slot, gtin, quantity, mode, state, state_changed_at_ms, attempt, created_at_ms, reasons)
+         VALUES ('o-1', ?, 'washer-1', 'detergent', '4006381333931', 1, 'auto', 'shipped', 1, 1, 1, '[]')`,
+      )
+      .run(HOME)
+    await door.desk.remove(HOME, 'washer-1', true)
+    const { code } = door.desk.openPairing(HOME, 5, 1)
+    const { client } = await pair('washer-1', code)
+    await closed(client)
+    expect(await door.told()).toEqual([expect.stringMatching(/as washer-1: it was refused, since an order/)])
+    expect(door.desk.pairing()).toMatchObject({ isOpen: true, joined: [], waitingFor: [] })
   })
 
   it('ends at its time, by its owner, and with another one', async () => {

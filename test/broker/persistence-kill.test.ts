@@ -1,8 +1,8 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { join } from 'node:path'
 import { createInterface, type Interface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
+import { fileURLToPath } from 'node:url'
 import mqtt from 'mqtt'
 import { afterEach, expect, it } from 'vitest'
 import { startLine, temporaryStore, until } from './fixture.ts'
@@ -15,7 +15,7 @@ afterEach(() => {
 
 /** A broker in a process of its own. */
 async function start(file: string): Promise<Child> {
-  const script = join(import.meta.dirname, 'persistence-child.ts')
+  const script = fileURLToPath(new URL('./persistence-child.ts', import.meta.url))
   const child = spawn(process.execPath, [script, file], { stdio: ['pipe', 'pipe', 'inherit'] })
   children.push(child)
   const answers = createInterface({ input: child.stdout })

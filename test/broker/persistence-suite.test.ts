@@ -10,8 +10,9 @@ type Suite = (options: {
   persistence(): BrokerPersistence
   testAsync: true
 }) => void
+const require = createRequire(import.meta.url)
 /** aedes-persistence's own suite, which says what Aedes may rely on. */
-const suite = createRequire(import.meta.url)('aedes-persistence/abstract.js') as Suite
+const suite = require('aedes-persistence/abstract.js') as Suite
 
 /** The suite's tests are written for node:test: they count their assertions. */
 function test(name: string, body: (t: SuiteContext) => Promise<void>): void {
