@@ -35,10 +35,13 @@ export async function pairDevice(request: PairingRequest): Promise<Credentials> 
     false,
   )
   try {
-    const given = once(client, 'message', { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) })
+    const given = Promise.withResolvers<Buffer>()
+    client.once('message', (_topic, payload) => given.resolve(payload))
+    client.once('close', () => given.reject(new Error(`The gateway gave ${deviceId} no password. Pair it again.`)))
+    const tooLong = setTimeout(() => client.stream.destroy(), ANSWER_WITHIN_MS)
+    given.promise.finally(() => clearTimeout(tooLong)).catch(() => undefined)
     await client.subscribeAsync(topicOf(deviceId, 'credentials'), { qos: 1 })
-    const [, payload] = (await given) as [string, Buffer]
-    return Credentials.parse(JSON.parse(payload.toString()))
+    return Credentials.parse(JSON.parse((await given.promise).toString()))
   } finally {
     await client.endAsync()
   }

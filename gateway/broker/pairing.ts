@@ -155,7 +155,7 @@ export class Pairing implements PairingGate {
     const paired = await store.pair(device, clock.nowMs())
     if (paired !== 'paired') {
       window.given.delete(deviceId)
-      await this.#tellOfKnown(window, deviceId)
+      await this.#tellOfKnown(window, deviceId, paired)
       connection.stream.destroy()
       return
     }
@@ -191,12 +191,14 @@ export class Pairing implements PairingGate {
     await this.#options.store.tell({ homeId: window.homeId, text }, this.#options.clock.nowMs())
   }
 
-  async #tellOfKnown(window: Window, deviceId: string): Promise<void> {
+  async #tellOfKnown(window: Window, deviceId: string, why: 'exists' | 'order-open' = 'exists'): Promise<void> {
     if (window.toldOf.has(deviceId)) return
     window.toldOf.add(deviceId)
     const text =
-      `A device wanted to be paired as ${deviceId}, which is there already: it was refused. If it is the same one, ` +
-      `let it pair again with \`adept device rotate ${deviceId}\`.`
+      why === 'exists'
+        ? `A device wanted to be paired as ${deviceId}, which is there already: it was refused. If it is the same one, ` +
+          `let it pair again with \`adept device rotate ${deviceId}\`.`
+        : `A device wanted to be paired as ${deviceId}: it was refused, since an order of the one that you removed is open still.`
     await this.#options.store.tell({ homeId: window.homeId, deviceId, text }, this.#options.clock.nowMs())
   }
 }

@@ -49,6 +49,7 @@ export function sqliteOnboardingStore(db: Db, channels: readonly Channel[]): Onb
   const join = db.prepare<[string], { home_id: string }>(
     'UPDATE devices SET may_pair = 0 WHERE device_id = ? AND may_pair = 1 RETURNING home_id',
   )
+  const isConfirmed = db.prepare('SELECT 1 FROM slots WHERE device_id = ? AND confirmed_at_ms IS NOT NULL')
   const rotate = db.prepare(
     `UPDATE devices SET secret_sha256 = ?, certificate_sha256 = NULL, may_pair = 1
      WHERE home_id = ? AND device_id = ? AND removed_at_ms IS NULL`,
@@ -80,7 +81,10 @@ export function sqliteOnboardingStore(db: Db, channels: readonly Channel[]): Onb
     joined: inOneTransaction(db, (deviceId, atMs) => {
       const row = join.get(deviceId)
       if (row === undefined) return
-      const text = `${deviceId} has its new password. It buys nothing before you confirm its slots and sign a mandate.`
+      const text =
+        isConfirmed.get(deviceId) === undefined
+          ? `${deviceId} has joined. It buys nothing before you confirm its slots and sign a mandate.`
+          : `${deviceId} has its new password.`
       tell({ homeId: row.home_id, deviceId, kind: 'update', text }, atMs)
     }),
     async rotate(homeId, deviceId, secretSha256) {

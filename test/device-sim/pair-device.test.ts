@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import { MqttDevice } from '../../device-sim/mqtt-device.ts'
 import { pairDevice } from '../../device-sim/pair-device.ts'
 import { type Door, startDoor } from '../broker/door.ts'
-import { HOME, WASHER } from '../broker/fixture.ts'
+import { HOME, NOW_MS, WASHER } from '../broker/fixture.ts'
 
 let door: Door
 beforeEach(async () => {
@@ -25,7 +25,7 @@ it('pairs by TLS with nothing but what the homeowner was shown, and connects by 
       onOrder: () => undefined,
     })
     await device.connect()
-    await device.report({ topic: 'consumable', slot: 'detergent', remaining: 900, unit: 'ml' })
+    await device.report({ topic: 'consumable', slot: 'detergent', remaining: 900, unit: 'ml', measuredAtMs: NOW_MS })
     await device.close()
   }
   expect(door.db.prepare('SELECT count(*) AS n FROM readings').get()).toEqual({ n: 2 })
