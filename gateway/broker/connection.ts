@@ -13,4 +13,7 @@ export type Connection = {
 /** Of every listener. A vanished device without a keepalive of its own is noticed by TCP. */
 export const SOCKET_OPTIONS = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 }
 /** What listeners hold themselves to before the broker sees a connection. */
-export type ListenerLimits = Pick<BrokerLimits, 'maxConnections' | 'connectTimeoutMs' | 'maxPacketBytes'>
+export type ListenerLimits = Pick<
+  BrokerLimits,
+  'maxConnections' | 'maxPendingConnections' | 'connectTimeoutMs' | 'maxPacketBytes'
+>

@@ -4,6 +4,7 @@ import { createServer as createTlsServer } from 'node:tls'
 import type { BrokerAddress } from '../ports/onboarding.ts'
 import { isLoopback, reachableAddresses } from './addresses.ts'
 import { type Connection, type ListenerLimits, SOCKET_OPTIONS } from './connection.ts'
+import { holdHandshakes } from './handshakes.ts'
 import { DEFAULT_LIMITS } from './limits.ts'
 import { certificateOf, renewing, type Secure, tlsOptions } from './secure.ts'
 
@@ -33,7 +34,8 @@ export function createListeners(
   const open: Server[] = []
 
   async function listen(server: Server, on: ListenOn, setting: string): Promise<number> {
-    server.maxConnections = limits.maxConnections
+    // Who gets the last places is decided behind it.
+    server.maxConnections = limits.maxConnections + limits.maxPendingConnections
     server.listen(on.port, on.host)
     await once(server, 'listening').catch((error: NodeJS.ErrnoException) => {
       const why = WHY[error.code ?? ''] ?? error.message
@@ -106,14 +108,16 @@ function tcpServer(accept: (connection: Connection) => void): Server {
 }
 
 function tlsServer(secure: Secure, limits: ListenerLimits, accept: (connection: Connection) => void): Server {
-  const server = createTlsServer({ ...SOCKET_OPTIONS, ...tlsOptions(secure, limits) }, (socket) =>
+  const server = createTlsServer({ ...SOCKET_OPTIONS, ...tlsOptions(secure, limits) }, (socket) => {
+    isDone(socket)
     accept({
       stream: socket,
       transport: 'tls',
       remoteAddress: socket.remoteAddress ?? '',
       certificate: certificateOf(socket),
-    }),
-  )
+    })
+  })
+  const isDone = holdHandshakes(server, limits)
   // Node leaves a connection open whose handshake failed or took too long.
   server.on('tlsClientError', (_error, socket) => socket.destroy())
   return renewing(server, secure, limits)

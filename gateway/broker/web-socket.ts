@@ -8,6 +8,7 @@ import { createWebSocketStream, WebSocketServer } from 'ws'
 import { machineNames } from './addresses.ts'
 import { isFor } from './certificates.ts'
 import { type Connection, type ListenerLimits, SOCKET_OPTIONS } from './connection.ts'
+import { holdHandshakes } from './handshakes.ts'
 import { certificateOf, renewing, type Secure, tlsOptions } from './secure.ts'
 
 const PATH = '/mqtt'
@@ -31,6 +32,7 @@ export function webSocketServer(
     secure === undefined
       ? createServer({ ...SOCKET_OPTIONS, ...timeouts })
       : renewing(createSecureServer({ ...SOCKET_OPTIONS, ...timeouts, ...tlsOptions(secure, limits) }), secure, limits)
+  const isDone = holdHandshakes(server, limits)
   const certificate = secure && new X509Certificate(secure.current().cert)
   const sockets = new WebSocketServer({
     noServer: true,
@@ -50,6 +52,7 @@ export function webSocketServer(
       return
     }
     sockets.handleUpgrade(request, socket, head, (webSocket) => {
+      isDone(socket)
       // Before the stream's own listener: packets in text frames are not MQTT [MQTT-6.0.0-1].
       webSocket.on('message', (_data, isBinary) => {
         if (!isBinary) webSocket.close(UNSUPPORTED_DATA)

@@ -150,7 +150,7 @@ it.each(['mqtts', 'wss'])('lets one who does not finish the handshake of %s give
   expect(silent.filter(({ closed }) => closed)).toHaveLength(1)
   expect(client.connected).toBe(true)
   for (const socket of silent) socket.destroy()
-  await door.close()
+  await door.stop()
 })
 
 it('refuses the subscription that is one too many', async () => {
