@@ -5,6 +5,7 @@ import pino from 'pino'
 import { plainTextWarning } from './cli/endpoints.ts'
 import { dataFolderFrom, loadConfig } from './config.ts'
 import { startGateway } from './gateway.ts'
+import { sweepAfterStart } from './lib/memory.ts'
 import { ownVersion } from './lib/version.ts'
 import { joinVirtualTime } from './lib/virtual-time.ts'
 import { openToken } from './web/token.ts'
@@ -43,6 +44,8 @@ export async function run(dataFolder: string, timeSocket?: string): Promise<void
   if (config.chain.kind === 'embedded') {
     console.log('It uses an embedded development chain with a test dollar: no real money moves.')
   }
+
+  sweepAfterStart()
 
   const stop = (signal: NodeJS.Signals) => {
     log.info({ signal }, 'stopping')

@@ -1,4 +1,5 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
+import { sweepAfterStart } from '../lib/memory.ts'
 import { openDatabase } from '../store/database.ts'
 import { sqliteIntakeStore } from '../store/intake.ts'
 import { runWriter } from './writer.ts'
@@ -10,3 +11,4 @@ runWriter(port, sqliteIntakeStore(db))
 // The main thread closes it when all is answered.
 port.once('close', () => db.close())
 parentPort!.postMessage('ready')
+sweepAfterStart()

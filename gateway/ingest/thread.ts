@@ -2,9 +2,6 @@ import { once } from 'node:events'
 import { MessageChannel, Worker } from 'node:worker_threads'
 import type { WriterPort } from './batch.ts'
 
-/** Half of what the thread makes is dead when its answer is sent; a young space of Node's size would cost 20 MiB more. */
-const YOUNG_GENERATION_MIB = 24
-
 /**
  * Starts the writer thread on this database file, whose schema must be up to date. Resolves when it is ready. `onLost` is
  * told, with a sentence, when it ends unasked: faults of the storage are answers, so this is a fault of the program or of its memory.
@@ -17,7 +14,6 @@ export async function startWriter(
   const worker = new Worker(new URL('./thread.mjs', import.meta.url), {
     workerData: { file, port: port2 },
     transferList: [port2],
-    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB },
   })
   const ended = new Promise((resolve) => worker.once('exit', resolve))
   // Rejects with what the thread threw while it began.
