@@ -27,6 +27,7 @@ export async function announce(
   )
   if (told.length === 0) return undefined
   const { default: Responder } = await import('bonjour-service')
+  const machine = hostname().split('.')[0]
   // One responder for each address; on `interface` alone it would not hear the queries, which go to the group's address.
   const responders = new Map<string, Bonjour>()
   for (const { type, host, port } of told) {
@@ -38,8 +39,9 @@ export async function announce(
       )
       responders.set(host, responder)
     }
+    // Two gateways of one network often serve a home of the same name.
     responder
-      .publish({ name: options.name, type, port, host: `${hostname().split('.')[0]}.local` })
+      .publish({ name: `${options.name} on ${machine}`, type, port, host: `${machine}.local` })
       .on('error', options.onFault)
   }
   return async () => {

@@ -144,7 +144,12 @@ export function openBroker(options: {
         throw error
       })
       listening = all
-      if (settings.announce) takeBack = await announce(all, { name: options.name, onFault })
+      if (settings.announce) {
+        takeBack = await announce(all, { name: options.name, onFault }).catch((error: unknown) => {
+          onFault(error)
+          return undefined
+        })
+      }
       return { port }
     },
     async stop() {

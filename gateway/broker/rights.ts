@@ -80,7 +80,8 @@ export function deviceRights(
     if (!isKnown && (addresses.isRefused(remoteAddress, nowMs()) || names.isRefused(clientId, nowMs()))) {
       return { returnCode: SERVER_UNAVAILABLE, reason: 'too many wrong passwords: the next is looked at in a minute' }
     }
-    if (pairing !== undefined && userName === PAIRING_USER_NAME) {
+    // A device may have that name: it is added by hand then.
+    if (pairing !== undefined && userName === PAIRING_USER_NAME && clientId !== userName) {
       const refusal = await pairing.admit(request)
       if (refusal?.returnCode === BAD_USER_NAME_OR_PASSWORD) addresses.add(remoteAddress, nowMs())
       return refusal

@@ -18,7 +18,7 @@ it('tells of listeners beyond loopback until it is taken back', async () => {
   const heard: string[] = []
   for (const type of ['mqtt', 'secure-mqtt']) {
     asker.find({ type }, (service) => {
-      if (service.name === name) heard.push(`${service.type} ${service.port}`)
+      if (service.name.startsWith(name)) heard.push(`${service.type} ${service.port}`)
     })
   }
   await expect.poll(() => heard.toSorted(), { timeout: 10_000 }).toEqual(['mqtt 1883', 'secure-mqtt 8883'])

@@ -150,6 +150,16 @@ describe('who fails too often', () => {
   })
 })
 
+describe('a device called pairing', () => {
+  it('is a device like others, also while a window is open', async () => {
+    const password = await door.add('pairing')
+    door.desk.openPairing(HOME, 5, 1)
+    expect(await refusal(connect('pairing', password))).toBe(0)
+    expect(await refusal(connect('pairing', 'wrong'))).toBe(4)
+    expect(door.desk.pairing()).toMatchObject({ isOpen: true, wrongCodes: 0 })
+  })
+})
+
 describe('a second connection of the same device', () => {
   it('takes over [MQTT-3.1.4-2], but not one without its secret', async () => {
     const password = await door.add('washer-1')
