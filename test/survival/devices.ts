@@ -3,16 +3,21 @@ import { generate } from 'mqtt-packet'
 import { DEFAULT_LIMITS } from '../../gateway/broker/limits.ts'
 import { topicOf } from '../../gateway/wire/topics.ts'
 import type { RawDevice } from './raw-device.ts'
-import { type Finding, pause, type Stand, watchHonest } from './stand.ts'
+import type { Finding, Stand } from './stand.ts'
+import { pause, watchHonest } from './watch.ts'
 
 const OTHERS = 10
 const OTHERS_EVERY_MS = 50
 /** Beside a flood the others' p99 may be this many times what it is without, or below this at all. */
 const MAX_P99_RATIO = 2
 const HARMLESS_P99_MS = 15
+const FLOODERS = 50
+const MAX_FLOOD_MS = 60_000
+/** 16 MiB wait for the writer at most, twice while they are handed over, and what garbage there is besides. */
+const MAX_FLOOD_GROWTH_MB = 100
 
 /** One device that was let in publishes as fast as it can; ten others report 20 times a second each. */
-export async function floodOfOne(stand: Stand, seconds: number): Promise<Finding> {
+export async function floodOfOne(stand: Stand, seconds: number, judgesTimes: boolean): Promise<Finding> {
   return stand.beside(async () => {
     const others = await Promise.all(Array.from({ length: OTHERS }, (_, index) => stand.connect(`calm-${index}`)))
     const quiet = await watchAll(others, 'quiet', seconds)
@@ -41,7 +46,7 @@ export async function floodOfOne(stand: Stand, seconds: number): Promise<Finding
     if (flooder.socket.destroyed) problems.push('The flooder was disconnected; it must only be read later.')
     const most = DEFAULT_LIMITS.messagesPerSecond + DEFAULT_LIMITS.burstMessages / seconds
     if (perSecond > most * 1.5) problems.push(`${perSecond.toFixed(0)} messages a second of it were read.`)
-    if (loud.p99Ms > HARMLESS_P99_MS && loud.p99Ms > MAX_P99_RATIO * quiet.p99Ms) {
+    if (judgesTimes && loud.p99Ms > HARMLESS_P99_MS && loud.p99Ms > MAX_P99_RATIO * quiet.p99Ms) {
       problems.push(`The others' p99 rose from ${quiet.p99Ms.toFixed(1)} to ${loud.p99Ms.toFixed(1)} ms.`)
     }
     flooder.close()
@@ -67,6 +72,39 @@ async function watchAll(devices: RawDevice[], session: string, seconds: number) 
     p99Ms: Math.max(...results.map((result) => result.p99Ms)),
     problems: results.flatMap((result) => result.problems),
   }
+}
+
+/** Fifty devices send all that they kept at once, more than the intake has room for: nothing is dropped. */
+export async function floodOfAll(stand: Stand, messages: number): Promise<Finding> {
+  return stand.beside(async () => {
+    const devices = await Promise.all(Array.from({ length: FLOODERS }, (_, index) => stand.connect(`crowd-${index}`)))
+    const before = stand.rssMb()
+    let most = before
+    const looking = setInterval(() => {
+      most = Math.max(most, stand.rssMb())
+    }, 200)
+    const startedAt = performance.now()
+    for (const { id, socket } of devices) {
+      for (let seq = 0; seq < messages; seq++) socket.write(telemetry(id, 'crowd', seq))
+    }
+    const sent = FLOODERS * messages
+    const acked = () => devices.reduce((sum, device) => sum + device.acked, 0)
+    while (acked() < sent && performance.now() - startedAt < MAX_FLOOD_MS) await pause(10)
+    const seconds = (performance.now() - startedAt) / 1000
+    clearInterval(looking)
+    for (const device of devices) device.close()
+    const stored = stand.count(
+      `SELECT count(*) AS count FROM readings JOIN sessions USING (session_key) WHERE session = 'crowd'`,
+    )
+    const problems: string[] = []
+    if (acked() < sent) problems.push(`${sent - acked()} were not acknowledged.`)
+    if (stored !== sent) problems.push(`${stored} of ${sent} are stored.`)
+    if (most - before > MAX_FLOOD_GROWTH_MB) problems.push(`RSS grew by ${(most - before).toFixed(0)} MB.`)
+    return {
+      figures: `${FLOODERS} devices, ${sent} messages at once, all stored in ${seconds.toFixed(1)} s · RSS at most +${(most - before).toFixed(0)} MB`,
+      problems,
+    }
+  })
 }
 
 /** A device that connects over and over is refused for a while; the others are not. */

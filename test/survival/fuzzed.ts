@@ -2,7 +2,8 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { Seed } from '../../gateway/lib/seed.ts'
 import { type Credentials, mutatedStream } from './mutate.ts'
-import { type Finding, pause, type Stand } from './stand.ts'
+import type { Finding, Stand } from './stand.ts'
+import { pause } from './watch.ts'
 
 const AT_ONCE = 100
 const FUZZERS = 64

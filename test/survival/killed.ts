@@ -3,7 +3,8 @@ import { generate } from 'mqtt-packet'
 import { Seed } from '../../gateway/lib/seed.ts'
 import { topicOf } from '../../gateway/wire/topics.ts'
 import { connectPacket } from './raw-device.ts'
-import { type Finding, pause, type Stand } from './stand.ts'
+import type { Finding, Stand } from './stand.ts'
+import { pause } from './watch.ts'
 
 const DEVICES = 20
 const IN_FLIGHT = 50

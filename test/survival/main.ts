@@ -4,7 +4,7 @@
  */
 import { parseArgs } from 'node:util'
 import { DEFAULT_LIMITS } from '../../gateway/broker/limits.ts'
-import { flapping, floodOfOne, halfDoneQos2, neverReads, removal, takeover } from './devices.ts'
+import { flapping, floodOfAll, floodOfOne, halfDoneQos2, neverReads, removal, takeover } from './devices.ts'
 import { mutatedConnections } from './fuzzed.ts'
 import { hostileNames } from './hostile.ts'
 import { killedAtFullLoad } from './killed.ts'
@@ -49,7 +49,7 @@ const WITH_LIMITS: Row[] = [
   { name: 'connect storm', run: (stand) => connectStorm(stand, seconds) },
   { name: 'a second connection takes over', run: takeover },
   { name: 'removal drops a live session', run: removal },
-  { name: 'publish flood by one device', run: (stand) => floodOfOne(stand, seconds) },
+  { name: 'publish flood by one device', run: (stand) => floodOfOne(stand, seconds, !quick) },
   { name: 'flapping', run: flapping },
 ]
 /** Against the rates of a device raised, so that all of it gets through to what lies behind them. */
@@ -60,6 +60,7 @@ const WITH_RATES_RAISED: Row[] = [
       mutatedConnections(stand, { connections, seeds, onProgress: (done) => progress(`${done} of ${connections}`) }),
   },
   { name: 'hostile ids, topics, payloads', run: hostileNames },
+  { name: 'everybody floods at once', run: (stand) => floodOfAll(stand, quick ? 500 : 4_000) },
   { name: 'QoS 2 left half done', run: halfDoneQos2 },
   { name: 'a publisher that never reads', run: (stand) => neverReads(stand, seconds) },
   {

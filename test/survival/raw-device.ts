@@ -9,6 +9,8 @@ export class RawDevice {
   readonly socket: Socket
   readonly packets: Packet[] = []
   readonly closed: Promise<void>
+  /** PUBACKs that came. */
+  acked = 0
   readonly #acks = new Map<number, { resolve(ms: number): void; reject(error: Error): void; sentAtMs: number }>()
   #messageId = 0
 
@@ -98,6 +100,7 @@ export class RawDevice {
       this.packets.push(packet)
       return
     }
+    this.acked++
     const waiting = this.#acks.get(packet.messageId ?? 0)
     this.#acks.delete(packet.messageId ?? 0)
     waiting?.resolve(performance.now() - waiting.sentAtMs)

@@ -1,13 +1,13 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
 import Database from 'better-sqlite3'
 import { HomeProcesses } from '../support/home-processes.ts'
 import { RawDevice } from './raw-device.ts'
+import { pause, type Watched } from './watch.ts'
 
 const HONEST = 'honest-1'
-const HONEST_EVERY_MS = 50
-/** An ack of the honest device that takes longer is a problem of the row. */
-const ANSWER_MS = 5_000
 /** How long it is watched. */
 const AT_LEAST_MS = 1_500
 
@@ -72,15 +72,13 @@ export class Stand {
   async beside(attack: () => Promise<Finding>): Promise<Finding> {
     const { pid } = this.home.gateway.child
     const session = `row-${this.#honestRows++}`
-    const honest = await this.connect(HONEST)
-    const watch = watchHonest(honest, session)
+    const honest = await this.#startHonest(session)
     const startedAtMs = performance.now()
     const grownFrom = this.rssMb()
     const { figures, problems } = await attack()
     // A p99 of a few is none.
     await pause(Math.max(0, AT_LEAST_MS - (performance.now() - startedAtMs)))
-    const { sent, p99Ms, problems: missed } = await watch.stop()
-    honest.close()
+    const { sent, p99Ms, problems: missed } = await honest.stop()
     const grownMb = this.rssMb() - grownFrom
     if (this.home.gateway.child.pid !== pid || this.home.gateway.child.exitCode !== null) {
       missed.push(`The gateway ended:\n${this.home.gateway.lines.slice(-10).join('\n')}`)
@@ -103,49 +101,26 @@ export class Stand {
     }
   }
 
+  async #startHonest(session: string): Promise<{ stop(): Promise<Watched> }> {
+    const job = { port: this.port, deviceId: HONEST, password: await this.add(HONEST), session }
+    const path = fileURLToPath(new URL('honest.ts', import.meta.url))
+    const child = spawn(process.execPath, [path, JSON.stringify(job)], { stdio: ['pipe', 'pipe', 'inherit'] })
+    const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
+    const next = async () => {
+      const { value, done } = await lines.next()
+      if (done) throw new Error('The honest device ended before its time.')
+      return value as string
+    }
+    await next()
+    return {
+      async stop() {
+        child.stdin.end()
+        return JSON.parse(await next()) as Watched
+      },
+    }
+  }
+
   async close(): Promise<void> {
     await this.home.close()
   }
-}
-
-/** Reports at a steady pace and keeps the times to the acks. */
-export function watchHonest(device: RawDevice, session: string, everyMs = HONEST_EVERY_MS) {
-  const times: number[] = []
-  const problems: string[] = []
-  const acks: Promise<void>[] = []
-  let isEnding = false
-  let seq = 0
-  void device.closed.then(() => {
-    if (!isEnding) problems.push('The honest device was disconnected.')
-  })
-  const timer = setInterval(() => {
-    const body = JSON.stringify({ session, seq: seq++, values: { temperatureCelsius: 40 } })
-    const ack = device.publish('telemetry', body).then(
-      (ms) => {
-        times.push(ms)
-        if (ms > ANSWER_MS) problems.push(`An honest report was acknowledged after ${ms.toFixed(0)} ms.`)
-      },
-      (error: Error) => void problems.push(`An honest report was not acknowledged: ${error.message}`),
-    )
-    acks.push(ack)
-  }, everyMs)
-  return {
-    async stop(): Promise<{ sent: number; p50Ms: number; p99Ms: number; problems: string[] }> {
-      clearInterval(timer)
-      const late = pause(ANSWER_MS).then(() => 'late' as const)
-      if ((await Promise.race([Promise.all(acks), late])) === 'late')
-        problems.push('Honest reports wait for their acks.')
-      isEnding = true
-      return { sent: seq, p50Ms: quantile(times, 0.5), p99Ms: quantile(times, 0.99), problems: problems.slice(0, 5) }
-    },
-  }
-}
-
-export function quantile(values: number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
-}
-
-export function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms))
 }
