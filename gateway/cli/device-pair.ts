@@ -49,7 +49,7 @@ async function windowText(opened: Opened): Promise<string> {
     ...(authorityFingerprint === undefined ? [] : [`Authority    ${fingerprintText(authorityFingerprint)} (SHA-256)`]),
     '',
     'A device connects with its own id as client id, the user name "pairing" and this code as password, and subscribes to',
-    'adept/v1/<its id>/credentials: there it gets its password, and this window ends for it.',
+    'adept/v1/<its id>/credentials: there it gets its own password, with which it connects from then on.',
     ...(best.isLoopback
       ? ['Only programs on this machine reach this gateway: set mqtt.tls.host to 0.0.0.0 to let in others.']
       : []),
