@@ -3,6 +3,7 @@ import { ConfigError } from '../config.ts'
 import { fileProblem } from '../lib/file-problem.ts'
 import { ownVersion } from '../lib/version.ts'
 import { auditCommand } from './audit.ts'
+import { backupCommand, restoreCommand } from './backup.ts'
 import { boardCommand } from './board.ts'
 import { CliError } from './client.ts'
 import { consentCommand } from './consent.ts'
@@ -72,6 +73,8 @@ function program(): Command {
     stockCommand(),
     replayCommand(),
     auditCommand(),
+    backupCommand(),
+    restoreCommand(),
   ]
   for (const command of commands) adept.addCommand(inherit(command, adept))
   return adept
