@@ -48,12 +48,12 @@ export const DAY_MS = 86_400_000
 const FULL_LASTS_AT_MOST_DAYS = 3000
 /** Before anything is known: variance of a day's use ÷ (its mean × the capacity); standard deviation of a reading ÷ the capacity. */
 const PRIOR_SPREAD_SHARE = 0.03
-const PRIOR_USE_DAYS = 30
-/** What is learned of both fades slowly: they are the sensor's and the household's nature. */
-export const NATURE_FADE_PER_DAY = 0.004
 export const PRIOR_NOISE_SHARE = 0.005
-/** The two priors above weigh as much as so many readings. */
+/** The first weighs as much as so many days, the second as so many readings. */
+const PRIOR_USE_DAYS = 30
 const PRIOR_STEPS = 30
+/** What is learned of both fades slowly: they are the household's and the sensor's nature. */
+export const NATURE_FADE_PER_DAY = 0.004
 /** Habits drift by about this share in a day (standard deviation): how fast to forget is what it asks for, see `fadePerDay`. */
 const DRIFT_SHARE = 0.016
 const MIN_FADE_PER_DAY = 0.006
@@ -63,12 +63,12 @@ const DOSES_EXPLAIN_SHARE = 0.5
 const DOSE_SPREAD = 0.1
 /** While blind, the device that reports the cycles may itself be away: fewer doses than this share of what is usual say so. */
 const BLIND_DOSES_SHARE = 0.5
-/** A level is stuck when so much was used, as a share of the capacity, and every reading was the same: by doses at once… */
-const STUCK_SHARE = 0.4
-/** …or less, in its own steps, where it reads finer than that… */
+/** A level is stuck when every reading was the same while doses took so many of its own steps, or this share of the capacity… */
 const STUCK_GRAINS = 2.5
 const STUCK_LEAST_SHARE = 0.015
-/** …and by the usual rate after so long. */
+/** …or while the usual rate would have taken this share: people go away, and a fortnight without use proves nothing… */
+const STUCK_SHARE = 0.4
+/** …or the least, for so many days, where noise never lets two readings be the same. */
 const STUCK_DAYS = 3
 /** No reading for this many of its usual intervals, and at least this long: the slot is silent. */
 const SILENT_INTERVALS = 6

@@ -149,7 +149,7 @@ function afterPause(usage: Usage, { atMs, left }: LevelObservation): Usage {
   }
 }
 
-/** The same once more: as sure a reading as any, unless it is stuck; what was used shows when it moves. */
+/** The same once more weighs like a level that moved, unless it is stuck; what was used shows when it moves. */
 function afterSame(usage: Usage, { atMs, left }: LevelObservation): Usage {
   const again = { ...usage, ...readAgain(usage, atMs) }
   return isStuck(again) ? again : { ...again, ...weighed(usage, atMs, left), ...stepped(usage, atMs, left) }
