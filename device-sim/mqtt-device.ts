@@ -10,8 +10,10 @@ const CONNECT_WITHIN_MS = 5_000
 const GOODBYE_WITHIN_MS = 1_000
 
 export type DeviceOptions = {
-  /** `mqtt://host:port` */
+  /** `mqtt://host:port`; also mqtts, ws and wss. */
   url: string
+  /** By TLS: PEM of the authority that the broker's certificate is checked with. */
+  ca?: string | undefined
   deviceId: string
   password: string
   description: Description
@@ -41,7 +43,7 @@ export class MqttDevice {
 
   /** Resolves when the broker has the description; throws when it cannot be reached or refuses the password. */
   async connect(): Promise<void> {
-    const { url, deviceId, password } = this.#options
+    const { url, deviceId, password, ca } = this.#options
     const client = await mqtt.connectAsync(
       url,
       {
@@ -50,6 +52,7 @@ export class MqttDevice {
         username: deviceId,
         password,
         clean: true,
+        ...(ca !== undefined && { ca }),
         reconnectPeriod: RECONNECT_EVERY_MS,
         connectTimeout: CONNECT_WITHIN_MS,
         will: { topic: topicOf(deviceId, 'status'), payload: Buffer.from('offline'), qos: 1, retain: true },

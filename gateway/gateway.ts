@@ -1,37 +1,45 @@
 import { join } from 'node:path'
 import type pino from 'pino'
-import { createBroker } from './broker/broker.ts'
+import { openBroker } from './broker/open-broker.ts'
 import { openKeyring } from './chain/keys.ts'
 import { openChain } from './chain/open-chain.ts'
 import { settleWorker } from './chain/sender.ts'
 import { deviceSigner } from './chain/signers.ts'
-import type { Config } from './config.ts'
+import type { Config } from './config/schema.ts'
 import { formatMoney } from './domain/money.ts'
 import { createIntake } from './ingest/intake.ts'
+import { retentionWorker } from './ingest/retention.ts'
+import { startWriter } from './ingest/thread.ts'
 import { systemClock } from './lib/clock.ts'
 import { Scheduler } from './lib/scheduler.ts'
 import type { VirtualTime } from './lib/virtual-time.ts'
 import { webhookNotifier } from './notify/webhook.ts'
 import { notifyWorker } from './notify/worker.ts'
 import { orderActions } from './orders/actions.ts'
+import { audit } from './orders/audit.ts'
 import { mandateVerbs } from './orders/mandates.ts'
 import { sellerClient } from './orders/seller-client.ts'
 import { sellerMessageWorker } from './orders/seller-messages.ts'
 import { strayFundsWorker } from './orders/stray-funds.ts'
 import { watchWorker } from './orders/watch.ts'
 import { orderWorker } from './orders/worker.ts'
+import type { Endpoints } from './ports/onboarding.ts'
 import { commandAnswers, commandWorker } from './rules/commands.ts'
 import { openRules } from './rules/open-rules.ts'
+import { sqliteAuditStore } from './store/audit.ts'
+import { sqliteBrokerState } from './store/broker-state.ts'
 import { sqliteCommandStore } from './store/commands.ts'
 import { openDatabase } from './store/database.ts'
 import { sqliteDeviceStore } from './store/devices.ts'
 import { sqliteDeliveryStore, sqliteFeedStore } from './store/feed.ts'
 import { ensureHome } from './store/homes.ts'
-import { sqliteIntakeStore } from './store/intake.ts'
+import { sqliteHourStore } from './store/hours.ts'
 import { lockFolder } from './store/lock.ts'
 import { sqliteMandateStore } from './store/mandates.ts'
+import { sqliteOnboardingStore } from './store/onboarding.ts'
 import { sqliteOrderActionStore } from './store/order-actions.ts'
 import { sqliteOrderStore } from './store/orders.ts'
+import { sqliteRetentionStore } from './store/retention.ts'
 import { sqliteRulesStores } from './store/rules-stores.ts'
 import { sqliteSellerMessageStore } from './store/seller-messages.ts'
 import { sqliteStrayFundsStore } from './store/stray-funds.ts'
@@ -42,12 +50,14 @@ import { openToken } from './web/token.ts'
 import type { Command } from './wire/messages.ts'
 
 const HOUR_MS = 3_600_000
+const DAY_MS = 86_400_000
 /** Polling is what makes the line right; nudges make it fast. */
 const POLL_MS = 1_000
 
 export type Gateway = {
   httpUrl: string
   mqttPort: number
+  endpoints: Endpoints
   /** Ends what came in last first; resolves when all that was acknowledged is on disk. */
   stop(): Promise<void>
 }
@@ -58,6 +68,8 @@ export async function startGateway(options: {
   config: Config
   version: string
   log: pino.Logger
+  /** Told when the gateway cannot go on: nothing more is acknowledged, and the process must end. */
+  onLost(fault: Error): void
   /** Follows the simulator's time instead of the machine's. */
   virtualTime?: VirtualTime | undefined
 }): Promise<Gateway> {
@@ -76,6 +88,12 @@ export async function startGateway(options: {
     const db = openDatabase(join(dataFolder, 'gateway.db'), 'gateway')
     started.push(() => void db.close())
     ensureHome(db, config.home)
+    // Begins beside the chain: each takes its time.
+    const writing = startWriter(join(dataFolder, 'gateway.db'), (fault) => {
+      intake.fail(fault)
+      options.onLost(fault)
+    })
+    started.push(() => writing.then((writer) => writer.stop()))
     const devices = sqliteDeviceStore(db)
     const transactions = sqliteTransactionStore(db, clock)
     const mandates = sqliteMandateStore(db)
@@ -102,8 +120,10 @@ export async function startGateway(options: {
     const seller = sellerClient()
 
     // broker and ingest
+    const writer = await writing
     const intake = createIntake({
-      store: sqliteIntakeStore(db),
+      writer: writer.port,
+      maxWaitingMessages: config.mqtt.limits.maxWaitingMessages,
       clock,
       log,
       onCommitted(receipts) {
@@ -113,7 +133,23 @@ export async function startGateway(options: {
       },
       onCommandResult: commandAnswers({ store: commands, clock, onFault }),
     })
-    const broker = createBroker({ devices, intake, log, ...config.mqtt })
+    const door = openBroker({
+      dataFolder,
+      settings: config.mqtt,
+      name: `ADEPT ${config.home.id}`,
+      devices,
+      onboarding: sqliteOnboardingStore(db, channels),
+      deviceKeys: keyring,
+      mandates,
+      revoke: (homeId, mandateHash) => verbs.revoke(homeId, mandateHash),
+      intake,
+      state: { kept: sqliteBrokerState(db).load(clock.nowMs()), write: intake.keep },
+      clock,
+      certificateClock: systemClock,
+      log,
+      onFault,
+    })
+    const { broker } = door
 
     // rules, orders, watch, notify
     const nudge =
@@ -158,12 +194,24 @@ export async function startGateway(options: {
         }),
         strayFundsWorker({ store: sqliteStrayFundsStore(db, channels), chain, signer, clock }),
         settleWorker(opened.senders),
+        retentionWorker({
+          store: sqliteRetentionStore(db, {
+            rawMs: config.retention.rawDays * DAY_MS,
+            rawReadings: config.retention.rawReadings,
+          }),
+          clock,
+        }),
         notifyWorker({
           store: sqliteDeliveryStore(db),
           notifier: config.notify.webhookUrl === undefined ? undefined : webhookNotifier(config.notify.webhookUrl),
           quietUntil: rules.quietUntil,
           async tellDevice({ deviceId, slot, orderId, state, stateChangedAtMs }) {
-            broker.publish(deviceId, 'order', { slot, orderId, state, sinceMs: stateChangedAtMs }, { retain: true })
+            await broker.publish(
+              deviceId,
+              'order',
+              { slot, orderId, state, sinceMs: stateChangedAtMs },
+              { retain: true },
+            )
           },
           clock,
         }),
@@ -189,12 +237,16 @@ export async function startGateway(options: {
     const web = createWebServer(
       {
         devices,
+        hours: sqliteHourStore(db),
         deviceKeys: keyring,
+        deviceDesk: door.desk,
         feed,
         mandates,
         mandateVerbs: verbs,
         orders: actions,
         rules: rules.desk,
+        audit: () =>
+          audit({ store: sqliteAuditStore(db), chain, nudge: () => scheduler.nudge('watch') }, config.home.id),
         chain,
         clock,
         async status() {
@@ -203,6 +255,7 @@ export async function startGateway(options: {
           return {
             version: options.version,
             mqttPort,
+            endpoints: door.endpoints(),
             chain: { ...chain.facts, kind: config.chain.kind },
             relayer,
             payer,
@@ -215,8 +268,8 @@ export async function startGateway(options: {
     )
 
     // start forwards
-    mqttPort = (await broker.start()).port
-    started.push(() => broker.stop())
+    mqttPort = (await door.start()).port
+    started.push(() => door.stop())
     const { url: httpUrl } = await web.start()
     started.push(() => web.stop())
     scheduler.start()
@@ -229,7 +282,7 @@ export async function startGateway(options: {
     })
     if (virtualTime !== undefined) started.push(() => virtualTime.close())
     await verbs.resume()
-    return { httpUrl, mqttPort, stop }
+    return { httpUrl, mqttPort, endpoints: door.endpoints(), stop }
   } catch (error) {
     await stop()
     throw error

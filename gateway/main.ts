@@ -2,8 +2,10 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import pino from 'pino'
+import { plainTextWarning } from './cli/endpoints.ts'
 import { dataFolderFrom, loadConfig } from './config.ts'
 import { startGateway } from './gateway.ts'
+import { sweepAfterStart } from './lib/memory.ts'
 import { ownVersion } from './lib/version.ts'
 import { joinVirtualTime } from './lib/virtual-time.ts'
 import { openToken } from './web/token.ts'
@@ -28,15 +30,22 @@ export async function run(dataFolder: string, timeSocket?: string): Promise<void
 
   const log = pino({ level: config.log.level, base: null }, pino.destination({ fd: 2, sync: true }))
   const virtualTime = timeSocket === undefined ? undefined : await joinVirtualTime(timeSocket, 'gateway')
-  const gateway = await startGateway({ dataFolder, config, version: ownVersion(), log, virtualTime })
-  const { httpUrl, mqttPort } = gateway
+  const onLost = (fault: Error) => {
+    log.fatal({ err: fault }, 'the gateway ends; whoever supervises it starts it again')
+    process.exit(1)
+  }
+  const gateway = await startGateway({ dataFolder, config, version: ownVersion(), log, onLost, virtualTime })
+  const { httpUrl, mqttPort, endpoints } = gateway
   writeFileSync(runningFile, JSON.stringify({ pid: process.pid, httpUrl, mqttPort }), { mode: 0o600 })
-  console.log(
-    `The gateway is ready: devices on mqtt://${config.mqtt.host}:${mqttPort}, you on ${httpUrl}/#token=${openToken(dataFolder)}`,
-  )
+  const addresses = endpoints.addresses.map(({ url }) => url).join(', ')
+  console.log(`The gateway is ready: devices on ${addresses}, you on ${httpUrl}/#token=${openToken(dataFolder)}`)
+  const warning = plainTextWarning(endpoints.addresses)
+  if (warning !== undefined) console.log(warning)
   if (config.chain.kind === 'embedded') {
     console.log('It uses an embedded development chain with a test dollar: no real money moves.')
   }
+
+  sweepAfterStart()
 
   const stop = (signal: NodeJS.Signals) => {
     log.info({ signal }, 'stopping')

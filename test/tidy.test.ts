@@ -19,17 +19,19 @@ const MAY_IMPORT: Record<string, string[]> = {
   'gateway/orders': ['gateway/domain', 'gateway/ports', 'gateway/lib'],
   'gateway/merchant': ['gateway/domain', 'gateway/ports', 'gateway/lib'],
   'gateway/web': ['gateway/domain', 'gateway/ports', 'gateway/lib'],
-  'gateway/config': ['gateway/domain'],
+  // Each part has the schema of its own settings.
+  'gateway/config': ['gateway/domain', 'gateway/broker'],
   'device-sim': ['gateway/wire', 'gateway/domain', 'gateway/lib'],
   'firmware-bridge': ['gateway/wire', 'gateway/domain', 'gateway/lib'],
   contracts: [],
 }
 /** Composition roots join things and may import all. */
 const ROOTS =
-  /^(gateway\/(gateway|main)\.ts|gateway\/merchant\/main\.ts|gateway\/cli\/|device-sim\/demo\.ts|firmware-bridge\/main\.ts|test\/)/
+  /^(gateway\/(gateway|main)\.ts|gateway\/(merchant|ingest)\/main\.ts|gateway\/cli\/|device-sim\/demo\.ts|firmware-bridge\/main\.ts|test\/)/
 const TOP_LEVEL = ['contracts', 'device-sim', 'firmware-bridge', 'gateway', 'test']
 /** Files over 250 lines, each with its reason. */
 const LONG_FILES: Record<string, string> = {
+  'gateway/gateway.ts': 'joins all parts, in the order of the line',
   'test/orders/home.ts': 'one home joined by hand, as gateway.ts joins it',
 }
 

@@ -1,195 +1,201 @@
-import { once } from 'node:events'
-import { createServer, type Server, type Socket } from 'node:net'
-import { Aedes, type AuthenticateError, type Client, type PublishPacket } from 'aedes'
+import type { Duplex } from 'node:stream'
+import type { AuthenticateError, Client, PublishPacket } from 'aedes'
 import type pino from 'pino'
-import type { DeviceStore } from '../ports/devices.ts'
-import type { Command, OrderMessage, Receipt } from '../wire/messages.ts'
+import type { Intake } from '../ports/ingest.ts'
+import type { Command, Credentials, OrderMessage, Receipt } from '../wire/messages.ts'
+import { publishPacket } from '../wire/publish-packet.ts'
 import { topicOf } from '../wire/topics.ts'
-import { AckBuffers } from './acks.ts'
-import { capPacketLength, type PacketLimits } from './packet-cap.ts'
-import { BrokerPersistence } from './persistence.ts'
-import { mayPublish, maySubscribe, refusalOf, type Will } from './rights.ts'
+import type { Connection } from './connection.ts'
+import { Guard } from './guard.ts'
+import { handOver } from './hand-over.ts'
+import { IntakeAedes } from './intake-aedes.ts'
+import { type BrokerLimits, DEFAULT_LIMITS } from './limits.ts'
+import { BrokerPersistence, SESSION_MARK } from './persistence.ts'
+import { QuietLog } from './quiet-log.ts'
+import { PacketReader } from './reader.ts'
+import { ReceiptReaders } from './receipt-readers.ts'
+import type { Rights, Will } from './rights.ts'
+import { grantedQos, type Subscriptions } from './topic-filter.ts'
+import { refuseViolations } from './violations.ts'
 
-export type BrokerLimits = PacketLimits & {
-  maxConnections: number
-  /** From the connection to its CONNECT packet. */
-  connectTimeoutMs: number
-  /** A device that does not read for this long is disconnected. */
-  drainTimeoutMs: number
-  maxTopicLevels: number
-}
+/** CONNACK with return code 2. */
+const IDENTIFIER_REJECTED = Buffer.of(0x20, 2, 0, 2)
 
-/** For one home; a connection costs about 25 kB of memory. */
-const DEFAULT_LIMITS: BrokerLimits = {
-  maxPacketBytes: 65_536,
-  maxPacketBytesBeforeConnack: 8_192,
-  maxConnections: 1_000,
-  connectTimeoutMs: 10_000,
-  drainTimeoutMs: 15_000,
-  maxTopicLevels: 8,
-}
-
-/** Topics whose last message the broker keeps. */
-const KEPT = /\/(description|status)$/
-
-/** A vanished device without a keepalive of its own is noticed by TCP. */
-const TCP_KEEPALIVE_MS = 60_000
-
-/** Takes what a device published; calls back once it is on disk (undefined) or could not be stored (the fault). */
-export type Intake = {
-  add(topic: string, payload: Uint8Array, stored: (error?: Error) => void): 'accepted' | 'dead-letter'
-  drained(): Promise<void>
-}
+/** Of a name that a stranger chose. */
+const MAX_LOGGED_CHARACTERS = 100
 
 export type Broker = {
-  /** Listens; resolves to the real port. Rejects with a sentence when the port is taken. */
-  start(): Promise<{ port: number }>
+  /** Before the first connection. */
+  start(): Promise<void>
+  /** Takes a connection over from its listener. One that is too many is closed. */
+  accept(connection: Connection): void
   /** Closes every connection (their wills say offline) and resolves when what came before is stored. */
   stop(): Promise<void>
-  /** Sends to one device, QoS 1. A retained `order` is also given to it when it next subscribes; undefined clears it. */
-  publish(deviceId: string, name: 'order', body: OrderMessage | undefined, options?: { retain?: boolean }): void
-  publish(deviceId: string, name: 'command', body: Command): void
+  /**
+   * Sends to one device, QoS 1. A retained `order` is also given to it when it next subscribes; undefined clears it.
+   * Resolves when what it adds to retained and queued messages is on disk; rejects when it could not be kept.
+   */
+  publish(deviceId: string, name: 'order', body: OrderMessage | undefined, how?: { retain?: boolean }): Promise<void>
+  publish(deviceId: string, name: 'command', body: Command): Promise<void>
+  /** Sends to the live connection of a client that pairs, and keeps nothing; true once it is acknowledged. */
+  hand(clientId: string, credentials: Credentials): Promise<boolean>
   /** Tells devices that listen what is committed. Skipped for one that does not read: the next receipt says more. */
   sendReceipts(receipts: ({ deviceId: string } & Receipt)[]): void
+  /** Drops the live connection of a client, if there is one; resolves when it is gone. */
+  disconnect(clientId: string): Promise<void>
   /** Devices that are connected now. */
   connectedCount(): number
 }
 
 /** The MQTT 3.1.1 broker of the home: each device its own topics, and no ack before what it says is on disk. */
 export function createBroker(options: {
-  devices: Pick<DeviceStore, 'secretOf'>
+  rights: Rights
   intake: Intake
   log: pino.Logger
-  host: string
-  /** 0: any free one. */
-  port: number
   limits?: Partial<BrokerLimits>
+  persistence?: BrokerPersistence
+  /** A device connected too often and is now refused for a while; told once a while. */
+  onFlapping?(deviceId: string): void
 }): Broker {
   return new MqttBroker({ ...options, limits: { ...DEFAULT_LIMITS, ...options.limits } })
 }
 
 type Options = Parameters<typeof createBroker>[0] & { limits: BrokerLimits }
 
-/**
- * Aedes without the routing of what devices say: they may not read each other, so it goes to the intake and nowhere else.
- * That saves a match, a counter and a copy for each message.
- */
-class IntakeAedes extends Aedes {
-  override publish(packet: PublishPacket, ...rest: unknown[]): void {
-    const [client, done] = rest
-    const fromDevice = typeof client === 'object' && client !== null
-    const route = super.publish as (packet: PublishPacket, ...rest: unknown[]) => void
-    if (fromDevice && !packet.retain) (done as () => void)()
-    else route.call(this, packet, ...rest)
-  }
-}
-
 class MqttBroker implements Broker {
   readonly #options: Options
   readonly #aedes: IntakeAedes
-  readonly #server: Server
-  readonly #sockets = new Set<Socket>()
-  readonly #acks = new AckBuffers()
+  readonly #persistence: BrokerPersistence
+  readonly #guard: Guard
+  readonly #quietLog: QuietLog
+  readonly #connections = new Map<Duplex, Connection>()
   readonly #wills = new WeakMap<Client, Will>()
-  /** Clients that subscribed to their receipts. */
-  readonly #receiptReaders = new Map<string, Client>()
+  readonly #receiptReaders = new ReceiptReaders()
 
   constructor(options: Options) {
     this.#options = options
-    const { limits } = options
+    const { limits, rights, log } = options
+    this.#persistence = options.persistence ?? new BrokerPersistence({ limits, maySubscribe: rights.subscribe, log })
+    const quietLog = new QuietLog(log)
+    this.#quietLog = quietLog
+    this.#guard = new Guard(limits, (deviceId) => options.onFlapping?.(deviceId))
     this.#aedes = new IntakeAedes({
-      persistence: new BrokerPersistence(),
+      persistence: this.#persistence,
       connectTimeout: limits.connectTimeoutMs,
       drainTimeout: limits.drainTimeoutMs,
+      maxInflightInbound: limits.maxInflightMessages,
       maxTopicLevels: limits.maxTopicLevels,
       preConnect: (client, packet, done) => {
         // Aedes answers an unknown protocol version with CONNACK 1 [MQTT-3.1.2-2]; 3 is MQTT 3.1.
         if (packet.protocolVersion !== 4) Object.assign(packet, { protocolVersion: 0 })
         if (packet.will !== undefined) this.#wills.set(client, packet.will)
-        done(null, true)
+        if (packet.clientId !== '' || packet.clean !== false) return done(null, true)
+        client.conn.write(IDENTIFIER_REJECTED) // [MQTT-3.1.3-8]
+        done(new Error('a session to keep needs a client id') as AuthenticateError, false)
       },
       authenticate: (client, userName, password, done) => void this.#authenticate(client, userName, password, done),
       authorizePublish: (client, packet, done) => this.#take(client, packet, done),
       authorizeSubscribe: (client, subscription, done) => {
-        const allowed = maySubscribe(client.id, subscription.topic)
-        if (!allowed) options.log.warn({ deviceId: client.id, topic: subscription.topic }, 'subscription refused')
-        if (subscription.topic === topicOf(client.id, 'receipt')) this.#receiptReaders.set(client.id, client)
+        const { topic } = subscription
+        if (topic === SESSION_MARK) return done(null, null)
+        const allowed = rights.subscribe(client.id, topic) && this.#guard.mayHold(client, topic)
+        const refused = { deviceId: client.id, topic: topic.slice(0, MAX_LOGGED_CHARACTERS) }
+        if (allowed) this.#receiptReaders.subscribed(client, topic)
+        else quietLog.write('warn', refused, 'subscription refused')
         done(null, allowed ? subscription : null)
       },
+      authorizeForward: (client, packet) => {
+        const granted = grantedQos((client as Client & { subscriptions: Subscriptions }).subscriptions, packet.topic)
+        if (granted !== undefined && granted < packet.qos) packet.qos = granted // [MQTT-3.8.4-6]
+        if (this.#persistence.isResent(packet)) packet.dup = true // [MQTT-3.3.1-1]
+        return packet
+      },
+      // The last step before PUBREC: what the message added to queues is on disk then.
+      published: (packet, client, done) => {
+        if (client === null || packet.qos !== 2) return done(null)
+        this.#persistence.committed().then(() => done(null), done)
+      },
     })
-    this.#aedes.on('clientError', (client, error) =>
-      options.log.info({ deviceId: client.id, err: error }, 'device disconnected'),
+    this.#aedes.onFault((err) => log.error({ err }, 'a fault in the broker'))
+    this.#aedes.on('clientError', ({ id: deviceId }, err) =>
+      quietLog.write('info', { deviceId, err }, 'device disconnected'),
     )
-    this.#aedes.on('connectionError', (_client, error) => options.log.info({ err: error }, 'connection refused'))
-    this.#aedes.on('clientDisconnect', (client) => this.#forgetReader(client))
-    this.#aedes.on('unsubscribe', (topics, client) => {
-      if (topics.includes(topicOf(client.id, 'receipt'))) this.#forgetReader(client)
+    this.#aedes.on('connectionError', (_client, err) => quietLog.write('info', { err }, 'connection refused'))
+    this.#aedes.on('clientDisconnect', (client) => this.#receiptReaders.gone(client))
+    this.#aedes.on('subscribe', (subscriptions, client) => {
+      for (const { topic, qos } of subscriptions) if (qos < 128) rights.subscribed?.(client.id, topic)
     })
-    this.#server = createServer((socket) => this.#connect(socket))
-    this.#server.maxConnections = limits.maxConnections
+    this.#aedes.on('unsubscribe', (topics, client) => this.#receiptReaders.unsubscribed(client, topics))
   }
 
-  async start(): Promise<{ port: number }> {
-    const { host, port } = this.#options
-    await this.#aedes.listen()
-    this.#server.listen(port, host)
-    await once(this.#server, 'listening').catch((error: NodeJS.ErrnoException) => {
-      this.#aedes.close()
-      const why =
-        error.code === 'EADDRINUSE' ? 'another program uses it: stop that, or set another port' : error.message
-      throw new Error(`The MQTT broker cannot listen on ${host}:${port}: ${why}.`, { cause: error })
-    })
-    const address = this.#server.address()
-    return { port: typeof address === 'object' && address !== null ? address.port : port }
+  start(): Promise<void> {
+    return this.#aedes.listen()
+  }
+
+  accept(connection: Connection): void {
+    const { stream } = connection
+    if (this.#aedes.closed || !this.#guard.admit(connection)) {
+      stream.destroy()
+      return
+    }
+    this.#connections.set(stream, connection)
+    stream.once('close', () => this.#connections.delete(stream))
+    const client = this.#aedes.handle(stream)
+    refuseViolations(client)
+    const { intake, rights, limits } = this.#options
+    const { maxPacketBytes } = limits
+    new PacketReader(client, { intake, rights, guard: this.#guard.watch(client), maxPacketBytes })
   }
 
   async stop(): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
     await new Promise<void>((resolve) => this.#aedes.close(resolve))
     // Aedes closes its clients; those that have not said CONNECT are none yet.
-    for (const socket of this.#sockets) socket.destroy()
-    await closed
+    for (const stream of this.#connections.keys()) stream.destroy()
     await this.#options.intake.drained()
+    await this.#persistence.committed().catch((err) => this.#options.log.error({ err }, 'sessions were not kept'))
   }
 
-  publish(
+  async publish(
     deviceId: string,
     name: 'order' | 'command',
     body: OrderMessage | Command | undefined,
     options: { retain?: boolean } = {},
-  ): void {
+  ): Promise<void> {
+    if (this.#aedes.closed) throw new Error('The broker is stopped: nothing can be sent.')
     const payload = Buffer.from(body === undefined ? '' : JSON.stringify(body))
-    this.#send({ topic: topicOf(deviceId, name), payload, qos: 1, retain: options.retain ?? false })
+    // It is retained and queued when this returns, and given to a device that is slow to read some time later.
+    const fault = this.#send({ topic: topicOf(deviceId, name), payload, qos: 1, retain: options.retain ?? false })
+    if (fault !== undefined) throw fault
+    await this.#persistence.committed()
+  }
+
+  async hand(clientId: string, credentials: Credentials): Promise<boolean> {
+    const client = this.#aedes.clients[clientId]
+    return client !== undefined && handOver(this.#aedes, client, topicOf(clientId, 'credentials'), credentials)
   }
 
   sendReceipts(receipts: ({ deviceId: string } & Receipt)[]): void {
-    if (this.#receiptReaders.size === 0) return
-    for (const { deviceId, session, seq } of receipts) {
-      const reader = this.#receiptReaders.get(deviceId)
-      if (reader === undefined || reader.conn.writableNeedDrain) continue
-      const payload = Buffer.from(JSON.stringify({ session, seq } satisfies Receipt))
-      this.#send({ topic: topicOf(deviceId, 'receipt'), payload, qos: 0, retain: false })
-    }
+    if (this.#aedes.closed) return
+    for (const message of this.#receiptReaders.messages(receipts)) this.#send({ ...message, qos: 0, retain: false })
+  }
+
+  disconnect(clientId: string): Promise<void> {
+    const client = this.#aedes.clients[clientId]
+    return new Promise((resolve) => (client === undefined ? resolve() : client.close(resolve)))
   }
 
   connectedCount(): number {
     return this.#aedes.connectedClients
   }
 
-  #send(packet: Pick<PublishPacket, 'topic' | 'payload' | 'qos' | 'retain'>): void {
-    if (this.#aedes.closed) return
+  /** Returns the fault because of which it is neither kept nor sent. */
+  #send(packet: Pick<PublishPacket, 'topic' | 'payload' | 'qos' | 'retain'>): Error | undefined {
+    let fault: Error | undefined
     this.#aedes.publish({ cmd: 'publish', dup: false, ...packet }, (error?: Error) => {
+      fault = error ?? undefined
       if (error) this.#options.log.error({ err: error, topic: packet.topic }, 'could not publish to a device')
     })
-  }
-
-  #connect(socket: Socket): void {
-    socket.setNoDelay(true)
-    socket.setKeepAlive(true, TCP_KEEPALIVE_MS)
-    this.#sockets.add(socket)
-    socket.once('close', () => this.#sockets.delete(socket))
-    const client = this.#aedes.handle(socket)
-    capPacketLength(client, this.#options.limits)
+    return fault
   }
 
   async #authenticate(
@@ -198,12 +204,16 @@ class MqttBroker implements Broker {
     password: Buffer | undefined,
     done: (error: AuthenticateError | null, success: boolean | null) => void,
   ): Promise<void> {
-    const { devices, log } = this.#options
+    const { rights, log } = this.#options
     try {
-      const request = { clientId: client.id, userName, password, will: this.#wills.get(client) }
-      const refusal = await refusalOf(request, (deviceId) => devices.secretOf(deviceId))
+      const connection = this.#connections.get(client.conn as Duplex)
+      if (connection === undefined) return done(new Error('closed meanwhile') as AuthenticateError, false)
+      const will = this.#wills.get(client)
+      const request = { clientId: client.id, userName, password, will, clean: client.clean, connection }
+      const refusal = (await rights.admit(request)) ?? this.#guard.refusalOf(client)
       if (refusal === undefined) return done(null, true)
-      log.warn({ clientId: client.id.slice(0, 64), reason: refusal.reason }, 'a device may not connect')
+      const clientId = client.id.slice(0, MAX_LOGGED_CHARACTERS)
+      this.#quietLog.write('warn', { clientId, reason: refusal.reason }, 'a device may not connect')
       done(Object.assign(new Error(refusal.reason), { returnCode: refusal.returnCode }), false)
     } catch (error) {
       log.error({ err: error }, 'storage fault while a device connected')
@@ -215,22 +225,21 @@ class MqttBroker implements Broker {
   /** Holds the PUBACK until the message is stored. Wills come this way too, some without a client. */
   #take(client: Client | null, packet: PublishPacket, done: (error?: Error | null) => void): void {
     const { topic } = packet
-    const deviceId = client?.id ?? topic.split('/')[2] ?? ''
-    if (!mayPublish(deviceId, topic)) {
-      done(new Error(`${deviceId} may not publish to ${topic.slice(0, 200)}`))
+    const clientId = client?.id ?? (packet as { clientId?: string }).clientId ?? ''
+    const right = this.#options.rights.publish(clientId, topic)
+    if (right === 'refused') {
+      done(new Error(`${clientId} may not publish to ${topic.slice(0, MAX_LOGGED_CHARACTERS)}`))
       return
     }
+    if (right === 'route') {
+      packet.dup = false // [MQTT-3.3.1-3]
+      done(null)
+      return
+    }
+    this.#aedes.taken.add(packet)
     const payload = typeof packet.payload === 'string' ? Buffer.from(packet.payload) : packet.payload
-    const acknowledge = client === null ? undefined : this.#acks.take(client, packet)
-    const outcome = this.#options.intake.add(topic, payload, (error) => {
-      if (error === undefined) acknowledge?.()
-      done(error)
-    })
-    // Only what describes a device is kept for those who come later, and only when it could be read.
-    if (packet.retain && !(outcome === 'accepted' && KEPT.test(topic))) packet.retain = false
-  }
-
-  #forgetReader(client: Client): void {
-    if (this.#receiptReaders.get(client.id) === client) this.#receiptReaders.delete(client.id)
+    // The intake keeps the last description and status; nobody may subscribe to them.
+    packet.retain = false
+    this.#options.intake.take(publishPacket(topic, payload), 1, ({ fault }) => done(fault ?? null))
   }
 }

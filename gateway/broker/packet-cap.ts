@@ -1,11 +1,5 @@
 import type { Client } from 'aedes'
-
-export type PacketLimits = {
-  /** Longest packet of a connected device. */
-  maxPacketBytes: number
-  /** Longest packet before CONNACK: anybody who reaches the port can send it. */
-  maxPacketBytesBeforeConnack: number
-}
+import type { BrokerLimits } from './limits.ts'
 
 /** What is used of the parser behind Aedes' client; private to Aedes 1.2.0, so the version is pinned and a test watches. */
 type ParserInside = {
@@ -18,7 +12,10 @@ type ParserInside = {
  * Destroys the connection as soon as a packet declares more bytes than the cap. Aedes has no cap: without this four
  * strangers took 400 MB of memory by announcing packets of 100 MB.
  */
-export function capPacketLength(client: Client, limits: PacketLimits): void {
+export function capPacketLength(
+  client: Client,
+  limits: Pick<BrokerLimits, 'maxPacketBytes' | 'maxPacketBytesBeforeConnack'>,
+): void {
   const parser = (client as unknown as { _parser?: ParserInside })._parser
   if (typeof parser?.parse !== 'function' || typeof parser.packet?.length !== 'number') {
     throw new Error('This version of Aedes hides its parser: packets cannot be capped. Use the pinned version.')

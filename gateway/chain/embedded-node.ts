@@ -1,29 +1,32 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
+import type { ChildProcess } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
-import { HDNodeWallet, Mnemonic } from 'ethers'
 import { z } from 'zod'
-import { foundryBinary } from '../../contracts/foundry.ts'
-import type { Address } from '../domain/identifiers.ts'
-import { anvilArguments } from './anvil.ts'
-import { EMBEDDED_CHAIN_ID } from './connection.ts'
-import { replaceFile } from './files.ts'
-import { answersAs, findRunningNode, isAlive, type NodeFile, removeNodeFile, writeNodeFile } from './node-file.ts'
+import { replaceFile } from '../lib/files.ts'
+import { type Anvil, launchAnvil } from './anvil.ts'
+import { BlockJournal, headOf, replayBlocks } from './block-journal.ts'
+import { fundGas } from './fund-gas.ts'
+import {
+  answersAs,
+  findRunningNode,
+  isAlive,
+  type NodeFile,
+  readNodeFile,
+  removeNodeFile,
+  writeNodeFile,
+} from './node-file.ts'
 import { openRpc, type Rpc, RpcBlock } from './rpc.ts'
 
-const START_TIMEOUT_MS = 10_000
-const START_POLL_MS = 10
-const START_ATTEMPTS = 3
 const STOP_TIMEOUT_MS = 3_000
 const STOP_POLL_MS = 20
 /** A gateway that found a running node looks this often whether it still lives. */
 const ALIVE_POLL_MS = 1_000
+/** A node that ends more often than this within an hour is not started again: something is wrong with it. */
+const MAX_REVIVALS_PER_HOUR = 5
+const HOUR_MS = 3_600_000
 /** How far the chain may be ahead of the clock before it counts as one of a virtual run. */
 const MAX_AHEAD_SECONDS = 24 * 3600
 
@@ -33,28 +36,35 @@ export type EmbeddedNodeOptions = {
   /** Virtual time: chain seconds at which it starts; undefined for the machine's own time. */
   virtualTimeSeconds?: number | undefined
   nowMs(): number
-  /** The node is gone without having been stopped; called once, with a sentence. */
+  /** The node ended without having been stopped: a sentence that says whether it runs again. */
   onDeath(reason: string): void
 }
 
 /**
  * anvil as a process beside the gateway. It is in a session of its own: a Ctrl-C or a kill of the gateway leaves it running,
- * a clean stop keeps its state and ends it, and the next start adopts one that still runs. `--state` is not used: a
- * kill while it is written leaves a file that anvil refuses.
+ * a clean stop keeps its state and ends it, and the next start adopts one that still runs. When it ends by itself it is
+ * started again at the same address, with the state that was kept and the blocks of the journal after it. `--state` is not
+ * used: a kill while it is written leaves a file that anvil refuses.
  */
 export class EmbeddedNode {
   readonly rpc: Rpc
-  readonly file: NodeFile
+  readonly journal: BlockJournal
   readonly #options: EmbeddedNodeOptions
+  #file: NodeFile
+  /** Virtual time: the second of the next blocks. */
+  #virtualSeconds: number | undefined
   #stopping = false
+  readonly #revivedAtMs: number[] = []
+  #reviving = Promise.resolve()
   #aliveTimer: NodeJS.Timeout | undefined
 
   private constructor(options: EmbeddedNodeOptions, file: NodeFile, child: ChildProcess | undefined) {
     this.#options = options
-    this.file = file
+    this.#file = file
+    this.#virtualSeconds = options.virtualTimeSeconds
     this.rpc = openRpc(file.rpcUrl)
-    if (child !== undefined) child.once('exit', () => this.#died())
-    else this.#aliveTimer = setInterval(() => isAlive(file.pid) || this.#died(), ALIVE_POLL_MS).unref()
+    this.journal = journalOf(options.dataFolder)
+    this.#guard(child)
   }
 
   /** Adopts the node of this folder if it still runs, or starts one with the state that was kept. */
@@ -66,53 +76,21 @@ export class EmbeddedNode {
       writeNodeFile(options.dataFolder, file)
       return await EmbeddedNode.#ready(new EmbeddedNode(options, file, undefined))
     }
-    for (let attempt = 1; attempt <= START_ATTEMPTS; attempt++) {
-      const node = await EmbeddedNode.#launch(options)
-      if (node !== undefined) return await EmbeddedNode.#ready(node)
-    }
-    throw new Error(
-      `anvil does not start with the state in ${options.dataFolder}. If that was damaged, restore it from a backup; ` +
-        'without it, the test dollars and open orders of this chain are gone.',
-    )
+    const { file, child } = await launch(options, undefined)
+    return await EmbeddedNode.#ready(new EmbeddedNode(options, file, child))
   }
 
-  /** undefined when the process ended before it answered: another one had taken the port, or the state is damaged. */
-  static async #launch(options: EmbeddedNodeOptions): Promise<EmbeddedNode | undefined> {
-    const port = await freePort()
-    const mnemonic = Mnemonic.fromEntropy(randomBytes(16))
-    const stateFile = stateFileOf(options.dataFolder)
-    const { virtualTimeSeconds } = options
-    const flags = anvilArguments({ port, mnemonic: mnemonic.phrase, stateFile, virtualTimeSeconds })
-    const child = spawn(foundryBinary('anvil'), flags, { stdio: 'ignore', detached: true })
-    await once(child, 'spawn')
-    const file: NodeFile = {
-      pid: child.pid!,
-      rpcUrl: `http://127.0.0.1:${port}`,
-      chainId: EMBEDDED_CHAIN_ID,
-      ...options.contracts,
-      marker: HDNodeWallet.fromMnemonic(mnemonic).address.toLowerCase() as Address,
-    }
-    writeNodeFile(options.dataFolder, file)
-    const deadlineMs = performance.now() + START_TIMEOUT_MS
-    while (child.exitCode === null && child.signalCode === null && performance.now() < deadlineMs) {
-      if (await answersAs(file)) {
-        child.unref()
-        return new EmbeddedNode(options, file, child)
-      }
-      await wait(START_POLL_MS)
-    }
-    child.kill('SIGKILL')
-    removeNodeFile(options.dataFolder)
-    return undefined
+  get file(): NodeFile {
+    return this.#file
   }
 
   /** Sets the time of the next blocks: the machine's, or virtual, which stands still between two `setTime`. */
   static async #ready(node: EmbeddedNode): Promise<EmbeddedNode> {
-    const { virtualTimeSeconds, nowMs, dataFolder } = node.#options
+    const { nowMs, dataFolder } = node.#options
     try {
-      if (virtualTimeSeconds !== undefined) {
+      if (node.#virtualSeconds !== undefined) {
         await node.rpc.send('anvil_setBlockTimestampInterval', [0])
-        await node.setTime(virtualTimeSeconds)
+        await node.setTime(node.#virtualSeconds)
         return node
       }
       await node.rpc.send('anvil_removeBlockTimestampInterval', [])
@@ -130,8 +108,10 @@ export class EmbeddedNode {
 
   /** Virtual time: the next blocks carry this second. Throws a sentence when the chain is already past it. */
   async setTime(seconds: number): Promise<void> {
+    this.#virtualSeconds = seconds
     try {
       await this.rpc.send('evm_setNextBlockTimestamp', [seconds])
+      this.#virtualSeconds = seconds
     } catch (cause) {
       throw new Error(
         `The chain in ${this.#options.dataFolder} cannot go back to ${new Date(seconds * 1000).toISOString()}. ` +
@@ -141,18 +121,21 @@ export class EmbeddedNode {
     }
   }
 
-  /** Keeps the state, so that the next start finds all blocks, hashes and logs again: 300 blocks take 20 ms. */
+  /** Keeps the state up to now in place of the journal's blocks: 300 blocks take 20 ms. */
   async keepState(): Promise<void> {
     const dump = z
       .string()
       .regex(/^0x/)
       .parse(await this.rpc.send('anvil_dumpState', []))
     replaceFile(stateFileOf(this.#options.dataFolder), await promisify(gunzip)(Buffer.from(dump.slice(2), 'hex')))
+    await this.journal.clear()
   }
 
   /** Keeps the state and ends the process. */
   async stop(): Promise<void> {
     if (this.#stopping) return
+    this.#stopping = true
+    await this.#reviving
     try {
       await this.keepState()
     } finally {
@@ -163,35 +146,77 @@ export class EmbeddedNode {
   async #end(): Promise<void> {
     this.#stopping = true
     clearInterval(this.#aliveTimer)
-    const { pid } = this.file
+    await this.journal.close()
+    const { pid } = this.#file
     // A pid may have been given to another process; what answers with our marker is our node.
-    if (await answersAs(this.file)) process.kill(pid, 'SIGTERM')
+    const isOurs = await answersAs(this.#file)
+    // Before it ends: whoever else looks after it would start it again.
+    removeNodeFile(this.#options.dataFolder)
+    if (isOurs) process.kill(pid, 'SIGTERM')
     const deadlineMs = performance.now() + STOP_TIMEOUT_MS
-    while (await answersAs(this.file)) {
+    while (await answersAs(this.#file)) {
       if (performance.now() > deadlineMs) process.kill(pid, 'SIGKILL')
       await wait(STOP_POLL_MS)
     }
-    removeNodeFile(this.#options.dataFolder)
   }
 
-  #died(): void {
-    if (this.#stopping) return
-    this.#stopping = true
-    clearInterval(this.#aliveTimer)
-    this.#options.onDeath(
-      'The embedded chain (anvil) has ended unexpectedly. What it included since its state was last kept is sent again at the next start.',
-    )
+  #guard(child: ChildProcess | undefined): void {
+    const died = () => {
+      clearInterval(this.#aliveTimer)
+      if (!this.#stopping) this.#reviving = this.#revive()
+    }
+    if (child !== undefined) child.once('exit', died)
+    else this.#aliveTimer = setInterval(() => isAlive(this.#file.pid) || died(), ALIVE_POLL_MS).unref()
   }
+
+  /** At the same address, so that whoever speaks to the chain only sees it away for a moment. */
+  async #revive(): Promise<void> {
+    const { dataFolder, onDeath } = this.#options
+    // Whoever stopped it on purpose took its file away.
+    if (readNodeFile(dataFolder)?.pid !== this.#file.pid) {
+      this.#stopping = true
+      return onDeath('The embedded chain (anvil) was stopped by another gateway of this data folder.')
+    }
+    try {
+      this.#countRevival()
+      const { file, child } = await launch(this.#options, Number(new URL(this.#file.rpcUrl).port))
+      this.#file = file
+      this.#guard(child)
+      await EmbeddedNode.#ready(this)
+      onDeath('The embedded chain (anvil) ended unexpectedly; it was started again with all its blocks.')
+    } catch (error) {
+      this.#stopping = true
+      onDeath(
+        `The embedded chain (anvil) ended unexpectedly and does not start again: ${(error as Error).message} ` +
+          'Nothing can be bought until the gateway is started again.',
+      )
+    }
+  }
+
+  #countRevival(): void {
+    const nowMs = performance.now()
+    this.#revivedAtMs.push(nowMs)
+    const recent = this.#revivedAtMs.filter((atMs) => atMs > nowMs - HOUR_MS)
+    if (recent.length > MAX_REVIVALS_PER_HOUR) throw new Error(`It ended ${recent.length} times within an hour.`)
+  }
+}
+
+/** A new process with the state that was kept and the journal's blocks after it. */
+async function launch(options: EmbeddedNodeOptions, port: number | undefined): Promise<Anvil> {
+  const { dataFolder, contracts, virtualTimeSeconds } = options
+  const anvil = await launchAnvil({
+    dataFolder,
+    contracts,
+    stateFile: stateFileOf(dataFolder),
+    virtualTimeSeconds,
+    port,
+  })
+  const { rpcUrl } = anvil.file
+  const rpc = openRpc(rpcUrl)
+  const blocks = journalOf(dataFolder).after(await headOf(rpc))
+  if (blocks.length > 0) await replayBlocks(rpc, blocks, (account) => fundGas(rpcUrl, account))
+  return anvil
 }
 
 const stateFileOf = (dataFolder: string) => join(dataFolder, 'chain', 'state.json')
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('This machine gives no free port.')
-  server.close()
-  await once(server, 'close')
-  return address.port
-}
+const journalOf = (dataFolder: string) => new BlockJournal(join(dataFolder, 'chain', 'blocks.jsonl'))

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node
 import { join } from 'node:path'
 import { computeAddress, SigningKey } from 'ethers'
 import type { Address } from '../domain/identifiers.ts'
-import { createFileOnce } from './files.ts'
+import { createFileOnce } from '../lib/files.ts'
 
 /** version · nonce · tag · cipher text */
 const VERSION = 1

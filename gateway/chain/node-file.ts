@@ -2,7 +2,7 @@ import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { Address } from '../domain/identifiers.ts'
-import { replaceFile } from './files.ts'
+import { replaceFile } from '../lib/files.ts'
 import { openRpc, RpcNumber } from './rpc.ts'
 
 /** What a merchant agent on the same machine needs to join (mode 0600), and a gateway to find its node again. */
@@ -12,7 +12,7 @@ export const NodeFile = z.object({
   chainId: z.int().positive(),
   token: Address,
   escrow: Address,
-  /** Only account of this very node, without funds: tells it from any other that answers at the same port. */
+  /** Only account of this folder's node, without funds: tells it from any other that answers at the same port. */
   marker: Address,
 })
 export type NodeFile = z.infer<typeof NodeFile>

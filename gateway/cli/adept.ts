@@ -2,6 +2,8 @@ import { Command, CommanderError } from 'commander'
 import { ConfigError } from '../config.ts'
 import { fileProblem } from '../lib/file-problem.ts'
 import { ownVersion } from '../lib/version.ts'
+import { auditCommand } from './audit.ts'
+import { backupCommand, restoreCommand } from './backup.ts'
 import { boardCommand } from './board.ts'
 import { CliError } from './client.ts'
 import { consentCommand } from './consent.ts'
@@ -16,6 +18,7 @@ import { ordersCommand } from './orders.ts'
 import { readingsCommand } from './readings.ts'
 import { replayCommand } from './replay.ts'
 import { rulesCommand } from './rules.ts'
+import { serviceCommand } from './service.ts'
 import { startCommand } from './start.ts'
 import { statusCommand } from './status.ts'
 import { stockCommand } from './stock.ts'
@@ -54,6 +57,7 @@ function program(): Command {
   const commands = [
     initCommand(),
     startCommand(),
+    serviceCommand(),
     statusCommand(),
     deviceCommand(),
     devicesCommand(),
@@ -68,6 +72,9 @@ function program(): Command {
     rulesCommand(),
     stockCommand(),
     replayCommand(),
+    auditCommand(),
+    backupCommand(),
+    restoreCommand(),
   ]
   for (const command of commands) adept.addCommand(inherit(command, adept))
   return adept

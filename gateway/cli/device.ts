@@ -1,13 +1,19 @@
 import { Command, Option } from 'commander'
 import { MODES } from '../domain/order.ts'
 import { contextOf } from './client.ts'
+import { certificateCommand, removeCommand, rotateCommand } from './device-credentials.ts'
+import { pairCommand } from './device-pair.ts'
 import type { StatusAnswer } from './status.ts'
 
 export function deviceCommand(): Command {
   return new Command('device')
-    .description('add and confirm devices')
+    .description('add, pair, confirm and remove devices')
     .addCommand(addCommand())
+    .addCommand(pairCommand())
     .addCommand(confirmCommand())
+    .addCommand(rotateCommand())
+    .addCommand(certificateCommand())
+    .addCommand(removeCommand())
 }
 
 function addCommand(): Command {

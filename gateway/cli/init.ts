@@ -2,7 +2,8 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'no
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { stringify } from 'yaml'
-import { type Setting, settings } from '../config.ts'
+import { type Setting, settings } from '../config/settings.ts'
+import { systemClock } from '../lib/clock.ts'
 import { openToken } from '../web/token.ts'
 import { CliError, contextOf } from './client.ts'
 
@@ -12,6 +13,7 @@ export function initCommand(): Command {
     .action(async (_options: unknown, command: Command) => {
       // Loads the cryptography, which other commands need not wait for.
       const { openKeyring } = await import('../chain/keys.ts')
+      const { openCertificates } = await import('../broker/certificates.ts')
       const { dataFolder, print } = contextOf(command)
       const configFile = join(dataFolder, 'adept.yaml')
       // A start without init makes all but the settings.
@@ -24,15 +26,17 @@ export function initCommand(): Command {
       if (!existsSync(configFile)) writeFileSync(configFile, configText(settings()), { mode: 0o600, flag: 'wx' })
       openToken(dataFolder)
       openKeyring(dataFolder)
+      openCertificates(dataFolder, systemClock.nowMs())
       print(
         { dataFolder, configFile, made },
         [
           `${made ? 'Made' : 'There was already'} a gateway in ${dataFolder}. Its settings are in ${configFile}.`,
-          'Keep a backup of master.key: without it the keys of your devices are lost.',
+          'Keep a backup of master.key, without which the keys of your devices are lost, and of tls/authority.pem, which they trust.',
           '',
           'Next:',
           '  adept start                        run the gateway',
-          '  adept device add washer            add a device; prints its password once',
+          '  adept device pair                  let a device join, or:',
+          '  adept device add washer            add one by hand; prints its password once',
           '  adept device confirm washer --mode ask',
           '  adept mandate sign washer          let it buy, within limits that you see first',
         ].join('\n'),
@@ -43,15 +47,20 @@ export function initCommand(): Command {
 /** `adept.yaml` with every setting as a comment at its default: what is not written there keeps following the defaults. */
 function configText(all: readonly Setting[]): string {
   const lines = [
-    '# Settings of this gateway, each at its default: take away the # of a setting and of its section to change it.',
+    '# Settings of this gateway, each at its default: take away the # of a setting and of its sections to change it.',
     '# ADEPT_<SECTION>_<SETTING> in the environment goes before this file.',
   ]
-  for (const section of new Set(all.map((setting) => setting.path[0]))) {
-    lines.push('', `# ${section}:`)
-    for (const { path, defaultValue, description } of all.filter((setting) => setting.path[0] === section)) {
-      const value = defaultValue === undefined ? '…' : stringify(defaultValue).trim()
-      lines.push(`#   # ${description}`, `#   ${path[1]}: ${value}`)
+  let open: string[] = []
+  for (const { path, defaultValue, description } of all) {
+    const sections = path.slice(0, -1)
+    for (const [depth, section] of sections.entries()) {
+      if (open[depth] === section && open.length > depth) continue
+      open = sections.slice(0, depth + 1)
+      lines.push(...(depth === 0 ? [''] : []), `# ${'  '.repeat(depth)}${section}:`)
     }
+    const indent = '  '.repeat(sections.length)
+    const value = defaultValue === undefined ? '…' : stringify(defaultValue).trim()
+    lines.push(`# ${indent}# ${description}`, `# ${indent}${path.at(-1)}: ${value}`)
   }
   return `${lines.join('\n')}\n`
 }

@@ -20,8 +20,13 @@ export function replayCommand(): Command {
     })
 }
 
-function replayText({ readings, decisions, differing, first }: Extract<Replay, { kind: 'done' }>): string {
-  const made = `${decisions} decisions were made again from ${readings} readings`
+function replayText(done: Extract<Replay, { kind: 'done' }>): string {
+  const { readings, decisions, fromInputs, goneAtMs, differing, first } = done
+  const fewer =
+    goneAtMs === undefined
+      ? ''
+      : `, ${fromInputs} of them from their own inputs alone (single readings up to ${localTime(goneAtMs)} are not kept)`
+  const made = `${decisions} decisions were made again from ${readings} readings${fewer}`
   if (first === undefined) return `${made}: all are as they were.`
   return [
     `${made}: ${differing} ${differing === 1 ? 'differs' : 'differ'}. The first is decision ${first.decisionId}, of ` +

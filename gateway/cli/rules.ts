@@ -66,7 +66,8 @@ function tryCommand(): Command {
       'after',
       `
 Every slot is taken as confirmed, under its present mandate, every question as answered yes, and goods as arriving after
-the usual time. Refills are those that really happened. Nothing is ordered.`,
+the usual time. Refills are those that really happened. Single readings are kept for 30 days (retention.rawDays): a trial
+reaches back no further. Nothing is ordered.`,
     )
     .action(async (file: string, options: { since: number }, command: Command) => {
       const { client, print } = contextOf(command)

@@ -1,6 +1,8 @@
 import { Command } from 'commander'
 import type { Address } from '../domain/identifiers.ts'
+import type { Endpoints } from '../ports/onboarding.ts'
 import { contextOf } from './client.ts'
+import { fingerprintText, plainTextWarning } from './endpoints.ts'
 
 /** `GET /v1/status`, as JSON has it. */
 export type StatusAnswer = {
@@ -8,6 +10,7 @@ export type StatusAnswer = {
   nodeVersion: string
   homeId: string
   mqttPort: number
+  endpoints: Endpoints
   chain: {
     kind: string
     chainId: number
@@ -25,9 +28,12 @@ export function statusCommand(): Command {
       const { client, print } = contextOf(command)
       const status = await client.get<StatusAnswer>('/v1/status')
       const { chain, payer, relayer } = status
+      const { addresses, authorityFingerprint } = status.endpoints
       const lines = [
         `Gateway ${status.version} on Node ${status.nodeVersion}, home ${status.homeId}`,
-        `Devices connect by MQTT to port ${status.mqttPort}`,
+        `Devices connect by MQTT to port ${status.mqttPort}: ${addresses.map(({ url }) => url).join(', ')}`,
+        authorityFingerprint && `By TLS they trust the authority ${fingerprintText(authorityFingerprint)}`,
+        plainTextWarning(addresses),
         `Chain ${chain.chainId} (${chain.kind}), contract ${chain.escrow}`,
         payer === undefined
           ? `Paid in ${chain.token.symbol} ${chain.token.address}; the gateway has no wallet of its own`
@@ -35,7 +41,7 @@ export function statusCommand(): Command {
         `Gas is paid by ${relayer.address}, which has ${gwei(relayer.balanceWei)} gwei${relayer.balanceWei === '0' ? ": send it some of the chain's own coin" : ''}`,
         chain.kind === 'embedded' ? 'The embedded chain is for development: its money is play money.' : '',
       ]
-      print(status, lines.join('\n').trimEnd())
+      print(status, lines.filter(Boolean).join('\n'))
     })
 }
 

@@ -8,4 +8,7 @@ if (major > 22 || (major === 22 && minor >= 18)) {
   module.enableCompileCache(COMPILE_CACHE)
   await import('./adept.ts')
   await import('../main.ts')
+  const { startWriter } = await import('../ingest/thread.ts')
+  const writer = await startWriter(':memory:', () => undefined)
+  await writer.stop()
 }

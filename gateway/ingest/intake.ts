@@ -1,110 +1,160 @@
 import type pino from 'pino'
+import type { BrokerChange } from '../ports/broker-state.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { Incoming, IntakeStore } from '../ports/ingest.ts'
+import type { Intake, Outcome } from '../ports/ingest.ts'
 import type { CommandResult } from '../wire/messages.ts'
-import { parseMessage } from './parse.ts'
+import type { Answer, Batch, Receipts, WriterPort } from './batch.ts'
 
-/** A group is committed at this size without waiting for the loop to be idle. */
-const GROUP_SIZE = 1_000
-/** With more than this waiting for a slow store, what comes is refused without an ack: the device sends it again. */
-const MAX_WAITING = 10_000
+/** Sent to the writer without waiting for the end of the turn; also bounds its groups. */
+const BATCH_BYTES = 131_072
+/** With more than this under way no connection is read, until half of it is on disk: some 100 ms of work, 16 MiB. */
+const MAX_WAITING_MESSAGES = 10_000
+const MAX_WAITING_BYTES = 16_777_216
 
-export type Receipts = { deviceId: string; session: string; seq: number }[]
-
-/** Told once the message is on disk, or with the fault because of which it is not. */
-type Stored = (error?: Error) => void
-
-type Waiting = { incoming: Incoming; stored: Stored }
-
-export type Intake = {
-  /** Parses and queues one message of a device; returns what it was. `stored` is called exactly once, always later. */
-  add(topic: string, payload: Uint8Array, stored: Stored): 'accepted' | 'dead-letter'
-  /** Resolves when all that was added before is committed or refused. */
-  drained(): Promise<void>
-}
+/** Messages that were taken together and wait for their answer. */
+type Run = { count: number; bytes: number; settled(outcome: Outcome): void }
 
 /**
- * Group commit: what arrives in one turn of the event loop is committed together when the loop is idle, without a timer,
- * so that a lone message waits for nobody (p50 2 ms at 2,000 messages/s, where a 5 ms timer takes 5 ms).
- * One commit at a time; a group that fails is tried again one by one, so that a message which the store cannot take does
- * not keep the acks of the others.
+ * The main thread's end of the intake. What arrives in one turn of the event loop goes to the writer as one buffer; the
+ * writer takes all that waits for it into one commit, and one answer comes back for many messages.
  */
 export function createIntake(options: {
-  store: IntakeStore
+  writer: WriterPort
   clock: Clock
   log: pino.Logger
   /** After each commit: wakes the next stage and sends receipts. */
   onCommitted(receipts: Receipts): void
   onCommandResult?(deviceId: string, result: CommandResult): void
-}): Intake {
-  const { store, clock, log } = options
-  let waiting: Waiting[] = []
+  maxWaitingMessages?: number
+}): Intake & {
+  /** Stores a change of the broker's state, all of it or nothing; resolves when it is on disk, rejects when it is not. */
+  keep(changes: readonly BrokerChange[]): Promise<void>
+  /** The writer is gone: fails all that waits and all that comes. */
+  fail(fault: Error): void
+} {
+  const { writer, clock, log, maxWaitingMessages = MAX_WAITING_MESSAGES } = options
+  const buffer = new Uint8Array(BATCH_BYTES)
+  let used = 0
+  let buffered = 0
   let scheduled = false
-  let committing: Promise<void> | undefined
+  const runs: Run[] = []
+  let waitingMessages = 0
+  let waitingBytes = 0
+  let readers: (() => void)[] = []
+  let drains: (() => void)[] = []
+  let broken: Error | undefined
 
-  function schedule(): void {
-    if (waiting.length >= GROUP_SIZE) {
-      flush()
-      return
+  writer.on('message', answered)
+
+  function send(): void {
+    if (buffered === 0) return
+    post(buffer.slice(0, used), buffered)
+    used = 0
+    buffered = 0
+  }
+
+  function post(packets: Uint8Array<ArrayBuffer>, count: number): void {
+    const batch: Batch = { kind: 'messages', receivedAtMs: clock.nowMs(), count, packets }
+    writer.postMessage(batch, [packets.buffer])
+  }
+
+  function answered({ count, faults, receipts, commandResults }: Answer): void {
+    if (faults.length > 0) {
+      log.error(
+        { count: faults.length, reason: faults[0]!.reason },
+        'storage fault: these messages are not acknowledged',
+      )
     }
-    if (scheduled) return
-    scheduled = true
-    setImmediate(() => {
-      scheduled = false
-      flush()
-    })
-  }
-
-  function flush(): void {
-    if (committing !== undefined || waiting.length === 0) return
-    const group = waiting
-    waiting = []
-    committing = commit(group).finally(() => {
-      committing = undefined
-      if (waiting.length > 0) schedule()
-    })
-  }
-
-  async function commit(group: Waiting[]): Promise<void> {
-    let receipts: Receipts
-    try {
-      const incoming = group.map((item) => item.incoming)
-      receipts = (await store.commit(incoming, clock.nowMs())).receipts
-    } catch (error) {
-      log.error({ err: error, messages: group.length }, 'storage fault: these messages are not acknowledged')
-      if (group.length > 1) return oneByOne(group)
-      return group[0]!.stored(new Error('The gateway could not store the message.', { cause: error }))
+    let first = 0
+    let settled = 0
+    while (first < count) {
+      const run = runs[settled++]!
+      settle(run, outcomeOf(run, first, faults))
+      first += run.count
     }
-    for (const item of group) item.stored()
-    options.onCommitted(receipts)
+    runs.splice(0, settled)
+    for (const { deviceId, result } of commandResults) options.onCommandResult?.(deviceId, result)
+    if (faults.length < count) options.onCommitted(receipts)
+    wake()
   }
 
-  async function oneByOne(group: Waiting[]): Promise<void> {
-    for (const item of group) await commit([item])
+  function settle(run: Run, outcome: Outcome): void {
+    waitingMessages -= run.count
+    waitingBytes -= run.bytes
+    run.settled(outcome)
+  }
+
+  function hasRoom(): boolean {
+    return waitingMessages < maxWaitingMessages && waitingBytes < MAX_WAITING_BYTES
+  }
+
+  function wake(): void {
+    if (waitingMessages <= maxWaitingMessages / 2 && waitingBytes <= MAX_WAITING_BYTES / 2) {
+      // Each may fill it again.
+      let woken = 0
+      while (woken < readers.length && hasRoom()) readers[woken++]!()
+      readers = readers.slice(woken)
+    }
+    if (runs.length > 0) return
+    for (const resolve of drains) resolve()
+    drains = []
   }
 
   return {
-    add(topic, payload, stored) {
-      const parsed = parseMessage(topic, payload)
-      if (parsed.kind === 'command-result') {
-        options.onCommandResult?.(parsed.deviceId, parsed.result)
-        setImmediate(stored)
-        return 'accepted'
+    hasRoom,
+    take(packets, messages, settled) {
+      if (broken !== undefined) {
+        setImmediate(settled, { stored: 0, fault: broken } satisfies Outcome)
+        return
       }
-      if (waiting.length >= MAX_WAITING) {
-        setImmediate(stored, new Error('The gateway is overloaded: send it again later.'))
-        return 'accepted'
+      runs.push({ count: messages, bytes: packets.length, settled })
+      waitingMessages += messages
+      waitingBytes += packets.length
+      if (used + packets.length > buffer.length) send()
+      if (packets.length > buffer.length) {
+        post(packets.slice(), messages)
+        return
       }
-      if (parsed.kind === 'dead-letter') log.debug({ topic, reason: parsed.reason }, 'a message could not be read')
-      waiting.push({ incoming: parsed, stored })
-      schedule()
-      return parsed.kind === 'dead-letter' ? 'dead-letter' : 'accepted'
+      buffer.set(packets, used)
+      used += packets.length
+      buffered += messages
+      if (scheduled) return
+      scheduled = true
+      setImmediate(() => {
+        scheduled = false
+        send()
+      })
     },
-    async drained() {
-      while (waiting.length > 0 || committing !== undefined) {
-        flush()
-        await committing
-      }
+    whenRoom(callback) {
+      readers.push(callback)
+    },
+    keep(changes) {
+      if (broken !== undefined) return Promise.reject(broken)
+      // What was taken before is answered before.
+      send()
+      writer.postMessage({ kind: 'broker-state', receivedAtMs: clock.nowMs(), count: 1, changes } satisfies Batch)
+      return new Promise((resolve, reject) => {
+        runs.push({ count: 1, bytes: 0, settled: ({ fault }) => (fault === undefined ? resolve() : reject(fault)) })
+        waitingMessages++
+      })
+    },
+    drained() {
+      if (runs.length === 0) return Promise.resolve()
+      return new Promise((resolve) => drains.push(resolve))
+    },
+    fail(fault) {
+      broken = fault
+      used = 0
+      buffered = 0
+      for (const run of runs.splice(0)) settle(run, { stored: 0, fault })
+      wake()
     },
   }
+}
+
+/** What became of one run, whose first message has the place `first` in the answer. */
+function outcomeOf({ count }: Run, first: number, faults: Answer['faults']): Outcome {
+  const fault = faults.find(({ at }) => at >= first && at < first + count)
+  if (fault === undefined) return { stored: count }
+  return { stored: fault.at - first, fault: new Error(`The gateway could not store the message: ${fault.reason}`) }
 }

@@ -1,13 +1,25 @@
 import { isUtf8 } from 'node:buffer'
 import { z } from 'zod'
 import type { Incoming } from '../ports/ingest.ts'
-import { CommandResult, ConsumableReport, Description, EventReport, Status, TelemetryReport } from '../wire/messages.ts'
+import {
+  CommandResult,
+  ConsumableReport,
+  Description,
+  EventReport,
+  ReportId,
+  Status,
+  TelemetryReport,
+} from '../wire/messages.ts'
 import { parseTopic, WRITE_TOPICS } from '../wire/topics.ts'
 
 /** More than this in one message is a dead letter; a description of 16 slots with 5 products each takes 7 KiB. */
 export const MAX_PAYLOAD_BYTES = 16_384
 /** A dead letter's reason names the first faults only. */
 const MAX_REASON_CHARACTERS = 500
+
+/** Topics that were parsed before: a device has six, and the check of a name costs as much as half the message. */
+const topics = new Map<string, ReturnType<typeof parseTopic>>()
+const MAX_TOPICS = 10_000
 
 /** A message of a device, parsed: a row to commit, or the answer to a command, which nobody waits for after a restart. */
 export type Parsed = Incoming | { kind: 'command-result'; deviceId: string; result: CommandResult }
@@ -17,14 +29,15 @@ export type Parsed = Incoming | { kind: 'command-result'; deviceId: string; resu
  * reason says what to change.
  */
 export function parseMessage(topic: string, payload: Uint8Array): Parsed {
-  const parts = parseTopic(topic)
+  const parts = partsOf(topic)
   const deviceId = parts?.deviceId ?? topic.split('/')[2]
-  const dead = (reason: string): Parsed => ({
+  const dead = (reason: string, report?: { session: string; seq: number }): Parsed => ({
     kind: 'dead-letter',
     deviceId,
     topic,
     payload: payload.subarray(0, MAX_PAYLOAD_BYTES),
     reason: reason.slice(0, MAX_REASON_CHARACTERS),
+    ...(report !== undefined && { report }),
   })
   if (parts === undefined || !isWriteTopic(parts.name)) {
     return dead(`No such topic: a device writes ${WRITE_TOPICS.join(', ')}.`)
@@ -47,7 +60,19 @@ export function parseMessage(topic: string, payload: Uint8Array): Parsed {
   } catch (error) {
     return dead(`The message is not JSON: ${(error as Error).message}`)
   }
-  return parseJson(parts.deviceId, parts.name, json, body) ?? dead(faultOf(SCHEMAS[parts.name], json))
+  const parsed = parseJson(parts.deviceId, parts.name, json, body)
+  if (parsed !== undefined) return parsed
+  const report = isReport(parts.name) ? ReportId.safeParse(json).data : undefined
+  return dead(faultOf(SCHEMAS[parts.name], json), report)
+}
+
+function partsOf(topic: string): ReturnType<typeof parseTopic> {
+  const known = topics.get(topic)
+  if (known !== undefined) return known
+  const parts = parseTopic(topic)
+  if (topics.size >= MAX_TOPICS) topics.clear()
+  if (parts !== undefined) topics.set(topic, parts)
+  return parts
 }
 
 /** The message, or undefined when it does not fit its schema. */
@@ -89,6 +114,10 @@ const SCHEMAS = {
 function faultOf(schema: z.ZodType, json: unknown): string {
   const { error } = schema.safeParse(json)
   return error === undefined ? 'The message does not fit its topic.' : z.prettifyError(error)
+}
+
+function isReport(name: string): boolean {
+  return name === 'consumable' || name === 'telemetry' || name === 'event'
 }
 
 function isWriteTopic(name: string): name is (typeof WRITE_TOPICS)[number] {

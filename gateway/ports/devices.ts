@@ -9,6 +9,15 @@ export type NewDevice = {
   keyAddress: Address
   keySealed: Uint8Array
 }
+/** What a device may prove itself with. */
+export type Credentials = {
+  homeId: string
+  secretSha256: Uint8Array
+  /** SHA-256 of the one client certificate that counts; undefined: none does. */
+  certificateSha256: Uint8Array | undefined
+  /** Its secret is new, and nobody has connected with it yet. */
+  mayPair: boolean
+}
 export type SlotView = {
   slot: string
   description: SlotDescription | undefined
@@ -56,9 +65,11 @@ export type DeadLetterView = {
 }
 
 export type DeviceStore = {
-  add(device: NewDevice, atMs: number): Promise<'added' | 'exists'>
-  /** SHA-256 of the device's secret; undefined for an unknown device. */
-  secretOf(deviceId: string): Promise<Uint8Array | undefined>
+  /** One that was removed comes back with new credentials and a new key, its slots unconfirmed; not while an order is open. */
+  add(device: NewDevice, atMs: number): Promise<'added' | 'exists' | 'order-open'>
+  /** Undefined: there is no such device, or it was removed. */
+  credentialsOf(deviceId: string): Promise<Credentials | undefined>
+  /** Also of a removed device, whose orders may still end. */
   sealedKeyOf(deviceId: string): Promise<Uint8Array | undefined>
   list(homeId: string): Promise<DeviceView[]>
   get(homeId: string, deviceId: string): Promise<DeviceView | undefined>

@@ -1,4 +1,5 @@
 import type { Level, SlotDescription } from '../domain/level.ts'
+import type { BrokerChange } from './broker-state.ts'
 
 /** One report of a device, parsed; `body` is the JSON as it came. */
 export type Report = {
@@ -12,12 +13,21 @@ export type Report = {
   level?: { slot: string; remaining: number; unit: Level['unit']; unverified?: string | undefined }
 }
 
-/** What may arrive at the broker and must be on disk before its PUBACK. */
+/** What may arrive at the broker and must be on disk before its PUBACK; and what the broker itself must still know after a crash. */
 export type Incoming =
   | { kind: 'report'; report: Report }
   | { kind: 'description'; deviceId: string; description: DeviceDescription; body: string }
   | { kind: 'status'; deviceId: string; status: 'online' | 'offline' }
-  | { kind: 'dead-letter'; deviceId: string | undefined; topic: string; payload: Uint8Array; reason: string }
+  | { kind: 'broker-state'; changes: readonly BrokerChange[] }
+  | {
+      kind: 'dead-letter'
+      deviceId: string | undefined
+      topic: string
+      payload: Uint8Array
+      reason: string
+      /** The report that it would be. It is kept here, so the receipt counts it: else it would stay below it for ever. */
+      report?: { session: string; seq: number } | undefined
+    }
 
 export type DeviceDescription = {
   maker: string
@@ -36,4 +46,19 @@ export type IntakeStore = {
     group: Incoming[],
     receivedAtMs: number,
   ): Promise<{ receipts: { deviceId: string; session: string; seq: number }[] }>
+}
+
+/** What became of messages that were given together: the first `stored` are on disk; all of them when there is no fault. */
+export type Outcome = { stored: number; fault?: Error | undefined }
+
+/** Takes what devices publish, as bytes, on its way to the disk. */
+export type Intake = {
+  /** Takes PUBLISH packets, `messages` of them. `settled` is called exactly once, later, in the order of the takes. */
+  take(packets: Uint8Array, messages: number, settled: (outcome: Outcome) => void): void
+  /** Whether connections may be read. What is taken nevertheless is not lost: somebody must stop reading. */
+  hasRoom(): boolean
+  /** Calls back once there is room again, and only as long as there is. */
+  whenRoom(callback: () => void): void
+  /** Resolves when all that was taken before is on disk or failed. */
+  drained(): Promise<void>
 }

@@ -126,6 +126,19 @@ export type RulesStore = {
 
 /** A slot after one more of its readings. */
 export type SlotStep = { deviceId: string; slot: string; readingId: number; receivedAtMs: number; state: SlotState }
+/**
+ * `begin`: what the readings up to `readUntil`, which are gone, came to; the first page, and again when the retention deleted
+ * more while others were read. `ofReadings`: the last page ends there.
+ */
+export type StatesPage = { readUntil: number; ofReadings: number } & (
+  | {
+      kind: 'begin'
+      /** When the last of those that are gone was received; undefined: none is. */
+      goneAtMs: number | undefined
+      bases: { deviceId: string; slot: string; state: SlotState }[]
+    }
+  | { kind: 'read'; steps: SlotStep[] }
+)
 /** A decision as it was kept; `inputs` and `decision` went through JSON. */
 export type KeptDecision = {
   decisionId: number
@@ -142,8 +155,8 @@ export type KeptDecision = {
 export type HistoryStore = {
   /** Every slot of the home as the rules see it now, or the one that is named. */
   situations(homeId: string, atMs: number, only?: { deviceId: string; slot: string }): Promise<Situation[]>
-  /** The states of all slots, reading by reading from the first on, in pages; `ofReadings` is how many readings there are. */
-  states(): AsyncIterable<{ readUntil: number; ofReadings: number; steps: SlotStep[] }>
+  /** The states of all slots, reading by reading from the first kept one on, in pages. */
+  states(): AsyncIterable<StatesPage>
   /** Kept decisions after this one whose readings go up to `readUntil`. */
   decisions(after: { readUntil: number; decisionId: number }, readUntil: number, limit: number): Promise<KeptDecision[]>
   rules(version: number): Promise<RulesVersion | undefined>

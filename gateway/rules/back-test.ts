@@ -25,6 +25,7 @@ export type SlotTrial = {
 }
 export type Trial =
   | { kind: 'progress'; readings: number; ofReadings: number }
+  /** From `sinceMs` on: as asked, or since when readings are kept. */
   | { kind: 'done'; sinceMs: number; untilMs: number; slots: SlotTrial[] }
 
 /** One slot in a past in which only the tried rules ordered: what they would have bought arrives when such goods do. */
@@ -51,15 +52,25 @@ export async function* backTest(
   home: { homeId: string; sinceMs: number; nowMs: number },
   rules: Rules,
 ): AsyncGenerator<Trial> {
-  const { homeId, sinceMs, nowMs } = home
+  const { homeId, nowMs } = home
   const courses = new Map<string, Course>()
   const books = new Map<string, RuleBook>()
   for (const base of await store.situations(homeId, nowMs)) {
     courses.set(`${base.deviceId}/${base.slot}`, courseOf(base))
     if (!books.has(base.timeZone)) books.set(base.timeZone, { rules, calendar: homeCalendar(base.timeZone) })
   }
-  for await (const { readUntil, ofReadings, steps } of store.states()) {
-    for (const { deviceId, slot, receivedAtMs, state } of steps) {
+  let sinceMs = home.sinceMs
+  for await (const page of store.states()) {
+    const { readUntil, ofReadings } = page
+    if (page.kind === 'begin') {
+      sinceMs = Math.max(sinceMs, page.goneAtMs ?? sinceMs)
+      for (const { deviceId, slot, state } of page.bases) {
+        const course = courses.get(`${deviceId}/${slot}`)
+        if (course !== undefined) takeReading(course, state)
+      }
+      continue
+    }
+    for (const { deviceId, slot, receivedAtMs, state } of page.steps) {
       const course = courses.get(`${deviceId}/${slot}`)
       if (course === undefined) continue
       const book = books.get(course.base.timeZone)!

@@ -14,8 +14,8 @@ const ID = /^rule-(\d{1,15})$/
 /** Tells devices the commands of rules, again and again until they answer: at least once, each with its own id. */
 export function commandWorker(parts: {
   store: CommandStore
-  /** Publishes on the device's `command` topic; a device that is away does not hear it. */
-  tell(deviceId: string, command: { id: string; name: string; arguments: DeviceCommand['arguments'] }): void
+  /** Publishes on the device's `command` topic. A device that is away hears it later only if its session lasts. */
+  tell(deviceId: string, command: { id: string; name: string; arguments: DeviceCommand['arguments'] }): Promise<void>
   clock: Clock
 }): Worker {
   return {
@@ -27,7 +27,7 @@ export function commandWorker(parts: {
         const { commandId, deviceId, name, attempts } = command
         const isLast = attempts + 1 >= MAX_ATTEMPTS
         const nextAtMs = isLast ? undefined : nowMs + backoffMs(attempts, FIRST_RETRY_MS, LONGEST_RETRY_MS)
-        if (!isLast) parts.tell(deviceId, { id: `rule-${commandId}`, name, arguments: command.arguments })
+        if (!isLast) await parts.tell(deviceId, { id: `rule-${commandId}`, name, arguments: command.arguments })
         await parts.store.told(command, nextAtMs, nowMs)
       }
       return { worked: due.length > 0, nextDueAtMs: await parts.store.nextDueAtMs() }

@@ -4,8 +4,9 @@ import type { Mode } from '../domain/order.ts'
 import { printable } from '../lib/printable.ts'
 import type { DeviceStore, DeviceView, SlotView } from '../ports/devices.ts'
 import type { DeviceDescription } from '../ports/ingest.ts'
-import type { Db } from './database.ts'
+import { type Db, inOneTransaction } from './database.ts'
 import { READING_KINDS } from './intake.ts'
+import { newDevices } from './onboarding.ts'
 
 /** Readings of one device are looked for among the newest of all: about 50 ms at most, and no index that slows intake. */
 const READINGS_SEARCHED = 200_000
@@ -46,23 +47,28 @@ type ReadingRow = {
 }
 
 export function sqliteDeviceStore(db: Db): DeviceStore {
-  const insert = db.prepare(
-    `INSERT INTO devices (device_id, home_id, secret_sha256, key_address, key_sealed, added_at_ms)
-     VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (device_id) DO NOTHING`,
-  )
-  const secret = db.prepare<[string], { secret_sha256: Buffer }>(
-    'SELECT secret_sha256 FROM devices WHERE device_id = ?',
+  const insert = newDevices(db)
+  const credentials = db.prepare<
+    [string],
+    { home_id: string; secret_sha256: Buffer; certificate_sha256: Buffer | null; may_pair: number }
+  >(
+    `SELECT home_id, secret_sha256, certificate_sha256, may_pair FROM devices
+     WHERE device_id = ? AND removed_at_ms IS NULL`,
   )
   const sealedKey = db.prepare<[string], { key_sealed: Buffer }>('SELECT key_sealed FROM devices WHERE device_id = ?')
-  const all = db.prepare<[string], DeviceRow>('SELECT * FROM devices WHERE home_id = ? ORDER BY device_id')
-  const one = db.prepare<[string, string], DeviceRow>('SELECT * FROM devices WHERE home_id = ? AND device_id = ?')
+  const all = db.prepare<[string], DeviceRow>(
+    'SELECT * FROM devices WHERE home_id = ? AND removed_at_ms IS NULL ORDER BY device_id',
+  )
+  const one = db.prepare<[string, string], DeviceRow>(
+    'SELECT * FROM devices WHERE home_id = ? AND device_id = ? AND removed_at_ms IS NULL',
+  )
   const slotsOf = db.prepare<[string], SlotRow>('SELECT * FROM slots WHERE device_id = ? ORDER BY slot')
   const lastDecision = db.prepare<[string, string], { reasons: string }>(
     'SELECT reasons FROM decisions WHERE device_id = ? AND slot = ? ORDER BY decision_id DESC LIMIT 1',
   )
   const confirmSlots = db.prepare<[Mode, number, string, string, string | null, string | null], { slot: string }>(
     `UPDATE slots SET mode = ?, confirmed_at_ms = ?, suspended_reason = '', evaluate = 1
-     WHERE device_id = (SELECT device_id FROM devices WHERE home_id = ? AND device_id = ?)
+     WHERE device_id = (SELECT device_id FROM devices WHERE home_id = ? AND device_id = ? AND removed_at_ms IS NULL)
        AND description IS NOT NULL AND (? IS NULL OR slot = ?)
      RETURNING slot`,
   )
@@ -106,13 +112,17 @@ export function sqliteDeviceStore(db: Db): DeviceStore {
   }
 
   return {
-    async add(device, atMs) {
-      const { deviceId, homeId, secretSha256, keyAddress, keySealed } = device
-      const { changes } = insert.run(deviceId, homeId, secretSha256, keyAddress, keySealed, atMs)
-      return changes === 1 ? 'added' : 'exists'
-    },
-    async secretOf(deviceId) {
-      return secret.get(deviceId)?.secret_sha256
+    add: inOneTransaction(db, (device, atMs) => insert(device, atMs)),
+    async credentialsOf(deviceId) {
+      const row = credentials.get(deviceId)
+      return (
+        row && {
+          homeId: row.home_id,
+          secretSha256: row.secret_sha256,
+          certificateSha256: row.certificate_sha256 ?? undefined,
+          mayPair: row.may_pair === 1,
+        }
+      )
     },
     async sealedKeyOf(deviceId) {
       return sealedKey.get(deviceId)?.key_sealed

@@ -1,7 +1,7 @@
 import type { Notification } from '../domain/notification.ts'
 import type { DeliveryStore, FeedStore } from '../ports/notify.ts'
 import { type Db, inOneTransaction } from './database.ts'
-import { ENDED, type OrderRow, orderOf } from './order-rows.ts'
+import { type OrderRow, orderOf } from './order-rows.ts'
 
 type NotificationRow = {
   notification_id: number
@@ -34,12 +34,8 @@ export function sqliteFeedStore(db: Db): FeedStore {
   }
 }
 
-/**
- * `DeliveryStore` over the gateway's database. The broker keeps retained messages in memory, so every start tells the
- * devices of their open orders again.
- */
+/** `DeliveryStore` over the gateway's database. */
 export function sqliteDeliveryStore(db: Db): DeliveryStore {
-  db.exec(`UPDATE orders SET device_told = '' WHERE state NOT IN (${ENDED})`)
   const due = db.prepare<[number, string | null, string | null, number], NotificationRow & { attempts: number }>(
     `SELECT notifications.*, attempts FROM deliveries JOIN notifications USING (notification_id)
      WHERE delivered_at_ms IS NULL AND next_at_ms <= ? AND (? IS NULL OR kind = ?) ORDER BY notification_id LIMIT ?`,

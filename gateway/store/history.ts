@@ -4,7 +4,7 @@ import type { Decision, HistoryStore, KeptDecision, RulesVersion, Situation, Slo
 import { type Db, inOneTransaction } from './database.ts'
 import { type OrderRow, orderOf } from './order-rows.ts'
 import { SLOT_COLUMNS, SLOT_TABLES, type SlotRow, situations } from './situations.ts'
-import { measureReader, READINGS_BETWEEN, type ReadingRow, slotFold } from './slot-readings.ts'
+import { measureReader, READINGS_BETWEEN, type ReadingRow, slotFold, USAGE_VERSION } from './slot-readings.ts'
 
 /** Rows of one page: some 10 ms, then the gateway's other work gets its turn. */
 const ROWS_PER_PAGE = 2_000
@@ -31,8 +31,27 @@ export function sqliteHistoryStore(db: Db): HistoryStore {
     `SELECT ${SLOT_COLUMNS} FROM ${SLOT_TABLES}
      WHERE home_id = ? AND (? IS NULL OR slots.device_id = ? AND slots.slot = ?) ORDER BY slots.device_id, slots.slot`,
   )
-  const newest = db.prepare<[], { id: number | null }>('SELECT max(reading_id) AS id FROM readings')
+  const ends = db.prepare<[], { thinned_until: number; thinned_at_ms: number | null; newest: number | null }>(
+    'SELECT thinned_until, thinned_at_ms, (SELECT max(reading_id) FROM readings) AS newest FROM retention',
+  )
+  const bases = db.prepare<[], { device_id: string; slot: string; state: string }>(
+    `SELECT device_id, slot, state FROM slot_bases WHERE usage_version = ${USAGE_VERSION}`,
+  )
   const between = db.prepare<[number, number, number], ReadingRow>(READINGS_BETWEEN)
+  /** The retention may delete readings while others are being read: then it goes on from what they came to. */
+  const readPage = db.transaction((after: number, ofReadings: number) => {
+    const { thinned_until, thinned_at_ms } = ends.get()!
+    if (thinned_until > after) {
+      const states = bases.all().map((row) => ({
+        deviceId: row.device_id,
+        slot: row.slot,
+        state: JSON.parse(row.state) as SlotState,
+      }))
+      return { kind: 'begin' as const, readUntil: thinned_until, goneAtMs: thinned_at_ms ?? undefined, bases: states }
+    }
+    const readUntil = Math.min(ofReadings, after + ROWS_PER_PAGE)
+    return { kind: 'read' as const, readUntil, rows: between.all(after, readUntil, ROWS_PER_PAGE) }
+  })
   const decisions = db.prepare<[number, number, number, number], DecisionRow>(
     `SELECT ${DECISION_COLUMNS} FROM decisions
      WHERE inputs IS NOT NULL AND (read_until, decision_id) > (?, ?) AND read_until <= ?
@@ -59,20 +78,26 @@ export function sqliteHistoryStore(db: Db): HistoryStore {
     }),
 
     async *states() {
-      const ofReadings = newest.get()?.id ?? 0
       const states = new Map<string, SlotState>()
       const fold = slotFold(measureReader(db), (deviceId, slot) => states.get(`${deviceId}/${slot}`))
-      for (let after = 0; after < ofReadings; after += ROWS_PER_PAGE) {
-        const readUntil = Math.min(ofReadings, after + ROWS_PER_PAGE)
-        const steps: SlotStep[] = []
-        for (const row of between.all(after, readUntil, ROWS_PER_PAGE)) {
-          for (const { slot, after: state } of fold(row)) {
-            const { device_id: deviceId, reading_id: readingId, received_at_ms: receivedAtMs } = row
-            states.set(`${deviceId}/${slot}`, { ...state, events: [] })
-            steps.push({ deviceId, slot, readingId, receivedAtMs, state })
-          }
+      const ofReadings = ends.get()!.newest ?? 0
+      for (let readUntil = -1; readUntil < ofReadings; ) {
+        const page = readPage(readUntil, ofReadings)
+        readUntil = page.readUntil
+        if (page.kind === 'begin') {
+          states.clear()
+          for (const { deviceId, slot, state } of page.bases) states.set(`${deviceId}/${slot}`, state)
+          yield { ...page, ofReadings }
+        } else {
+          const steps = page.rows.flatMap((row) =>
+            fold(row).map(({ slot, after: state }): SlotStep => {
+              const { device_id: deviceId, reading_id: readingId, received_at_ms: receivedAtMs } = row
+              states.set(`${deviceId}/${slot}`, { ...state, events: [] })
+              return { deviceId, slot, readingId, receivedAtMs, state }
+            }),
+          )
+          yield { kind: 'read', readUntil, ofReadings, steps }
         }
-        yield { readUntil, ofReadings, steps }
         await setImmediate()
       }
     },

@@ -1,4 +1,5 @@
 import type { Incoming, IntakeStore, Report } from '../ports/ingest.ts'
+import { sqliteBrokerState } from './broker-state.ts'
 import type { Db } from './database.ts'
 import { descriptions } from './descriptions.ts'
 import { markStored, receiptOf, type Session, sessionMarks } from './session-marks.ts'
@@ -30,6 +31,7 @@ export function sqliteIntakeStore(db: Db): IntakeStore {
   const marks = sessionMarks(db)
   const levels = slotLevels(db)
   const saveDescription = descriptions(db)
+  const brokerState = sqliteBrokerState(db)
 
   function saveReport(report: Report, atMs: number): void {
     const session = marks.of(report.deviceId, report.session, atMs)
@@ -75,21 +77,31 @@ export function sqliteIntakeStore(db: Db): IntakeStore {
         // Levels of this group that came before it were judged by the old description.
         levels.save()
         saveDescription(incoming.deviceId, incoming.description, atMs)
+        levels.forget()
         return
       case 'status':
         setStatus.run(incoming.status, atMs, incoming.deviceId)
         return
+      case 'broker-state':
+        brokerState.apply(incoming.changes)
+        return
       case 'dead-letter':
         insertDeadLetter.run(incoming.deviceId ?? null, incoming.topic, incoming.payload, incoming.reason, atMs)
+        if (incoming.report !== undefined && incoming.deviceId !== undefined) {
+          markStored(marks.of(incoming.deviceId, incoming.report.session, atMs), incoming.report.seq)
+        }
         return
     }
   }
 
   const commitGroup = db.transaction((group: Incoming[], atMs: number): Session[] => {
+    levels.begin()
     for (const incoming of group) save(incoming, atMs)
     if (group.some((incoming) => incoming.kind === 'dead-letter')) trimDeadLetters.run()
     levels.save()
-    return marks.save(atMs)
+    const sessions = marks.save(atMs)
+    levels.end()
+    return sessions
   })
 
   db.prepare(`UPDATE devices SET status = 'offline' WHERE status = 'online'`).run()

@@ -7,6 +7,8 @@ import type { Db } from './database.ts'
 export const MAX_RANGES = 1024
 /** Sessions kept in memory; each is read again from its row when it is needed. */
 const MAX_CACHED_SESSIONS = 4096
+/** A cached session that was not used for so long is read again: its row may be gone (store/old-rows.ts). */
+const MAX_UNUSED_MS = 86_400_000
 
 /** Inclusive. */
 type Range = [first: number, last: number]
@@ -19,6 +21,7 @@ export type Session = {
   highWater: number
   above: Range[]
   changed: boolean
+  usedAtMs: number
 }
 
 /**
@@ -40,7 +43,7 @@ export function sessionMarks(db: Db) {
     const row = find.get(deviceId, session)
     const sessionKey = row?.session_key ?? Number(insert.run(deviceId, session, atMs).lastInsertRowid)
     const above = row === undefined ? [] : (JSON.parse(row.above) as Range[])
-    return { sessionKey, deviceId, session, highWater: row?.high_water ?? -1, above, changed: false }
+    return { sessionKey, deviceId, session, highWater: row?.high_water ?? -1, above, changed: false, usedAtMs: atMs }
   }
 
   return {
@@ -48,11 +51,12 @@ export function sessionMarks(db: Db) {
     of(deviceId: string, session: string, atMs: number): Session {
       const key = `${deviceId}/${session}`
       let known = cache.get(key)
-      if (known === undefined) {
+      if (known === undefined || (!known.changed && atMs - known.usedAtMs > MAX_UNUSED_MS)) {
         known = load(deviceId, session, atMs)
         if (cache.size >= MAX_CACHED_SESSIONS) evictOldest(cache)
         cache.set(key, known)
       }
+      known.usedAtMs = atMs
       if (!known.changed) {
         known.changed = true
         changed.add(known)

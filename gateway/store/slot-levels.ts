@@ -33,8 +33,13 @@ type LoadedSlot = {
 
 /** Slots described since the process began, parsed once; a changed description is another key. */
 const MAX_PARSED_DESCRIPTIONS = 1024
+/** Slots kept in memory; each is read again from its row when it is needed. */
+const MAX_LOADED_SLOTS = 4096
 
-/** Judges levels and keeps each slot's latest one: read once and written once per slot and group. */
+/**
+ * Judges levels and keeps each slot's latest one: written once per slot and group, and read again only after somebody else
+ * has written to the database, for these rows are not the intake's alone.
+ */
 export function slotLevels(db: Db) {
   const find = db.prepare<[string, string], SlotRow>(
     `SELECT description, remaining, unit, mark, mark_reason, measured_at_ms, verified_remaining, verified_at_ms,
@@ -56,6 +61,12 @@ export function slotLevels(db: Db) {
     `INSERT OR IGNORE INTO evidence (order_id, kind, detail, at_ms) VALUES (?, 'refill', ?, ?)`,
   )
   const wakeOrder = db.prepare(`UPDATE orders SET next_at_ms = ? WHERE order_id = ? AND state = 'shipped'`)
+
+  // Of this connection, and of all others.
+  const writes = db.prepare<[], number>('SELECT total_changes()').pluck()
+  const commits = db.prepare<[], number>('SELECT data_version FROM pragma_data_version').pluck()
+  let writesSeen = 0
+  let commitsSeen = 0
 
   const loaded = new Map<string, LoadedSlot>()
   const parsed = new Map<string, SlotDescription>()
@@ -92,6 +103,12 @@ export function slotLevels(db: Db) {
   }
 
   return {
+    /** At the begin of each group. */
+    begin(): void {
+      const commitsNow = commits.get()!
+      if (writes.get() !== writesSeen || commitsNow !== commitsSeen || loaded.size > MAX_LOADED_SLOTS) loaded.clear()
+      commitsSeen = commitsNow
+    },
     assess(deviceId: string, slot: string, report: MeasuredLevel, nowMs: number): Assessment {
       const known = load(deviceId, slot)
       return assessLevel(known.history, report, known.description, nowMs)
@@ -115,9 +132,10 @@ export function slotLevels(db: Db) {
         refillAtMs: assessment.refill ? assessment.measuredAtMs : (known.level?.refillAtMs ?? null),
       }
     },
-    /** Writes each slot that changed and forgets them: other stages write these rows too. */
+    /** Writes each slot that changed. */
     save(): void {
-      for (const { deviceId, slot, history, level } of loaded.values()) {
+      for (const known of loaded.values()) {
+        const { deviceId, slot, history, level } = known
         if (level === undefined) continue
         const { latest, verified, lowest, stuckAt, fallenTo } = history
         update.run(
@@ -125,8 +143,12 @@ export function slotLevels(db: Db) {
           ...[verified?.remaining ?? null, verified?.measuredAtMs ?? null, lowest ?? null],
           ...[level.refillAtMs, level.refillAtMs, stuckAt ?? null, fallenTo ?? null, deviceId, slot],
         )
+        known.level = undefined
       }
-      loaded.clear()
+    },
+    /** After the last write of a group. */
+    end(): void {
+      writesSeen = writes.get()!
     },
     forget(): void {
       loaded.clear()

@@ -20,7 +20,7 @@ const READINGS_PER_STEP = 500
 const TELEMETRY = 1
 const EVENT = 2
 /** A state of another shape is dropped and rebuilt from the readings. */
-const USAGE_VERSION = Usage.shape.version.value
+export const USAGE_VERSION = Usage.shape.version.value
 
 export type ReadingRow = {
   reading_id: number
@@ -52,8 +52,13 @@ export function slotReadings(db: Db) {
   const newest = db.prepare<[], { id: number | null }>('SELECT max(reading_id) AS id FROM readings')
   const between = db.prepare<[number, number, number], ReadingRow>(READINGS_BETWEEN)
   const moveCursor = db.prepare('UPDATE rules_cursor SET reading_id = @id, acted_until = max(acted_until, @id)')
-  const startAnew = db.prepare('UPDATE rules_cursor SET reading_id = 0, usage_version = ?')
-  const dropStates = db.prepare('UPDATE slot_needs SET state = NULL')
+  const startAnew = db.prepare<[number], { reading_id: number }>(
+    `UPDATE rules_cursor SET reading_id = (SELECT thinned_until FROM retention), usage_version = ? RETURNING reading_id`,
+  )
+  const resetStates = db.prepare(
+    `UPDATE slot_needs SET state = (SELECT slot_bases.state FROM slot_bases
+       WHERE slot_bases.device_id = slot_needs.device_id AND slot_bases.slot = slot_needs.slot AND usage_version = ?)`,
+  )
   const readState = db.prepare<[string, string], { state: string | null }>(
     'SELECT state FROM slot_needs WHERE device_id = ? AND slot = ?',
   )
@@ -83,9 +88,8 @@ export function slotReadings(db: Db) {
     ): { behind: boolean; read: number; readUntil: number } {
       const cursor = cursorRow.get()!
       if (cursor.usage_version !== USAGE_VERSION) {
-        startAnew.run(USAGE_VERSION)
-        dropStates.run()
-        cursor.reading_id = 0
+        cursor.reading_id = startAnew.get(USAGE_VERSION)!.reading_id
+        resetStates.run(USAGE_VERSION)
       }
       const last = newest.get()?.id ?? 0
       if (last <= cursor.reading_id) return { behind: false, read: 0, readUntil: cursor.reading_id }

@@ -1,8 +1,8 @@
-import { createHash, randomBytes } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import { DeviceId, SlotName } from '../domain/identifiers.ts'
 import { MODES } from '../domain/order.ts'
+import { newDeviceSecret } from '../lib/device-secret.ts'
 import { HttpError, parseInput } from '../lib/http.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { DeviceKeyMaker, DeviceStore } from '../ports/devices.ts'
@@ -12,9 +12,6 @@ const NewDeviceBody = z.strictObject({ deviceId: DeviceId })
 const ConfirmBody = z.strictObject({ mode: z.enum(MODES), slot: SlotName.optional() })
 type DeviceParams = { Params: { deviceId: string } }
 const LimitQuery = z.object({ limit: queryNumber({ min: 1, max: 1000, default: 50 }) })
-
-/** 192 bits: nobody guesses it, and a person can still type it into a board's sketch. */
-const PASSWORD_BYTES = 24
 
 export function deviceRoutes(
   app: FastifyInstance,
@@ -27,19 +24,24 @@ export function deviceRoutes(
 
   app.post('/v1/devices', async (request, reply) => {
     const { deviceId } = parseInput(NewDeviceBody, request.body, 'a new device')
-    const password = randomBytes(PASSWORD_BYTES).toString('base64url')
+    const { secret, secretSha256 } = newDeviceSecret()
     const added = await devices.add(
       {
         deviceId,
         homeId,
-        secretSha256: createHash('sha256').update(password).digest(),
+        secretSha256,
         ...ports.deviceKeys.make(deviceId),
       },
       ports.clock.nowMs(),
     )
     if (added === 'exists')
       throw new HttpError(409, `There is a device ${deviceId} already. Give the new one another id.`)
-    return reply.code(201).send({ deviceId, password })
+    if (added === 'order-open')
+      throw new HttpError(
+        409,
+        `An order of the ${deviceId} that you removed is open still. End it, or take another id.`,
+      )
+    return reply.code(201).send({ deviceId, password: secret })
   })
 
   app.post<DeviceParams>('/v1/devices/:deviceId/confirm', async (request) => {

@@ -1,11 +1,10 @@
-import { Readable } from 'node:stream'
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import { DeviceId, SlotName } from '../domain/identifiers.ts'
 import { HttpError, parseInput } from '../lib/http.ts'
-import { jsonText } from '../lib/json.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { RulesDesk } from '../ports/rules.ts'
+import { sendLines } from './lines.ts'
 
 const SlotParams = z.object({ deviceId: DeviceId, slot: SlotName })
 const TryBody = z.strictObject({
@@ -51,22 +50,8 @@ export function rulesRoutes(
       const mistakes = trial.mistakes.map(({ line, sentence }) => `Line ${line}: ${sentence}`)
       throw new HttpError(400, mistakes.join('\n'))
     }
-    return lines(reply, trial)
+    return sendLines(reply, trial, ports.onFault)
   })
 
-  app.post('/v1/replay', async (_request, reply) => lines(reply, rules.replay()))
-
-  /** One JSON object a line, as they come; a fault on the way is the last. */
-  function lines(reply: FastifyReply, objects: AsyncIterable<object>): FastifyReply {
-    return reply.type('application/x-ndjson').send(Readable.from(written(objects)))
-  }
-
-  async function* written(objects: AsyncIterable<object>): AsyncGenerator<string> {
-    try {
-      for await (const object of objects) yield `${jsonText(object)}\n`
-    } catch (error) {
-      ports.onFault(error)
-      yield `${jsonText({ kind: 'fault', error: 'Something failed here; it is in the log of the gateway.' })}\n`
-    }
-  }
+  app.post('/v1/replay', async (_request, reply) => sendLines(reply, rules.replay(), ports.onFault))
 }

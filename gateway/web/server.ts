@@ -9,11 +9,16 @@ import type { Clock } from '../ports/clock.ts'
 import type { DeviceKeyMaker, DeviceStore } from '../ports/devices.ts'
 import type { MandateStore, MandateVerbs } from '../ports/mandates.ts'
 import type { FeedStore } from '../ports/notify.ts'
+import type { DeviceDesk, Endpoints } from '../ports/onboarding.ts'
 import type { OrderActions } from '../ports/orders.ts'
+import type { HourStore } from '../ports/retention.ts'
 import type { RulesDesk } from '../ports/rules.ts'
 import { deviceRoutes } from './devices.ts'
 import { FeedStreams, feedRoutes } from './feed.ts'
+import { hourRoutes } from './hours.ts'
+import { sendLines } from './lines.ts'
 import { mandateRoutes } from './mandates.ts'
+import { onboardingRoutes } from './onboarding.ts'
 import { orderRoutes } from './orders.ts'
 import { pageRoutes } from './pages.ts'
 import { rulesRoutes } from './rules.ts'
@@ -25,6 +30,8 @@ const BODY_LIMIT_BYTES = 64 * 1024
 export type GatewayStatus = {
   version: string
   mqttPort: number
+  /** Where devices connect. */
+  endpoints: Endpoints
   chain: ChainFacts & { kind: 'embedded' | 'rpc' }
   /** Pays the gas of this gateway's transactions, and holds nothing else. */
   relayer: { address: Address; balanceWei: bigint }
@@ -34,12 +41,16 @@ export type GatewayStatus = {
 
 export type WebPorts = {
   devices: DeviceStore
+  hours: HourStore
   deviceKeys: DeviceKeyMaker
+  deviceDesk: DeviceDesk
   feed: FeedStore
   mandates: Pick<MandateStore, 'list'>
   mandateVerbs: MandateVerbs
   orders: OrderActions
   rules: RulesDesk
+  /** Compares the home's rows with the chain, with progress. */
+  audit(): AsyncIterable<object>
   chain: Pick<Chain, 'facts' | 'mandateStatus'>
   clock: Clock
   status(): Promise<GatewayStatus>
@@ -95,10 +106,13 @@ export function createWebServer(ports: WebPorts, options: WebOptions): WebServer
     })
     statusRoute(api, ports, homeId)
     deviceRoutes(api, ports, homeId)
+    onboardingRoutes(api, ports, homeId)
+    hourRoutes(api, ports, homeId)
     orderRoutes(api, ports, homeId, token)
     feedRoutes(api, { feed: ports.feed, streams }, homeId, token)
     mandateRoutes(api, ports, options)
     rulesRoutes(api, ports, homeId)
+    api.post('/v1/audit', async (_request, reply) => sendLines(reply, ports.audit(), ports.onFault))
     done()
   })
 

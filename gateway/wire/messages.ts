@@ -11,6 +11,9 @@ const report = {
   measuredAtMs: z.int().nonnegative().optional(),
 }
 
+/** Which report of a device it is, whatever else is in it. */
+export const ReportId = z.object({ session: report.session, seq: report.seq })
+
 /** `consumable`: one measured level. */
 export const ConsumableReport = z.strictObject({
   ...report,
@@ -81,3 +84,11 @@ export const OrderMessage = z.strictObject({
   sinceMs: z.int().nonnegative(),
 })
 export type OrderMessage = z.infer<typeof OrderMessage>
+
+/** `credentials` to a device that is being paired: its password from now on, and by TLS what it checks the broker with. */
+export const Credentials = z.strictObject({
+  secret: z.string().min(16).max(64),
+  /** PEM of the home's certificate authority. */
+  ca: z.string().max(4_096).optional(),
+})
+export type Credentials = z.infer<typeof Credentials>

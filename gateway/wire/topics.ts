@@ -11,7 +11,12 @@ export type WriteTopic = (typeof WRITE_TOPICS)[number]
 export const READ_TOPICS = ['command', 'receipt', 'order'] as const
 export type ReadTopic = (typeof READ_TOPICS)[number]
 
-export function topicOf(deviceId: DeviceId, name: WriteTopic | ReadTopic): string {
+/** What a device reads once, while it is paired and is allowed nothing else. */
+export type PairingTopic = 'credentials'
+/** User name of a connection that pairs; the password is the code that the homeowner was shown. */
+export const PAIRING_USER_NAME = 'pairing'
+
+export function topicOf(deviceId: DeviceId, name: WriteTopic | ReadTopic | PairingTopic): string {
   return `${PREFIX}${deviceId}/${name}`
 }
 

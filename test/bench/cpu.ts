@@ -64,3 +64,8 @@ export function median(numbers: number[]): number {
 export function round2(value: number): number {
   return Math.round(value * 100) / 100
 }
+
+export function percentile(numbers: number[], share: number): number {
+  const sorted = numbers.toSorted((a, b) => a - b)
+  return round2(sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN)
+}

@@ -1,21 +1,24 @@
 /**
  * Load generator of `ingest.ts`, a process of its own: raw sockets and mqtt-packet, so that it costs less than what it
- * measures. Reads one job per line on stdin, `{"port":…,"password":…,"seconds":…,"round":…}`, and answers one line each.
+ * measures. Reads one job per line on stdin, `{"port":…,"password":…,"seconds":…,"round":…}`, and answers one line each. With
+ * `perSecond` the messages come at that pace over all connections, one of which reads its receipts, and the answer tells how
+ * long each waited for its PUBACK.
  */
 import { connect, type Socket } from 'node:net'
 import { createInterface } from 'node:readline'
-import { generate } from 'mqtt-packet'
+import { generate, parser } from 'mqtt-packet'
+import { percentile } from './cpu.ts'
 
 const CONNECTIONS = 50
 const IN_FLIGHT = 20
 /** Time before counting starts, so that every connection is at full flight. */
 const WARM_UP_MS = 500
 
-type Job = { port: number; password: string; seconds: number; round: number }
+type Job = { port: number; password: string; seconds: number; round: number; perSecond?: number }
 
 for await (const line of createInterface(process.stdin)) {
   const job = JSON.parse(line) as Job
-  process.stdout.write(`${JSON.stringify(await run(job))}\n`)
+  process.stdout.write(`${JSON.stringify(await (job.perSecond === undefined ? run(job) : pace(job, job.perSecond)))}\n`)
 }
 
 async function run(job: Job): Promise<{ acksPerSecond: number; acks: number }> {
@@ -31,12 +34,46 @@ async function run(job: Job): Promise<{ acksPerSecond: number; acks: number }> {
   return { acksPerSecond, acks: acked() }
 }
 
-/** Connects one device, which keeps IN_FLIGHT unacknowledged messages under way until it ends. */
-async function device(job: Job, index: number) {
+/** Sends `perSecond` messages, evenly over the connections, and measures from each to its PUBACK. */
+async function pace(job: Job, perSecond: number): Promise<{ p50Ms: number; p99Ms: number; acks: number }> {
+  const sockets = await Promise.all(Array.from({ length: CONNECTIONS }, (_, index) => connectDevice(job, index)))
+  const waitsMs: number[] = []
+  const sentAt = sockets.map((socket) => {
+    const times = new Map<number, number>()
+    const parse = parser()
+    parse.on('packet', (packet) => {
+      if (packet.cmd !== 'puback') return
+      const at = times.get(packet.messageId!)
+      if (performance.now() - beganAt > WARM_UP_MS) waitsMs.push(performance.now() - at!)
+    })
+    socket.on('data', (chunk: Buffer) => parse.parse(chunk))
+    return times
+  })
+  const receipts = [{ topic: 'adept/v1/bench-0/receipt', qos: 0 as const }]
+  sockets[0]!.write(generate({ cmd: 'subscribe', messageId: 65_535, subscriptions: receipts }))
+  const beganAt = performance.now()
+  let sent = 0
+  while (performance.now() - beganAt < WARM_UP_MS + job.seconds * 1000) {
+    for (const due = ((performance.now() - beganAt) / 1000) * perSecond; sent < due; sent++) {
+      const index = sent % CONNECTIONS
+      const seq = Math.floor(sent / CONNECTIONS) + 1
+      const payload = reportOf(`p${job.round}x${index}`, seq)
+      const topic = `adept/v1/bench-${index}/consumable`
+      sentAt[index]!.set(seq, performance.now())
+      sockets[index]!.write(
+        generate({ cmd: 'publish', topic, payload, qos: 1, messageId: seq, dup: false, retain: false }),
+      )
+    }
+    await pause(1)
+  }
+  await pause(WARM_UP_MS)
+  for (const socket of sockets) socket.destroy()
+  return { p50Ms: percentile(waitsMs, 0.5), p99Ms: percentile(waitsMs, 0.99), acks: waitsMs.length }
+}
+
+async function connectDevice(job: Job, index: number): Promise<Socket> {
   const deviceId = `bench-${index}`
-  const topic = `adept/v1/${deviceId}/consumable`
-  const session = `r${job.round}x${index}`
-  const socket: Socket = connect(job.port, '127.0.0.1')
+  const socket = connect(job.port, '127.0.0.1')
   socket.setNoDelay(true)
   await event(socket, 'connect')
   socket.write(
@@ -53,6 +90,15 @@ async function device(job: Job, index: number) {
   )
   const connack = (await event(socket, 'data')) as Buffer
   if (connack[0] !== 0x20 || connack[3] !== 0) throw new Error(`${deviceId} was refused: ${connack.toString('hex')}`)
+  return socket
+}
+
+/** Connects one device, which keeps IN_FLIGHT unacknowledged messages under way until it ends. */
+async function device(job: Job, index: number) {
+  const deviceId = `bench-${index}`
+  const topic = `adept/v1/${deviceId}/consumable`
+  const session = `r${job.round}x${index}`
+  const socket = await connectDevice(job, index)
 
   let seq = 0
   let acked = 0

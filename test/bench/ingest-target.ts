@@ -1,4 +1,7 @@
-/** What `ingest.ts` measures, a process of its own: `aedes` (bare) or `gateway`. Prints its port and password, then serves. */
+/**
+ * What `ingest.ts` measures, a process of its own: `aedes` (bare) or `gateway`, with as many readings stored already as the
+ * second argument says. Prints its port and password, then serves.
+ */
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -7,14 +10,20 @@ import { join } from 'node:path'
 import { Aedes } from 'aedes'
 import pino from 'pino'
 import { createBroker } from '../../gateway/broker/broker.ts'
+import { createListeners } from '../../gateway/broker/listeners.ts'
+import { BrokerPersistence } from '../../gateway/broker/persistence.ts'
+import { deviceRights } from '../../gateway/broker/rights.ts'
+import type { Receipts } from '../../gateway/ingest/batch.ts'
 import { createIntake } from '../../gateway/ingest/intake.ts'
+import { startWriter } from '../../gateway/ingest/thread.ts'
 import { systemClock } from '../../gateway/lib/clock.ts'
-import { newDeviceSecret } from '../../gateway/store/credentials.ts'
-import { openDatabase } from '../../gateway/store/database.ts'
+import { newDeviceSecret } from '../../gateway/lib/device-secret.ts'
+import { type Db, openDatabase } from '../../gateway/store/database.ts'
 import { sqliteDeviceStore } from '../../gateway/store/devices.ts'
 import { sqliteIntakeStore } from '../../gateway/store/intake.ts'
 
 const DEVICES = 50
+const STORED_ALREADY = Number(process.argv[3] ?? 0)
 
 const target = process.argv[2] === 'aedes' ? await bareAedes() : await gateway()
 process.stdout.write(`${JSON.stringify(target)}\n`)
@@ -57,19 +66,51 @@ async function gateway(): Promise<{ port: number; password: string }> {
     await devices.add({ deviceId, homeId: 'bench', secretSha256, keyAddress, keySealed: new Uint8Array(0) }, Date.now())
     await store.commit([{ kind: 'description', deviceId, description, body: '' }], Date.now())
   }
+  fill(db, STORED_ALREADY)
   const log = pino({ level: 'silent' })
-  let nudges = 0
-  const intake = createIntake({ store, clock: systemClock, log, onCommitted: () => void nudges++ })
-  const broker = createBroker({ devices, intake, log, host: '127.0.0.1', port: 0 })
-  const { port } = await broker.start()
+  let commits = 0
+  const onCommitted = (receipts: Receipts) => {
+    commits++
+    broker.sendReceipts(receipts)
+  }
+  const writer = await startWriter(join(folder, 'gateway.db'), (fault) => {
+    throw fault
+  })
+  const intake = createIntake({ writer: writer.port, clock: systemClock, log, onCommitted })
+  const persistence = new BrokerPersistence({ write: intake.keep })
+  const broker = createBroker({
+    persistence,
+    rights: deviceRights(devices),
+    intake,
+    log,
+    // All as in the gateway, but for the allowance of a single device.
+    limits: { messagesPerSecond: 1_000_000, burstMessages: 1_000_000 },
+  })
+  const listeners = createListeners({ host: '127.0.0.1', port: 0, accept: (connection) => broker.accept(connection) })
+  await broker.start()
+  const { port } = await listeners.start()
   process.once('SIGTERM', () => {
     const { stored, verified } = db
       .prepare(`SELECT count(*) AS stored, total(mark = 'verified') AS verified FROM readings`)
       .get() as { stored: number; verified: number }
-    process.stdout.write(`${JSON.stringify({ stored, verified, commits: nudges })}\n`)
+    process.stdout.write(`${JSON.stringify({ stored, verified, commits })}\n`)
     db.close()
     rmSync(folder, { recursive: true })
     process.exit(0)
   })
   return { port, password: secret }
+}
+
+/** As many readings as if the devices had sent them in turn, long ago. */
+function fill(db: Db, count: number): void {
+  db.prepare(
+    `INSERT INTO sessions (device_id, session, high_water, last_seen_at_ms)
+     SELECT device_id, 'old', @count, 0 FROM devices WHERE @count > 0`,
+  ).run({ count })
+  db.prepare(
+    `WITH RECURSIVE n (seq) AS (SELECT 1 WHERE @count > 0 UNION ALL SELECT seq + 1 FROM n WHERE seq < @count)
+     INSERT INTO readings (session_key, seq, kind, measured_at_ms, gateway_time, received_at_ms, slot, remaining, mark,
+                           mark_reason, body)
+     SELECT 1 + seq % @devices, seq, 0, seq, 0, seq, 'detergent', 700, 'verified', '', @body FROM n`,
+  ).run({ count, devices: DEVICES, body: '{"session":"old","seq":1}'.padEnd(130) })
 }

@@ -5,7 +5,7 @@
 import { parseArgs } from 'node:util'
 import { id, JsonRpcProvider, SigningKey, Wallet } from 'ethers'
 import { encodeAuthorize } from '../../gateway/chain/baskets.ts'
-import { fundGas } from '../../gateway/chain/embedded-chain.ts'
+import { fundGas } from '../../gateway/chain/fund-gas.ts'
 import type { Address } from '../../gateway/domain/identifiers.ts'
 import { median, QUIET_CORES, round2, watchOthers } from './cpu.ts'
 import { openTown, type SignedOrder, type Town } from './town.ts'

@@ -3,15 +3,22 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { connect as connectTcp, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { MessageChannel } from 'node:worker_threads'
 import mqtt from 'mqtt'
 import { generate, type Packet, parser } from 'mqtt-packet'
 import pino from 'pino'
-import { type BrokerLimits, createBroker } from '../../gateway/broker/broker.ts'
+import { createBroker } from '../../gateway/broker/broker.ts'
+import { type BrokerLimits, DEFAULT_LIMITS } from '../../gateway/broker/limits.ts'
+import { createListeners } from '../../gateway/broker/listeners.ts'
+import { BrokerPersistence } from '../../gateway/broker/persistence.ts'
+import { deviceRights } from '../../gateway/broker/rights.ts'
 import type { SlotDescription } from '../../gateway/domain/level.ts'
 import { createIntake } from '../../gateway/ingest/intake.ts'
+import { runWriter } from '../../gateway/ingest/writer.ts'
 import { ManualClock } from '../../gateway/lib/clock.ts'
+import { newDeviceSecret } from '../../gateway/lib/device-secret.ts'
 import type { IntakeStore } from '../../gateway/ports/ingest.ts'
-import { newDeviceSecret } from '../../gateway/store/credentials.ts'
+import { sqliteBrokerState } from '../../gateway/store/broker-state.ts'
 import { type Db, openDatabase } from '../../gateway/store/database.ts'
 import { sqliteDeviceStore } from '../../gateway/store/devices.ts'
 import { sqliteIntakeStore } from '../../gateway/store/intake.ts'
@@ -64,8 +71,10 @@ export async function startLine(
   const log = pino({ level: 'silent' })
   let commits = 0
   const results: { deviceId: string; result: unknown }[] = []
+  const { port1: writer, port2 } = new MessageChannel()
+  runWriter(port2, options.wrapStore?.(store.intake, store.db) ?? store.intake)
   const intake = createIntake({
-    store: options.wrapStore?.(store.intake, store.db) ?? store.intake,
+    writer,
     clock,
     log,
     onCommitted: (receipts) => {
@@ -74,15 +83,20 @@ export async function startLine(
     },
     onCommandResult: (deviceId, result) => results.push({ deviceId, result }),
   })
-  const broker = createBroker({
-    devices: store.devices,
-    intake,
+  const rights = deviceRights(store.devices)
+  const limits = { ...DEFAULT_LIMITS, ...options.limits }
+  const persistence = new BrokerPersistence({
+    clock,
+    state: sqliteBrokerState(store.db).load(clock.nowMs()),
+    write: intake.keep,
+    maySubscribe: rights.subscribe,
+    limits,
     log,
-    host: '127.0.0.1',
-    port: 0,
-    ...(options.limits === undefined ? {} : { limits: options.limits }),
   })
-  const { port } = await broker.start()
+  const broker = createBroker({ rights, intake, log, limits, persistence })
+  const listeners = createListeners({ host: '127.0.0.1', port: 0, accept: (connection) => broker.accept(connection) })
+  await broker.start()
+  const { port } = await listeners.start()
   const clients: mqtt.MqttClient[] = []
   const sockets: Socket[] = []
   return {
@@ -122,7 +136,9 @@ export async function startLine(
     async stop() {
       await Promise.all(clients.map((client) => client.endAsync(true)))
       for (const socket of sockets) socket.destroy()
+      await listeners.stop()
       await broker.stop()
+      writer.close()
       store.close()
     },
   }

@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { Duplex } from 'node:stream'
-import type { Client, PublishPacket } from 'aedes'
+import { generate } from 'mqtt-packet'
 import { afterEach, describe, expect, it } from 'vitest'
-import { AckBuffers } from '../../gateway/broker/acks.ts'
+import { createListeners } from '../../gateway/broker/listeners.ts'
 import { connectPacket, type Line, level, startLine, until } from './fixture.ts'
 
 let line: Line
@@ -55,12 +55,10 @@ describe('the length of a packet', () => {
 
 it('refuses the connection that is one too many', async () => {
   line = await startLine({ limits: { maxConnections: 2 } })
-  const password = await line.add('washer-1')
-  await line.raw()
-  await line.client('washer-1', password)
+  for (const deviceId of ['washer-1', 'washer-2']) await line.client(deviceId, await line.add(deviceId))
   const third = await line.raw()
   await third.closed
-  expect(line.broker.connectedCount()).toBe(1)
+  expect(line.broker.connectedCount()).toBe(2)
 })
 
 it('closes a connection that never says CONNECT', async () => {
@@ -86,41 +84,36 @@ it('closes a connection that publishes to a topic of many levels', async () => {
 })
 
 it('disconnects a device that does not read its acks', async () => {
-  line = await startLine()
-  // Written through to nobody: the kernel's own buffers would take millions of acks first.
-  const conn = new Duplex({ read: () => undefined, write: () => undefined })
-  const failed = once(conn, 'error')
-  const acks = new AckBuffers()
-  for (let messageId = 1; messageId <= 16_384; messageId++) ack(messageId)
-  await new Promise((resolve) => setImmediate(resolve))
-  expect(conn.destroyed).toBe(false)
-  ack(1)
+  line = await startLine({ limits: { messagesPerSecond: 1_000_000, burstMessages: 1_000_000 } })
+  const password = await line.add('washer-1')
+  // Its writes end nowhere: the kernel's own buffers would take millions of acks first.
+  const stream = new Duplex({ read: () => undefined, write: () => undefined })
+  const failed = once(stream, 'error')
+  line.broker.accept({ stream, transport: 'tcp', remoteAddress: '' })
+  stream.push(generate(connectPacket('washer-1', password)))
+  await until(() => stream.writableLength > 0)
+  const connackBytes = stream.writableLength
+  const say = (messageId: number) =>
+    stream.push(
+      generate({
+        cmd: 'publish',
+        topic: 'adept/v1/washer-1/status',
+        payload: 'online',
+        qos: 1,
+        dup: false,
+        retain: false,
+        messageId,
+      }),
+    )
+  for (let messageId = 1; messageId <= 16_383; messageId++) say(messageId)
+  await until(() => stream.writableLength === connackBytes + 16_383 * 4)
+  expect(stream.destroyed).toBe(false)
+  say(1)
   expect(await failed).toMatchObject([{ message: 'acks are not read' }])
-
-  function ack(messageId: number): void {
-    const packet: PublishPacket = {
-      cmd: 'publish',
-      topic: 't',
-      payload: '',
-      qos: 1,
-      dup: false,
-      retain: false,
-      messageId,
-    }
-    acks.take({ conn } as unknown as Client, packet)?.()
-  }
 })
 
 it('says what to do when the port is taken', async () => {
   line = await startLine()
-  const { createBroker } = await import('../../gateway/broker/broker.ts')
-  const pino = (await import('pino')).default
-  const second = createBroker({
-    devices: line.devices,
-    intake: { add: () => 'accepted', drained: async () => undefined },
-    log: pino({ level: 'silent' }),
-    host: '127.0.0.1',
-    port: line.port,
-  })
+  const second = createListeners({ host: '127.0.0.1', port: line.port, accept: () => undefined })
   await expect(second.start()).rejects.toThrow('another program uses it')
 })

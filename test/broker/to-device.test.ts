@@ -37,7 +37,7 @@ describe('what a device hears', () => {
     }
   })
   it('is the retained order when it subscribes, until it is cleared', async () => {
-    line.broker.publish('washer-1', 'order', { ...order, state: 'shipped' }, { retain: true })
+    await line.broker.publish('washer-1', 'order', { ...order, state: 'shipped' }, { retain: true })
     const hear = async () => {
       const client = await line.client('washer-1', password)
       const heard: string[] = []
@@ -51,7 +51,7 @@ describe('what a device hears', () => {
       return heard.filter((text) => text.includes('orderId'))
     }
     expect((await hear()).map((text) => JSON.parse(text))).toEqual([{ ...order, state: 'shipped' }])
-    line.broker.publish('washer-1', 'order', undefined, { retain: true })
+    await line.broker.publish('washer-1', 'order', undefined, { retain: true })
     expect(await hear()).toEqual([])
   })
   it('is a receipt after the commit, the highest seq without a gap below', async () => {
@@ -89,7 +89,10 @@ describe('what a device hears', () => {
     line.broker.sendReceipts([{ deviceId: 'washer-1', session: 's1', seq: 5 }])
     await until(() => others.size === 1001)
   })
-  it('waits for a device with a persistent session, a hundred messages at most', async () => {
+  it('waits for a device with a persistent session, as many messages as are allowed', async () => {
+    await line.stop()
+    line = await startLine({ limits: { maxQueuedMessages: 100 } })
+    password = await line.add('washer-1')
     const persistent = { clean: false }
     const first = await line.client('washer-1', password, persistent)
     await first.subscribeAsync('adept/v1/washer-1/command', { qos: 1 })

@@ -9,6 +9,7 @@ import { openRpc } from '../../gateway/chain/rpc.ts'
 import { chainWatch } from '../../gateway/chain/watcher.ts'
 import { DOLLAR, grantedFile, type Market, openMarket, saveTo, temporaryFolder } from './fixture.ts'
 
+const STARTED_AGAIN = 'The embedded chain (anvil) ended unexpectedly; it was started again with all its blocks.'
 const PAYER = '0x2222222222222222222222222222222222222222'
 const cleanUps: (() => unknown)[] = []
 afterEach(async () => {
@@ -30,6 +31,7 @@ async function start(dataFolder: string, virtualTimeSeconds?: number) {
   cleanUps.push(() => chain.stop())
   return { chain, deaths, rpc: openRpc(chain.access.rpcUrl) }
 }
+const journalIn = (folder: string) => join(folder, 'chain', 'blocks.jsonl')
 function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0)
@@ -122,18 +124,62 @@ test('the node of another folder is not adopted', async () => {
   expect(chain.access.rpcUrl).not.toBe(lie.rpcUrl)
 })
 
-test('the death of the node is told once; the next start has what was kept', async () => {
+test('a node that is killed comes back at the same address with the same blocks, hashes and logs', async () => {
   const folder = newFolder()
-  const { chain, deaths, rpc } = await start(folder)
-  await rpc.send('evm_mine', [])
-  await chain.keepState()
-  const head = await rpc.send('eth_blockNumber', [])
-  process.kill(readNodeFile(folder)!.pid, 'SIGKILL')
+  const deaths: string[] = []
+  const market = await openMarket({ dataFolder: folder, onDeath: (reason) => deaths.push(reason) })
+  cleanUps.push(() => market.stop())
+  const file = await grantedFile(market)
+  await market.chain.authorize([[market.order(file)]], saveTo(market))
+  const head = () => market.connection.rpc.send('eth_getBlockByNumber', ['latest', false]) as Promise<{ hash: string }>
+  const { hash } = await head()
+  await until(() => readFileSync(journalIn(folder), 'utf8').includes(hash))
+  const before = await chainWatch(market.connection, { confirmations: 0, from: 'genesis' }).after([])
+  const { pid, rpcUrl } = readNodeFile(folder)!
+
+  process.kill(pid, 'SIGKILL')
+  await until(() => (readNodeFile(folder)?.pid ?? pid) !== pid)
+  expect(readNodeFile(folder)!.rpcUrl).toBe(rpcUrl)
   await until(() => deaths.length > 0)
-  expect(deaths).toEqual([expect.stringMatching(/^The embedded chain \(anvil\) has ended unexpectedly\./)])
+  expect(deaths).toEqual(['The embedded chain (anvil) ended unexpectedly; it was started again with all its blocks.'])
+  expect((await head()).hash).toBe(hash)
+  expect(await chainWatch(market.connection, { confirmations: 0, from: 'genesis' }).after([])).toEqual(before)
+})
+
+test('after a power cut the next start has every block of the journal; a torn line ends it', async () => {
+  const folder = newFolder()
+  const { chain, rpc } = await start(folder)
+  const heads: unknown[] = []
+  for (let block = 0; block < 3; block++) {
+    await rpc.send('evm_mine', [])
+    heads.push(await rpc.send('eth_getBlockByNumber', ['latest', false]))
+  }
+  const hashOf = (head: unknown) => (head as { hash: string }).hash
+  await until(() => readFileSync(journalIn(folder), 'utf8').includes(hashOf(heads[2])))
+  const kept = readFileSync(journalIn(folder))
+  // The stop in between keeps a whole state: what a power cut leaves is laid down again afterwards.
+  const state = readFileSync(join(folder, 'chain', 'state.json'))
   await chain.stop()
-  const next = await start(folder)
-  expect(await next.rpc.send('eth_blockNumber', [])).toBe(head)
+  const restoreWith = async (journal: Buffer) => {
+    writeFileSync(join(folder, 'chain', 'state.json'), state)
+    writeFileSync(journalIn(folder), journal)
+    const next = await start(folder)
+    const head = await next.rpc.send('eth_getBlockByNumber', ['latest', false])
+    await next.chain.stop()
+    return hashOf(head)
+  }
+  expect(await restoreWith(kept)).toBe(hashOf(heads[2]))
+  expect(await restoreWith(kept.subarray(0, -5))).toBe(hashOf(heads[1]))
+})
+
+test('a node that another gateway of the folder has stopped stays stopped', async () => {
+  const folder = newFolder()
+  const first = await start(folder)
+  const second = await start(folder)
+  await second.chain.stop()
+  await until(() => first.deaths.length === 1)
+  expect(first.deaths).toEqual(['The embedded chain (anvil) was stopped by another gateway of this data folder.'])
+  expect(readNodeFile(folder)).toBeUndefined()
 })
 
 test('a damaged state is a sentence that says what to do', async () => {
@@ -147,7 +193,7 @@ test('a damaged state is a sentence that says what to do', async () => {
 test('virtual time stands still between two steps, and never goes back', async () => {
   const folder = newFolder()
   const startsAt = 1_900_000_000
-  const { chain, rpc } = await start(folder, startsAt)
+  const { chain, deaths, rpc } = await start(folder, startsAt)
   const blockTime = async () => {
     await rpc.send('evm_mine', [])
     const block = (await rpc.send('eth_getBlockByNumber', ['latest', false])) as { timestamp: string }
@@ -158,6 +204,14 @@ test('virtual time stands still between two steps, and never goes back', async (
   await chain.setTime(startsAt + 86_401)
   expect([await blockTime(), await blockTime()]).toEqual([startsAt + 86_401, startsAt + 86_401])
   await expect(chain.setTime(startsAt)).rejects.toThrow('A virtual run needs a data folder of its own.')
+
+  // A node that is started again goes on at the second where it was.
+  await chain.setTime(startsAt + 86_402)
+  const { pid } = readNodeFile(folder)!
+  process.kill(pid, 'SIGKILL')
+  await until(() => deaths.length === 1)
+  expect(deaths).toEqual([STARTED_AGAIN])
+  expect([await blockTime(), await blockTime()]).toEqual([startsAt + 86_402, startsAt + 86_402])
   await chain.stop()
 
   // Continued in virtual time, but not in the machine's.

@@ -2,8 +2,10 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, wr
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { Config, loadConfig } from '../../gateway/config.ts'
-import { placedOrder, type RunningGateway, runGateway } from '../web/running-gateway.ts'
+import { Config } from '../../gateway/config/schema.ts'
+import { loadConfig } from '../../gateway/config.ts'
+import { placedOrder } from '../web/placed-orders.ts'
+import { type RunningGateway, runGateway } from '../web/running-gateway.ts'
 import { adeptOn } from './run-adept.ts'
 
 const ORDER = 'aaaa1111-0000-4000-8000-000000000001'

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { sqliteIntakeStore } from '../../gateway/store/intake.ts'
-import { NOW_MS, type RunningGateway, runGateway } from '../web/running-gateway.ts'
+import { NOW_MS } from '../web/placed-orders.ts'
+import { type RunningGateway, runGateway } from '../web/running-gateway.ts'
 import { adeptOn } from './run-adept.ts'
 
 const RULES = `

@@ -86,6 +86,15 @@ describe('a dead letter says what is wrong', () => {
       reason: expect.stringContaining('16385 bytes are too many'),
     })
   })
+  it('names its report when it has a session and a seq, so that the receipt can count it', () => {
+    expect(say('consumable', level({ seq: 7, remaining: -1 }))).toMatchObject({ report: { session: 's1', seq: 7 } })
+    expect(say('event', '{"session":"s1","seq":8}')).toMatchObject({ report: { session: 's1', seq: 8 } })
+    for (const text of [level({ seq: -1 }), level({ session: '' }), '{"seq":1}', '{', '[]']) {
+      expect(say('consumable', text)).not.toHaveProperty('report')
+    }
+    expect(say('description', '{"session":"s1","seq":8}')).not.toHaveProperty('report')
+    expect(say('receipt', level({ seq: 7 }))).not.toHaveProperty('report')
+  })
   it('knows NaN and Infinity for no JSON, and 1e999 for no number', () => {
     for (const number of ['NaN', 'Infinity', '-Infinity', '1e999']) {
       expect(say('consumable', level({}).replace('420', number)).kind).toBe('dead-letter')

@@ -21,7 +21,7 @@ function line() {
   const worker = commandWorker({
     store,
     clock: home.clock,
-    tell: (deviceId, command) => void told.push({ deviceId, ...command }),
+    tell: async (deviceId, command) => void told.push({ deviceId, ...command }),
   })
   const faults: unknown[] = []
   return {

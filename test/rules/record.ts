@@ -41,6 +41,7 @@ export async function openRecord(options: { rules?: string; timeZone?: string; s
     })
   let rules = await open()
   let seq = 0
+  let session = 's1'
 
   const record = {
     folder,
@@ -59,11 +60,19 @@ export async function openRecord(options: { rules?: string; timeZone?: string; s
     async event(type: string, detail: object = {}) {
       await record.report('event', { type, detail })
     },
-    async report(kind: 'consumable' | 'event' | 'telemetry', body: object) {
-      const common = { deviceId: 'washer-1', session: 's1', seq: seq++, kind, measuredAtMs: clock.nowMs() }
+    async report(kind: 'consumable' | 'event' | 'telemetry', body: object, measuredAtMs = clock.nowMs()) {
+      const common = { deviceId: 'washer-1', session, seq: seq++, kind, measuredAtMs }
       const level = kind === 'consumable' ? { level: body as { slot: string; remaining: number; unit: 'ml' } } : {}
       const report = { ...common, ...level, body: JSON.stringify(body) }
       await intake.commit([{ kind: 'report', report }], clock.nowMs())
+    },
+    newSession() {
+      session = 's2'
+      seq = 0
+    },
+    /** The device sends that report, and what followed it, once more. */
+    again(fromSeq: number) {
+      seq = fromSeq
     },
     async describe(slots: object[]) {
       const description = { maker: 'Samsung', model: 'W9000', slots } as never

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { newDeviceSecret } from '../../gateway/store/credentials.ts'
+import { newDeviceSecret } from '../../gateway/lib/device-secret.ts'
 import { HOME, NOW_MS, temporaryStore, WASHER } from '../broker/fixture.ts'
 
 let store: ReturnType<typeof temporaryStore>
@@ -11,7 +11,9 @@ afterEach(() => store.close())
 
 it('adds a device once and gives its credentials back', async () => {
   const secret = await store.add('washer-1')
-  expect(Buffer.from((await store.devices.secretOf('washer-1'))!)).toEqual(createHash('sha256').update(secret).digest())
+  expect(Buffer.from((await store.devices.credentialsOf('washer-1'))!.secretSha256)).toEqual(
+    createHash('sha256').update(secret).digest(),
+  )
   expect(Buffer.from((await store.devices.sealedKeyOf('washer-1'))!).toString()).toBe('sealed')
   const again = {
     homeId: HOME,
@@ -21,13 +23,13 @@ it('adds a device once and gives its credentials back', async () => {
   }
   expect(await store.devices.add({ deviceId: 'washer-1', ...again }, NOW_MS)).toBe('exists')
   expect(Buffer.from((await store.devices.sealedKeyOf('washer-1'))!).toString()).toBe('sealed')
-  expect(await store.devices.secretOf('washer-2')).toBeUndefined()
+  expect(await store.devices.credentialsOf('washer-2')).toBeUndefined()
 })
 
-it('makes secrets of 128 bits, each another', () => {
+it('makes secrets of 192 bits, each another', () => {
   const secrets = new Set(Array.from({ length: 100 }, () => newDeviceSecret().secret))
   expect(secrets.size).toBe(100)
-  for (const secret of secrets) expect(Buffer.from(secret, 'base64url')).toHaveLength(16)
+  for (const secret of secrets) expect(Buffer.from(secret, 'base64url')).toHaveLength(24)
 })
 
 it('shows the devices of one home only', async () => {

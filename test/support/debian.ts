@@ -14,6 +14,7 @@ const NEEDED = {
   gcc: 'gcc',
   'libc6-dev': '/usr/include/stdio.h',
   'g++': 'g++',
+  systemd: 'systemd-analyze',
 } as const
 
 /** The needed packages that are not installed. */

@@ -44,7 +44,7 @@ export class HomeProcesses {
     this.#shopChain = shopChain ?? ['--gateway-data', this.folder]
   }
 
-  static async start(env: Record<string, string> = {}, shopChain?: string[]): Promise<HomeProcesses> {
+  static async start(env: Record<string, string> = {}, shopChain?: string[] | 'no shop'): Promise<HomeProcesses> {
     const [mqttPort, httpPort] = await freePorts(2)
     const home = new HomeProcesses(
       {
@@ -53,12 +53,12 @@ export class HomeProcesses {
         ADEPT_DATA: '',
         ...env,
       },
-      shopChain,
+      shopChain === 'no shop' ? undefined : shopChain,
     )
     try {
       writeFileSync(join(home.folder, 'rules.yaml'), RULES)
       await home.startGateway()
-      await home.startShop()
+      if (shopChain !== 'no shop') await home.startShop()
     } catch (error) {
       await home.close()
       throw error

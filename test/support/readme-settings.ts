@@ -1,4 +1,4 @@
-import { environmentName, settings } from '../../gateway/config.ts'
+import { environmentName, settings } from '../../gateway/config/settings.ts'
 
 /** The README's table of settings, made from the schema: `node test/support/readme-settings.ts` prints it. */
 export function readmeSettings(): string {

@@ -8,6 +8,7 @@ const STEPS: [what: string, script: string, ...args: string[]][] = [
   ['contracts, smallest fuzz tier', 'test:contracts'],
   ['end to end', 'test:e2e'],
   ['a million damaged serial streams', 'test:serial'],
+  ['hostile devices and strangers, the reduced table', 'test:survival', '--', '--quick'],
   ['kill -9, two rounds each', 'test:crash', '--', '--rounds', '2'],
   ['the story', 'demo'],
 ]

@@ -1,33 +1,32 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { openCertificates } from '../../gateway/broker/certificates.ts'
+import { deviceDesk } from '../../gateway/broker/device-desk.ts'
+import { Pairing } from '../../gateway/broker/pairing.ts'
 import { openKeyring } from '../../gateway/chain/keys.ts'
-import type { Address, Hex32 } from '../../gateway/domain/identifiers.ts'
 import type { MandateFile } from '../../gateway/domain/mandate.ts'
 import type { NotificationKind } from '../../gateway/domain/notification.ts'
 import { ManualClock } from '../../gateway/lib/clock.ts'
-import type { ChainFacts } from '../../gateway/ports/chain.ts'
 import type { MandateRequest } from '../../gateway/ports/mandates.ts'
-import type { OrderActions, OrderView } from '../../gateway/ports/orders.ts'
+import type { OrderView } from '../../gateway/ports/orders.ts'
 import { openRules } from '../../gateway/rules/open-rules.ts'
 import { type Db, openDatabase } from '../../gateway/store/database.ts'
 import { sqliteDeviceStore } from '../../gateway/store/devices.ts'
 import { sqliteFeedStore } from '../../gateway/store/feed.ts'
+import { sqliteHourStore } from '../../gateway/store/hours.ts'
 import { sqliteMandateStore } from '../../gateway/store/mandates.ts'
 import { notifier } from '../../gateway/store/notifications.ts'
+import { sqliteOnboardingStore } from '../../gateway/store/onboarding.ts'
 import { sqliteRulesStores } from '../../gateway/store/rules-stores.ts'
 import { createWebServer, type WebServer } from '../../gateway/web/server.ts'
 import { openToken } from '../../gateway/web/token.ts'
+import { actionsOn, FACTS, HOME, NOW_MS, PAYER, ZERO } from './placed-orders.ts'
 
-export const NOW_MS = 1_763_784_000_000
-const HOME = 'home'
-const FACTS: ChainFacts = {
-  chainId: 31337,
-  escrow: `0x${'e5'.repeat(20)}`,
-  token: { address: `0x${'70'.repeat(20)}`, symbol: 'USDT', decimals: 6 },
+const ENDPOINTS = {
+  addresses: [{ url: 'mqtt://127.0.0.1:1883', secure: false, isLoopback: true }],
+  authorityFingerprint: undefined,
 }
-const PAYER: Address = `0x${'aa'.repeat(20)}`
-const ZERO: Hex32 = `0x${'00'.repeat(32)}`
 
 /** The web server over real stores in a data folder of its own; orders and mandates are kept in memory. */
 export type RunningGateway = {
@@ -37,6 +36,8 @@ export type RunningGateway = {
   db: Db
   server: WebServer
   orders: OrderView[]
+  /** What an audit finds. */
+  audited: { differing: number; unread: number; first?: object }
   /** What was asked of orders and mandates. */
   asked: unknown[]
   faults: unknown[]
@@ -53,8 +54,12 @@ export async function runGateway(port = 0): Promise<RunningGateway> {
   const orders: OrderView[] = []
   const asked: unknown[] = []
   const faults: unknown[] = []
+  const audited: RunningGateway['audited'] = { differing: 0, unread: 0 }
   const clock = new ManualClock(NOW_MS)
   const tell = notifier(db, [])
+  const devices = sqliteDeviceStore(db)
+  const onboarding = sqliteOnboardingStore(db, [])
+  const deviceKeys = openKeyring(dataFolder)
   const mandates = sqliteMandateStore(db)
   const rules = await openRules({
     stores: sqliteRulesStores(db, []),
@@ -67,8 +72,32 @@ export async function runGateway(port = 0): Promise<RunningGateway> {
   })
   const server = createWebServer(
     {
-      devices: sqliteDeviceStore(db),
-      deviceKeys: openKeyring(dataFolder),
+      devices,
+      hours: sqliteHourStore(db),
+      deviceKeys,
+      deviceDesk: deviceDesk({
+        pairing: new Pairing({
+          devices,
+          store: onboarding,
+          deviceKeys,
+          clock,
+          hand: async () => true,
+          authorityPem: () => undefined,
+          onFault: (error) => faults.push(error),
+        }),
+        store: onboarding,
+        mandates,
+        revoke: async (_homeId, mandateHash) => {
+          asked.push({ verb: 'revoke', mandateHash })
+          return { ok: true, sentence: 'The revocation was sent.' }
+        },
+        certificates: openCertificates(dataFolder, NOW_MS),
+        endpoints: () => ENDPOINTS,
+        disconnect: async (deviceId) => void asked.push({ verb: 'disconnect', deviceId }),
+        forget: async () => undefined,
+        clock,
+        certificateClock: clock,
+      }),
       feed: sqliteFeedStore(db),
       mandates,
       mandateVerbs: {
@@ -95,6 +124,9 @@ export async function runGateway(port = 0): Promise<RunningGateway> {
       },
       orders: actionsOn(orders, asked),
       rules: rules.desk,
+      async *audit() {
+        yield { kind: 'done', authorizations: 2, mandates: 1, inEscrowText: '12.49 USDT', ...audited }
+      },
       chain: {
         facts: FACTS,
         mandateStatus: async () => ({
@@ -109,6 +141,7 @@ export async function runGateway(port = 0): Promise<RunningGateway> {
       status: async () => ({
         version: '0.1.0',
         mqttPort: 1883,
+        endpoints: ENDPOINTS,
         chain: { ...FACTS, kind: 'embedded' },
         relayer: { address: PAYER, balanceWei: 5n },
         payer: { address: PAYER, balance: 1_000_000_000n, allowance: 0n },
@@ -136,6 +169,7 @@ export async function runGateway(port = 0): Promise<RunningGateway> {
     server,
     orders,
     asked,
+    audited,
     faults,
     tell(kind, text) {
       tell({ homeId: HOME, kind, text, amountMinorUnits: 12_490_000n }, NOW_MS)
@@ -150,72 +184,6 @@ export async function runGateway(port = 0): Promise<RunningGateway> {
       return { status: response.status, body: await response.json() }
     },
     stop: close,
-  }
-}
-
-/** An order that a seller has quoted and that was placed. */
-export function placedOrder(orderId: string, changes: Partial<OrderView> = {}): OrderView {
-  return {
-    orderId,
-    homeId: HOME,
-    deviceId: 'washer',
-    slot: 'detergent',
-    gtin: '4006381333931',
-    quantity: 1,
-    mode: 'ask',
-    state: 'authorized',
-    stateChangedAtMs: NOW_MS,
-    attempt: 1,
-    createdAtMs: NOW_MS,
-    reasons: ['Detergent is at 200 of 1400 ml, below 20 %.'],
-    quote: {
-      orderId,
-      attempt: 1,
-      buyer: PAYER,
-      seller: `0x${'5e'.repeat(20)}`,
-      token: FACTS.token.address,
-      gtin: '4006381333931',
-      productName: 'Detergent',
-      packSize: 1400,
-      contentUnit: 'ml',
-      quantity: 1,
-      totalMinorUnits: 12_490_000n,
-      validBeforeSeconds: 1_763_784_900,
-      shipWithinSeconds: 604_800,
-    },
-    authorizationId: undefined,
-    evidence: [],
-    steps: [
-      {
-        attempt: 1,
-        fromState: 'quoted',
-        toState: 'authorized',
-        atMs: NOW_MS,
-        reason: 'Funds are held.',
-        amountMinorUnits: 12_490_000n,
-        txHash: ZERO,
-      },
-    ],
-    ...changes,
-  }
-}
-
-function actionsOn(orders: OrderView[], asked: unknown[]): OrderActions {
-  const answer = (verb: string, orderId: string, who: string, more: object = {}) => {
-    asked.push({ verb, orderId, who, ...more })
-    const { state } = orders.find((order) => order.orderId === orderId)!
-    return state === 'completed'
-      ? ({ ok: false, sentence: 'This order is completed already.' } as const)
-      : ({ ok: true, sentence: `Noted: ${verb}.` } as const)
-  }
-  return {
-    list: async (_homeId, limit) => orders.slice(0, limit),
-    get: async (_homeId, orderId) => orders.find((order) => order.orderId === orderId),
-    received: async (_homeId, orderId, who) => answer('received', orderId, who),
-    cancel: async (_homeId, orderId, who) => answer('cancel', orderId, who),
-    dispute: async (_homeId, orderId, who) => answer('dispute', orderId, who),
-    consent: async (_homeId, orderId, yesOrNo, who, seenMinorUnits) =>
-      answer('consent', orderId, who, { answer: yesOrNo, ...(seenMinorUnits !== undefined && { seenMinorUnits }) }),
   }
 }
 

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { request } from 'node:http'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { placedOrder, type RunningGateway, runGateway } from './running-gateway.ts'
+import { placedOrder } from './placed-orders.ts'
+import { type RunningGateway, runGateway } from './running-gateway.ts'
 
 let gateway: RunningGateway
 beforeEach(async () => {

@@ -10,6 +10,7 @@ const token = takeToken()
 let lastFeedId = 0
 let refreshing
 let refreshAgain = false
+let pairingCode = ''
 const shown = new Map()
 
 /** The token comes once in the fragment (`/#token=…`), which no server sees, and stays with this tab. */
@@ -75,6 +76,28 @@ function slotElement(slot) {
   )
 }
 
+/** Does what `act` does, and shows the sentence that comes of it. */
+function buttonElement(label, act) {
+  const button = element('button', { type: 'button' }, label)
+  button.addEventListener('click', async () => {
+    button.disabled = true
+    try {
+      const sentence = await act()
+      if (sentence) show(sentence)
+    } catch (error) {
+      show(error.message)
+    }
+    await refresh()
+    button.disabled = false
+  })
+  return button
+}
+
+async function removeDevice(deviceId) {
+  if (!confirm(`Remove ${deviceId}? It is disconnected for good, and its mandate is revoked.`)) return undefined
+  return (await call(`/v1/devices/${deviceId}/remove`, {})).sentence
+}
+
 function deviceElement(device) {
   return element(
     'article',
@@ -88,7 +111,21 @@ function deviceElement(device) {
     device.maker ? element('p', { class: 'quiet' }, `${device.maker} ${device.model}`) : undefined,
     ...device.slots.map(slotElement),
     device.slots.length === 0 ? element('p', { class: 'quiet' }, 'It has not described itself yet.') : undefined,
+    buttonElement('Remove', () => removeDevice(device.deviceId)),
   )
+}
+
+async function openPairing() {
+  const { code, addresses } = await call('/v1/pairing', {})
+  pairingCode = `Code ${code} for the user name "pairing" at ${addresses.map(({ url }) => url).join(', ')}`
+}
+
+/** The code is known only to the page that opened the window. */
+function showPairing(pairing) {
+  const until = pairing?.isOpen ? `until ${new Date(pairing.endsAtMs).toLocaleTimeString()}.` : ''
+  byId('pairing').textContent = pairing?.isOpen
+    ? `${pairingCode || 'A pairing window is open'}, ${until}`
+    : (pairing?.ended ?? '')
 }
 
 const DISPUTE = ['Something is wrong', 'dispute', {}]
@@ -103,20 +140,6 @@ const ACTIONS = {
   due: () => [['Cancel', 'cancel', {}]],
   shipped: () => [['It has arrived', 'received', {}], DISPUTE],
   delivered: () => [['It is all right', 'received', {}], DISPUTE],
-}
-
-function actionElement(order, [label, verb, body]) {
-  const button = element('button', { type: 'button' }, label)
-  button.addEventListener('click', async () => {
-    button.disabled = true
-    try {
-      show((await call(`/v1/orders/${order.orderId}/${verb}`, body)).sentence)
-    } catch (error) {
-      show(error.message)
-    }
-    await refresh()
-  })
-  return button
 }
 
 function stepElement(step) {
@@ -144,7 +167,9 @@ function orderElement(order, isOpen) {
     ),
     element('p', { class: 'quiet' }, `${order.deviceId} ${order.slot}, ${order.quote?.total ?? 'no price yet'}`),
     details,
-    ...(ACTIONS[order.state]?.(order) ?? []).map((action) => actionElement(order, action)),
+    ...(ACTIONS[order.state]?.(order) ?? []).map(([label, verb, body]) =>
+      buttonElement(label, async () => (await call(`/v1/orders/${order.orderId}/${verb}`, body)).sentence),
+    ),
   )
 }
 
@@ -166,9 +191,14 @@ function replace(id, items, toElement, emptySentence) {
 }
 
 async function refreshOnce() {
-  const [{ devices }, { orders }] = await Promise.all([call('/v1/devices'), call(`/v1/orders?limit=${ORDERS_SHOWN}`)])
+  const [{ devices }, { orders }, { pairing }] = await Promise.all([
+    call('/v1/devices'),
+    call(`/v1/orders?limit=${ORDERS_SHOWN}`),
+    call('/v1/pairing'),
+  ])
+  showPairing(pairing)
   const open = new Set([...document.querySelectorAll('details[open]')].map((it) => it.closest('article').dataset.order))
-  replace('devices', devices, deviceElement, 'No device yet: `adept device add <id>`.')
+  replace('devices', devices, deviceElement, 'No device yet.')
   replace('orders', orders, (order) => orderElement(order, open.has(order.orderId)), 'No order yet.')
 }
 
@@ -225,6 +255,7 @@ async function run() {
   }
 }
 
+byId('pair').append(buttonElement('Pair a device', openPairing))
 setInterval(
   () => document.hidden || byId('content').hidden || refresh().catch((error) => show(error.message)),
   REFRESH_MS,

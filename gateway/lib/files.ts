@@ -25,6 +25,18 @@ export function createFileOnce(file: string, make: () => Uint8Array): void {
   syncFolder(dirname(file))
 }
 
+/** Puts a file that is written in the place of another, so that after a power cut there is either the old or the new one. */
+export function moveDurably(from: string, to: string): void {
+  const descriptor = openSync(from, 'r+')
+  try {
+    fsyncSync(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
+  renameSync(from, to)
+  syncFolder(dirname(to))
+}
+
 function writeDurably(file: string, bytes: Uint8Array | string, flag: 'w' | 'wx'): void {
   const descriptor = openSync(file, flag, 0o600)
   try {

@@ -1,0 +1,88 @@
+import { headOf, type JournaledBlock, readBlocks } from './block-journal.ts'
+import type { EmbeddedNode } from './embedded-node.ts'
+import { watchHeads } from './heads.ts'
+
+/** The whole state is kept at most this often, and at most for a hundredth of the time: it grows with the chain. */
+const KEEP_STATE_EVERY_MS = 60_000
+const KEEP_STATE_SHARE = 100
+/** Blocks are journaled this long after the first of them, many in one write. */
+const JOURNAL_AFTER_MS = 50
+
+/** Has the embedded chain on disk: each block in the journal soon after it is made, the whole state now and then. */
+export class ChainKeeper {
+  readonly #node: EmbeddedNode
+  readonly #onFault: (error: unknown) => void
+  /** The newest block that is on disk. */
+  #kept: { number: number; hash: string } | undefined
+  #stateIsOf: number | undefined
+  #stateDueAtMs = 0
+  /** One piece of work after the other. */
+  #turn: Promise<unknown> = Promise.resolve()
+  #journalTimer: NodeJS.Timeout | undefined
+  #stateTimer: NodeJS.Timeout | undefined
+  #endHeads = () => {}
+
+  constructor(node: EmbeddedNode, onFault: (error: unknown) => void) {
+    this.#node = node
+    this.#onFault = onFault
+  }
+
+  start(): void {
+    this.#endHeads = watchHeads(this.#node.file.rpcUrl, () => {
+      this.#journalTimer ??= setTimeout(() => {
+        this.#journalTimer = undefined
+        this.#inTurn(() => this.#journalBlocks()).catch(this.#onFault)
+      }, JOURNAL_AFTER_MS).unref()
+    })
+    this.#stateTimer = setInterval(() => {
+      if (performance.now() >= this.#stateDueAtMs) this.keepState().catch(this.#onFault)
+    }, KEEP_STATE_EVERY_MS).unref()
+  }
+
+  /** The whole state, unless the chain has not moved since the last time. */
+  keepState(): Promise<void> {
+    return this.#inTurn(() => this.#keepState())
+  }
+
+  async stop(): Promise<void> {
+    this.#endHeads()
+    clearTimeout(this.#journalTimer)
+    clearInterval(this.#stateTimer)
+    await this.#turn
+  }
+
+  async #keepState(): Promise<void> {
+    const number = await headOf(this.#node.rpc)
+    if (number === this.#stateIsOf) return
+    const [block] = await readBlocks(this.#node.rpc, number, number)
+    const beganAtMs = performance.now()
+    await this.#node.keepState()
+    const endedAtMs = performance.now()
+    this.#stateDueAtMs = endedAtMs + KEEP_STATE_SHARE * (endedAtMs - beganAtMs)
+    this.#stateIsOf = number
+    this.#kept = block
+  }
+
+  async #journalBlocks(): Promise<void> {
+    const kept = this.#kept
+    const read = kept && (await this.#blocksFrom(kept.number).catch(() => undefined))
+    // The node is away: it is announced when it is back.
+    if (kept === undefined || read === undefined) return
+    const [known, ...blocks] = read
+    // Another fork: lines after those of the old one would be of no use.
+    if (known?.hash !== kept.hash) return await this.#keepState()
+    await this.#node.journal.append(blocks)
+    this.#kept = blocks.at(-1) ?? kept
+  }
+
+  async #blocksFrom(number: number): Promise<JournaledBlock[]> {
+    const { rpc } = this.#node
+    return await readBlocks(rpc, number, await headOf(rpc))
+  }
+
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const done = this.#turn.then(work)
+    this.#turn = done.catch(() => undefined)
+    return done
+  }
+}
