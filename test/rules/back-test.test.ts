@@ -34,13 +34,11 @@ function historyOf(
   const none = () => Promise.reject(new Error('a trial does not ask for this'))
   return {
     situations: async () => [situation],
-    async *states() {
+    async *states(): ReturnType<HistoryStore['states']> {
+      yield { kind: 'begin', readUntil: 0, ofReadings: steps.length, goneAtMs: undefined, bases: [] }
       for (let at = 0; at < steps.length; at += 7) {
-        yield {
-          readUntil: Math.min(steps.length, at + 7),
-          ofReadings: steps.length,
-          steps: steps.slice(at, at + 7),
-        }
+        const readUntil = Math.min(steps.length, at + 7)
+        yield { kind: 'read', readUntil, ofReadings: steps.length, steps: steps.slice(at, at + 7) }
       }
     },
     ordersSince: async () =>
