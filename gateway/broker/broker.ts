@@ -20,7 +20,6 @@ import { refuseViolations } from './violations.ts'
 
 /** CONNACK with return code 2. */
 const IDENTIFIER_REJECTED = Buffer.of(0x20, 2, 0, 2)
-
 /** Of a name that a stranger chose. */
 const MAX_LOGGED_CHARACTERS = 100
 
@@ -41,7 +40,7 @@ export type Broker = {
   hand(clientId: string, credentials: Credentials): Promise<boolean>
   /** Tells devices that listen what is committed. Skipped for one that does not read: the next receipt says more. */
   sendReceipts(receipts: ({ deviceId: string } & Receipt)[]): void
-  /** Drops the live connection of a client, if there is one; resolves when it is gone. */
+  /** Drops all connections of this name; resolves when they are gone. */
   disconnect(clientId: string): Promise<void>
   /** Devices that are connected now. */
   connectedCount(): number
@@ -143,8 +142,8 @@ class MqttBroker implements Broker {
     const client = this.#aedes.handle(stream)
     refuseViolations(client)
     const { intake, rights, limits } = this.#options
-    const { maxPacketBytes } = limits
-    new PacketReader(client, { intake, rights, guard: this.#guard.watch(client), maxPacketBytes })
+    const guard = this.#guard.watch(client)
+    new PacketReader(client, { intake, rights, guard, maxPacketBytes: limits.maxPacketBytes })
   }
 
   async stop(): Promise<void> {
@@ -179,9 +178,11 @@ class MqttBroker implements Broker {
     for (const message of this.#receiptReaders.messages(receipts)) this.#send({ ...message, qos: 0, retain: false })
   }
 
-  disconnect(clientId: string): Promise<void> {
-    const client = this.#aedes.clients[clientId]
-    return new Promise((resolve) => (client === undefined ? resolve() : client.close(resolve)))
+  async disconnect(clientId: string): Promise<void> {
+    // Not only the client of that name: one that is just being let in is none yet.
+    for (const { client } of this.#connections.keys() as Iterable<Duplex & { client?: Client }>) {
+      if (client?.id === clientId) await new Promise<void>((resolve) => client.close(resolve))
+    }
   }
 
   connectedCount(): number {
@@ -240,6 +241,10 @@ class MqttBroker implements Broker {
     const payload = typeof packet.payload === 'string' ? Buffer.from(packet.payload) : packet.payload
     // The intake keeps the last description and status; nobody may subscribe to them.
     packet.retain = false
-    this.#options.intake.take(publishPacket(topic, payload), 1, ({ fault }) => done(fault ?? null))
+    this.#options.intake.take(publishPacket(topic, payload), 1, ({ fault }) => {
+      // Only the id of what the intake has is kept until the client releases it.
+      if (fault === undefined && packet.qos === 2) packet.payload = Buffer.alloc(0)
+      done(fault ?? null)
+    })
   }
 }
