@@ -1,5 +1,7 @@
 import type { AbiParameterToPrimitiveType, ExtractAbiFunction } from 'abitype'
-import { AbiCoder, id, keccak256, Signature, type TypedDataDomain, type TypedDataField } from 'ethers'
+import { AbiCoder } from 'ethers/abi'
+import { keccak256, Signature } from 'ethers/crypto'
+import { id, type TypedDataDomain, type TypedDataField } from 'ethers/hash'
 import { abi, eip712Types } from './generated/OrderEscrow.ts'
 import { abi as tokenAbi } from './generated/TestDollar.ts'
 import { MerkleTree } from './merkle.ts'

@@ -1,4 +1,6 @@
-import { AbiCoder, concat, keccak256 } from 'ethers'
+import { AbiCoder } from 'ethers/abi'
+import { keccak256 } from 'ethers/crypto'
+import { concat } from 'ethers/utils'
 
 type Hex = `0x${string}`
 

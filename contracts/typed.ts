@@ -8,7 +8,7 @@ import type {
   ExtractAbiFunction,
   ExtractAbiFunctionNames,
 } from 'abitype'
-import { FunctionFragment, Interface, type InterfaceAbi, type ParamType, type Result } from 'ethers'
+import { FunctionFragment, Interface, type InterfaceAbi, type ParamType, type Result } from 'ethers/abi'
 import { argumentsEncoder } from './abi.ts'
 
 /** Arguments by name: integers of up to 48 bits as number, larger ones as bigint, addresses in lower case. */

@@ -1,7 +1,9 @@
 import type { BrokerChange } from '../ports/broker-state.ts'
 
-/** While this many changes wait for a slow or failing disk, what would add more is refused. */
+/** While this many changes wait for a slow or failing disk, what would add more is refused, new connections too. */
 const MAX_WAITING_CHANGES = 50_000
+/** From a failed write to the next: a full disk must not keep the writer busy with failing. */
+const RETRY_MS = 250
 
 type Waiting = { resolve(): void; reject(error: Error): void }
 
@@ -49,10 +51,12 @@ export class ChangeLog {
   #schedule(): void {
     if (this.#isScheduled || this.#isWriting) return
     this.#isScheduled = true
-    setImmediate(() => {
+    const write = () => {
       this.#isScheduled = false
       void this.#flush()
-    })
+    }
+    if (this.#isBehind) setTimeout(write, RETRY_MS)
+    else setImmediate(write)
   }
 
   async #flush(): Promise<void> {

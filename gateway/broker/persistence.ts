@@ -125,6 +125,7 @@ export class BrokerPersistence {
 
   /** Called at each connect with clean session off. What it restores is on disk. */
   async subscriptionsByClient(client: ClientRef): Promise<Subscription[]> {
+    this.#changes.refuseWhenFull()
     if (this.#changes.isBehind) await this.committed()
     const subscriptions = this.#subscriptions.of(client.id)
     if (subscriptions.length > 0 || !this.#sessions.has(client.id)) return subscriptions
@@ -137,6 +138,7 @@ export class BrokerPersistence {
 
   /** Called at each connect with clean session on: ends the session before it, if there was one [MQTT-3.1.2-6]. */
   async cleanSubscriptions(client: ClientRef): Promise<void> {
+    this.#changes.refuseWhenFull()
     if (this.#end(client.id)) await this.committed()
   }
 

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
-import { Transaction } from 'ethers'
+import { Transaction } from 'ethers/transaction'
 import { z } from 'zod'
 import type { Address } from '../domain/identifiers.ts'
 import { replaceFile } from '../lib/files.ts'

@@ -1,4 +1,4 @@
-import { AbiCoder } from 'ethers'
+import { AbiCoder } from 'ethers/abi'
 import { abi as tokenAbi } from '../../contracts/generated/TestDollar.ts'
 import { coder } from '../../contracts/typed.ts'
 import type { Address } from '../domain/identifiers.ts'

@@ -1,13 +1,8 @@
-import {
-  AbiCoder,
-  concat,
-  getBytes,
-  keccak256,
-  recoverAddress,
-  type SigningKey,
-  TypedDataEncoder,
-  toUtf8Bytes,
-} from 'ethers'
+import { AbiCoder } from 'ethers/abi'
+import { keccak256, type SigningKey } from 'ethers/crypto'
+import { TypedDataEncoder } from 'ethers/hash'
+import { recoverAddress } from 'ethers/transaction'
+import { concat, getBytes, toUtf8Bytes } from 'ethers/utils'
 import { domain, typesOf } from '../../contracts/escrow.ts'
 import type { Address, Hex32, HexBytes } from '../domain/identifiers.ts'
 import type { Authorization, Mandate, MandateOffer } from '../domain/mandate.ts'

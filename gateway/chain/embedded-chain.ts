@@ -1,16 +1,22 @@
-import { id, JsonRpcProvider, Wallet, ZeroAddress, zeroPadValue } from 'ethers'
-import { deployEscrow, deployTestDollar, ESCROW_ADDRESS, TEST_DOLLAR_ADDRESS } from '../../contracts/deployment.ts'
+import { setTimeout as wait } from 'node:timers/promises'
+import { ZeroAddress } from 'ethers/constants'
+import { id } from 'ethers/hash'
+import { zeroPadValue } from 'ethers/utils'
+import { CORE, deploymentOf, ESCROW_ADDRESS, TEST_DOLLAR, TEST_DOLLAR_ADDRESS } from '../../contracts/deployment.ts'
 import type { Address } from '../domain/identifiers.ts'
 import { ChainKeeper } from './chain-keeper.ts'
 import { EMBEDDED_CHAIN_ID, erc20 } from './connection.ts'
 import { EmbeddedNode, type EmbeddedNodeOptions } from './embedded-node.ts'
 import { fundGas } from './fund-gas.ts'
-import { newSigningKey } from './keys.ts'
 
 /** Test dollars of a new payer, in minor units: 1,000.00 TUSD. */
 const GIFT_MINOR_UNITS = 1_000_000_000n
-/** Mints them; an account of no key, which anvil lets us use. */
+/** Deploys the contracts and mints them; an account of no key, which anvil lets us use. */
 const GIVER = '0x00000000000000000000000000000000000ade97'
+/** anvil has included a transaction within a millisecond or two. */
+const INCLUDED_POLL_MS = 5
+const INCLUDED_POLLS = 2_000
+
 const CONTRACTS = {
   escrow: ESCROW_ADDRESS.toLowerCase() as Address,
   token: TEST_DOLLAR_ADDRESS.toLowerCase() as Address,
@@ -60,35 +66,33 @@ export async function startEmbeddedChain(options: EmbeddedChainOptions): Promise
   }
 }
 
-async function deployContracts({ rpc, file }: EmbeddedNode): Promise<void> {
-  const codes = await rpc.batch(Object.values(CONTRACTS).map((address) => ['eth_getCode', [address, 'latest']]))
-  if (codes.every((code) => code !== '0x')) return
-  const deployer = new Wallet(newSigningKey())
-  await fundGas(file.rpcUrl, deployer.address as Address)
-  const provider = new JsonRpcProvider(file.rpcUrl, EMBEDDED_CHAIN_ID, {
-    staticNetwork: true,
-    cacheTimeout: -1,
-    batchMaxCount: 1,
-  })
-  try {
-    const signer = deployer.connect(provider)
-    await deployEscrow(signer)
-    await deployTestDollar(signer)
-  } finally {
-    provider.destroy()
+async function deployContracts(node: EmbeddedNode): Promise<void> {
+  for (const contract of [...CORE, TEST_DOLLAR]) {
+    const code = () => node.rpc.send('eth_getCode', [contract.address, 'latest'])
+    if ((await code()) !== '0x') continue
+    await sendAsGiver(node, deploymentOf(contract))
+    for (let poll = 0; (await code()) === '0x'; poll++) {
+      if (poll === INCLUDED_POLLS)
+        throw new Error(`The embedded chain does not include the deployment of ${contract.name}.`)
+      await wait(INCLUDED_POLL_MS)
+    }
   }
 }
 
 /** Once per payer: the token's own log of the gift says whether it was given. */
-async function giveTestDollars({ rpc, file }: EmbeddedNode, payer: Address): Promise<void> {
+async function giveTestDollars(node: EmbeddedNode, payer: Address): Promise<void> {
   const topics = [id('Transfer(address,address,uint256)'), zeroPadValue(ZeroAddress, 32), zeroPadValue(payer, 32)]
-  const gifts = await rpc.send('eth_getLogs', [{ address: CONTRACTS.token, fromBlock: '0x0', topics }])
+  const gifts = await node.rpc.send('eth_getLogs', [{ address: CONTRACTS.token, fromBlock: '0x0', topics }])
   if (Array.isArray(gifts) && gifts.length > 0) return
   const data = erc20.encode('mint', [payer, GIFT_MINOR_UNITS])
+  await sendAsGiver(node, { to: CONTRACTS.token, data })
+}
+
+async function sendAsGiver({ rpc, file }: EmbeddedNode, transaction: { to: string; data: string }): Promise<void> {
   await fundGas(file.rpcUrl, GIVER)
   await rpc.send('anvil_impersonateAccount', [GIVER])
   try {
-    await rpc.send('eth_sendTransaction', [{ from: GIVER, to: CONTRACTS.token, data }])
+    await rpc.send('eth_sendTransaction', [{ from: GIVER, ...transaction }])
   } finally {
     await rpc.send('anvil_stopImpersonatingAccount', [GIVER])
   }

@@ -1,8 +1,11 @@
+import { WebSocket } from 'ws'
 import { z } from 'zod'
 
 /** After a lost connection: doubling from the first to the longest. */
 const FIRST_REST_MS = 100
 const LONGEST_REST_MS = 10_000
+/** A head is about 2 kB. */
+const MAX_HEAD_BYTES = 1024 * 1024
 
 const Announcement = z.object({ method: z.literal('eth_subscription') })
 
@@ -18,27 +21,33 @@ export function watchHeads(rpcUrl: string, onHead: () => void): () => void {
   let ended = false
 
   function connect(): void {
-    socket = new WebSocket(url)
-    socket.onopen = () => {
+    // Node's own WebSocket would take 14 MiB of memory.
+    socket = new WebSocket(url, {
+      perMessageDeflate: false,
+      handshakeTimeout: LONGEST_REST_MS,
+      maxPayload: MAX_HEAD_BYTES,
+    })
+    socket.on('open', () => {
       restMs = FIRST_REST_MS
       socket?.send(JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'eth_subscribe', params: ['newHeads'] }))
       onHead()
-    }
-    socket.onmessage = ({ data }) => {
+    })
+    socket.on('message', (data) => {
       if (!ended && isAnnouncement(data)) onHead()
-    }
+    })
     // A failed connection closes, too.
-    socket.onclose = () => {
+    socket.on('error', () => undefined)
+    socket.on('close', () => {
       if (ended) return
       timer = setTimeout(connect, restMs)
       restMs = Math.min(LONGEST_REST_MS, restMs * 2)
-    }
+    })
   }
   connect()
   return () => {
     ended = true
     clearTimeout(timer)
-    socket?.close()
+    socket?.terminate()
   }
 }
 

@@ -1,7 +1,8 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { computeAddress, SigningKey } from 'ethers'
+import { SigningKey } from 'ethers/crypto'
+import { computeAddress } from 'ethers/transaction'
 import type { Address } from '../domain/identifiers.ts'
 import { createFileOnce } from '../lib/files.ts'
 

@@ -1,4 +1,4 @@
-import { keccak256, type SigningKey } from 'ethers'
+import { keccak256, type SigningKey } from 'ethers/crypto'
 import type { Address, Hex32, HexBytes } from '../domain/identifiers.ts'
 import type { Fees } from './fees.ts'
 

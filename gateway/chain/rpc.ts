@@ -1,7 +1,10 @@
 import { z } from 'zod'
+import { httpRequest } from '../lib/http-request.ts'
 
 /** A chain that does not answer within this time counts as unreachable; real time, in virtual runs too. */
 const TIMEOUT_MS = 10_000
+/** The logs of a thousand blocks of a busy chain are some MiB. */
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024
 
 /** The node's own refusal of one call; `data` is what a reverted call returned. */
 export class RpcError extends Error {
@@ -36,13 +39,14 @@ export function openRpc(url: string): Rpc {
   const host = new URL(url).host
   async function post(body: unknown): Promise<unknown> {
     try {
-      const response = await fetch(url, {
+      const { text } = await httpRequest(url, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify(body),
-        signal: AbortSignal.timeout(TIMEOUT_MS),
+        timeoutMs: TIMEOUT_MS,
+        maxAnswerBytes: MAX_ANSWER_BYTES,
       })
-      return await response.json()
+      return JSON.parse(text)
     } catch (cause) {
       throw new Error(`No chain answers at ${host}. Is it running, and is the address right?`, { cause })
     }

@@ -1,4 +1,5 @@
-import { type SigningKey, Transaction } from 'ethers'
+import type { SigningKey } from 'ethers/crypto'
+import { Transaction } from 'ethers/transaction'
 import type { Address, Hex32, HexBytes } from '../domain/identifiers.ts'
 import type { StepResult, Worker } from '../lib/scheduler.ts'
 import type { OpenTransaction, SaveTransaction, SignedTransaction, TransactionStore } from '../ports/chain.ts'

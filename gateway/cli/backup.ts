@@ -1,5 +1,5 @@
 import { randomBytes, scryptSync } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { Command } from 'commander'
 import type { Keyring } from '../chain/keys.ts'
@@ -21,6 +21,8 @@ const FILES = [
   'chain/node-id',
 ]
 const FOLDERS = ['keys', 'tls']
+/** Made by whoever takes a data folder (store/lock.ts). */
+const LOCK_FILE = 'lock.db'
 /** The state of the chain and its blocks since then are two files, kept in turn; they fit when the state stayed the same. */
 const CHAIN_TRIES = 5
 const MIN_PASSPHRASE_CHARACTERS = 8
@@ -69,7 +71,7 @@ the old gateway and the restored one at the same time.`,
     .action(async (file: string, options: { passphraseFile: string }, command: Command) => {
       const { dataFolder, print } = contextOf(command)
       const database = join(dataFolder, 'gateway.db')
-      if (existsSync(dataFolder) && readdirSync(dataFolder).some((name) => name !== 'lock.db')) {
+      if (existsSync(dataFolder) && readdirSync(dataFolder).some((name) => !name.startsWith(LOCK_FILE))) {
         throw new CliError(
           `${dataFolder} is not empty. Name a new or empty folder with --data, and move the old gateway away.`,
         )
@@ -93,6 +95,12 @@ the old gateway and the restored one at the same time.`,
             'It buys nothing yet. Start it with `adept start`, look at `adept audit`, then `adept device confirm` each device.',
           ].join('\n'),
         )
+      } catch (error) {
+        // It was empty: what is half done would only stand in the way of the next try.
+        for (const name of readdirSync(dataFolder)) {
+          if (!name.startsWith(LOCK_FILE)) rmSync(join(dataFolder, name), { recursive: true })
+        }
+        throw error
       } finally {
         lock.release()
       }

@@ -4,23 +4,28 @@ const nonNegative = z.number().nonnegative()
 
 /** What is known of one slot's use: all that a forecast needs, a few numbers that are carried from reading to reading. */
 export const Usage = z.strictObject({
-  version: z.literal(1),
+  version: z.literal(2),
   capacity: z.number().positive(),
   /** The level as last read, when it was read, and since when every reading has been exactly the same. */
   reading: z.number(),
   readAtMs: z.int(),
   sameSinceMs: z.int(),
-  /** The content at `sameSinceMs`, readings and expected use weighed by how sure each is, and its variance. */
+  /** The content at the last reading, readings and expected use weighed by how sure each is, and its variance… */
   content: z.number(),
   contentVariance: nonNegative,
+  /** …and both at `sameSinceMs`: when the sensor proves stuck, what it read since counts for nothing. */
+  sameContent: z.number(),
+  sameVariance: nonNegative,
+  /** The least that its readings ever differed by: its step, or next to nothing for one that is noisy. */
+  grain: nonNegative,
   /** Use seen and the days in which it was seen; both fade. Their ratio is the rate. */
   used: z.number(),
   usedDays: z.number().positive(),
   /** Doses that cycles reported in the same days and since, fading alike. */
   dosed: nonNegative,
-  /** Sums over the steps from change to change, of use less expected use: they tell daily variance from noise. */
+  /** Sums over the steps from reading to reading, of use less expected use: they tell daily variance from noise. */
   steps: nonNegative,
-  stepDays: nonNegative,
+  stepUse: nonNegative,
   stepSquares: nonNegative,
   /** Of each step with the one before. A reading's noise enters both, with opposite signs: the mean is −(its variance). */
   stepProducts: z.number(),
@@ -41,26 +46,32 @@ export type Trust = 'measured' | 'extrapolated' | 'stuck'
 export const DAY_MS = 86_400_000
 /** Nobody keeps a slot that lasts longer than this. */
 const FULL_LASTS_AT_MOST_DAYS = 3000
-/** Before anything is known: the standard deviation of a day's use ÷ the mean, and of a reading ÷ the capacity. */
-const PRIOR_DAY_SPREAD = 1.4
+/** Before anything is known: variance of a day's use ÷ (its mean × the capacity); standard deviation of a reading ÷ the capacity. */
+const PRIOR_SPREAD_SHARE = 0.03
 export const PRIOR_NOISE_SHARE = 0.005
-/** The two priors above weigh as much as so many readings. */
-const PRIOR_STEPS = 60
+/** The first weighs as much as so many days, the second as so many readings. */
+const PRIOR_USE_DAYS = 30
+const PRIOR_STEPS = 30
+/** What is learned of both fades slowly: they are the household's and the sensor's nature. */
+export const NATURE_FADE_PER_DAY = 0.004
 /** Habits drift by about this share in a day (standard deviation): how fast to forget is what it asks for, see `fadePerDay`. */
-const DRIFT_SHARE = 0.022
+const DRIFT_SHARE = 0.016
 const MIN_FADE_PER_DAY = 0.006
 const MAX_FADE_PER_DAY = 0.06
 /** Cycles that report at least this share of the use tell it better than the days do. */
 const DOSES_EXPLAIN_SHARE = 0.5
-const DOSE_SPREAD = 0.15
+const DOSE_SPREAD = 0.1
 /** While blind, the device that reports the cycles may itself be away: fewer doses than this share of what is usual say so. */
 const BLIND_DOSES_SHARE = 0.5
-/** A level is stuck when so much was used, as a share of the capacity, and every reading was the same: by doses at once… */
-const STUCK_SHARE = 0.08
-/** …and by the usual rate after so long. */
+/** A level is stuck when every reading was the same while doses took so many of its own steps, or this share of the capacity… */
+const STUCK_GRAINS = 2.5
+const STUCK_LEAST_SHARE = 0.015
+/** …or while the usual rate would have taken this share: people go away, and a fortnight without use proves nothing… */
+const STUCK_SHARE = 0.4
+/** …or the least, for so many days, where noise never lets two readings be the same. */
 const STUCK_DAYS = 3
 /** No reading for this many of its usual intervals, and at least this long: the slot is silent. */
-const SILENT_INTERVALS = 4
+const SILENT_INTERVALS = 6
 const SILENT_DAYS = 2
 
 /** Use per day. */
@@ -74,11 +85,12 @@ export function noiseVariance({ steps, stepProducts, capacity }: Usage): number 
   return (Math.max(0, -stepProducts) + prior * PRIOR_STEPS) / (steps + PRIOR_STEPS)
 }
 
-/** Variance of one day's use: what the steps show beyond the noise at both of their ends. */
+/** Variance of one day's use. It grows with the rate: by how much, the steps show beyond the noise at both of their ends. */
 export function dayVarianceOf(usage: Usage): number {
-  const prior = (rateOf(usage) * PRIOR_DAY_SPREAD) ** 2
+  const rate = rateOf(usage)
+  const prior = rate * PRIOR_USE_DAYS
   const seen = Math.max(0, usage.stepSquares - 2 * noiseVariance(usage) * usage.steps)
-  return (seen + prior * PRIOR_STEPS) / (usage.stepDays + PRIOR_STEPS)
+  return (rate * (seen + prior * usage.capacity * PRIOR_SPREAD_SHARE)) / (usage.stepUse + prior)
 }
 
 /** The steady gain of a Kalman filter for a rate that drifts: about 0.015, more where use is regular. */
@@ -106,16 +118,32 @@ export function reckon(usage: Usage, nowMs: number) {
   const stuck = isStuck(usage)
   const silent = unreadDays > Math.max(SILENT_DAYS, SILENT_INTERVALS * usage.intervalDays)
   const trust: Trust = stuck ? 'stuck' : silent ? 'extrapolated' : 'measured'
-  const days = stuck ? Math.max(0, nowMs - usage.sameSinceMs) / DAY_MS : unreadDays
-  const doses = stuck ? usage.dosesSinceChange : usage.dosesSinceReading
+  const [days, doses, content, variance] = stuck
+    ? [(nowMs - usage.sameSinceMs) / DAY_MS, usage.dosesSinceChange, usage.sameContent, usage.sameVariance]
+    : [unreadDays, usage.dosesSinceReading, usage.content, usage.contentVariance]
   const expected = expectedUse(usage, days, doses, trust !== 'measured')
-  return { trust, days, balance: usage.content - expected.use, variance: usage.contentVariance + expected.variance }
+  // Had the device been there all the time: what its cycles alone would leave.
+  const counted = expectedUse(usage, days, doses, false)
+  return {
+    trust,
+    days,
+    balance: content - expected.use,
+    variance: variance + expected.variance,
+    ifCounted: { balance: content - counted.use, variance: variance + counted.variance },
+  }
 }
 
+export type Reckoning = ReturnType<typeof reckon>
+
 /** Either cycles took doses that the level does not show, or it stayed exactly the same while much must have been used. */
-function isStuck(usage: Usage): boolean {
+export function isStuck(usage: Usage): boolean {
+  const { capacity, grain } = usage
   const days = (usage.readAtMs - usage.sameSinceMs) / DAY_MS
-  const limit = usage.capacity * STUCK_SHARE
+  const most = capacity * STUCK_SHARE
+  const least = capacity * STUCK_LEAST_SHARE
+  const limit = Math.min(most, Math.max(least, STUCK_GRAINS * grain))
   if (usage.dosesSinceChange - usage.dosesSinceReading >= limit) return true
-  return days >= STUCK_DAYS && rateOf(usage) * days >= limit
+  // The readings of a noisy sensor that is well differ even while nothing is used.
+  const isNoisy = grain ** 2 < noiseVariance(usage) / 4
+  return days >= STUCK_DAYS && rateOf(usage) * days >= (isNoisy ? least : most)
 }

@@ -1,10 +1,12 @@
 import {
   DAY_MS,
   dayVarianceOf,
-  expectedUse,
   fadePerDay,
+  isStuck,
+  NATURE_FADE_PER_DAY,
   noiseVariance,
   PRIOR_NOISE_SHARE,
+  type Reckoning,
   rateOf,
   reckon,
   type Trust,
@@ -39,6 +41,8 @@ export type Forecast = {
   /** From the 10th to the 90th percentile. */
   daysLeft: { low: number; mid: number; high: number }
   trust: Trust
+  /** Seen for too few days to know its rate: a burst on the first day looks like a habit. */
+  isNew: boolean
   /** Since when the level is not known by a reading; undefined while it is measured. */
   blindSinceMs: number | undefined
   /** One plain sentence for the homeowner. */
@@ -48,14 +52,16 @@ export type Forecast = {
 /** Before anything is known, a full slot is taken to last so long, as if that had been seen for so many days. */
 const PRIOR_FULL_LASTS_DAYS = 60
 const PRIOR_DAYS = 3
+/** Until use was seen for so many days, a slot is new. */
+const NEW_DAYS = 5
 /** A rise over the last reading of this share of the capacity, and of so many deviations of the noise, is a refill. */
 const RISE_SHARE = 0.12
 const RISE_DEVIATIONS = 4
 /** So is a level above what is expected by this share and so many deviations: poured in and partly used while unseen. */
 const UNSEEN_SHARE = 0.3
-const UNSEEN_DEVIATIONS = 3
+const UNSEEN_DEVIATIONS = 1.4
 /** Below this share of the capacity a slot cannot show what is wanted. */
-const EMPTY_SHARE = 0.05
+const EMPTY_SHARE = 0.005
 /** How fast the usual time between readings follows. */
 const INTERVAL_WEIGHT = 0.1
 const MAX_DAYS_LEFT = 3650
@@ -73,29 +79,33 @@ export function observe(usage: Usage | undefined, observation: Observation, slot
     return { ...usage, dosesSinceChange, dosesSinceReading: usage.dosesSinceReading + dose, dosed: usage.dosed + dose }
   }
   if (observation.atMs < usage.readAtMs) return usage
+  // Exactly the same: nothing happened, or it is stuck; not a refill, however much must have been used.
+  if (observation.left === usage.reading) return afterSame(usage, observation)
   const expected = reckon(usage, observation.atMs)
   if (observation.refill || isUnseenRefill(usage, observation.left, expected)) {
-    const amount = Math.max(0, observation.left - Math.max(0, expected.balance))
+    const amount = Math.max(0, observation.left - expected.balance)
     return { ...afterPause(usage, observation), refill: { atMs: observation.atMs, amount } }
   }
-  if (observation.left === usage.reading) return { ...usage, ...readAgain(usage, observation.atMs) }
   return usage.reading < usage.capacity * EMPTY_SHARE ? afterPause(usage, observation) : afterUse(usage, observation)
 }
 
 function firstReading({ atMs, left }: LevelObservation, capacity: number): Usage {
   return {
-    version: 1,
+    version: 2,
     capacity,
     reading: left,
     readAtMs: atMs,
     sameSinceMs: atMs,
     content: left,
     contentVariance: (capacity * PRIOR_NOISE_SHARE) ** 2,
+    sameContent: left,
+    sameVariance: (capacity * PRIOR_NOISE_SHARE) ** 2,
+    grain: capacity,
     used: (capacity / PRIOR_FULL_LASTS_DAYS) * PRIOR_DAYS,
     usedDays: PRIOR_DAYS,
     dosed: 0,
     steps: 0,
-    stepDays: 0,
+    stepUse: 0,
     stepSquares: 0,
     stepProducts: 0,
     lastStep: 0,
@@ -113,12 +123,13 @@ function readAgain(usage: Usage, atMs: number) {
 }
 
 /** Plausibility counts a rise over the lowest level. Smaller ones, and what happened while nothing was seen, show only here. */
-function isUnseenRefill(usage: Usage, left: number, expected: { balance: number; variance: number }): boolean {
+function isUnseenRefill(usage: Usage, left: number, { balance, variance, ifCounted }: Reckoning): boolean {
   const { capacity, reading } = usage
   const noise = Math.sqrt(noiseVariance(usage))
   if (left - reading > Math.max(RISE_SHARE * capacity, RISE_DEVIATIONS * noise)) return true
-  const doubt = Math.sqrt(expected.variance)
-  return left - expected.balance > Math.max(UNSEEN_SHARE * capacity, UNSEEN_DEVIATIONS * doubt)
+  const isAbove = (expected: { balance: number; variance: number }) =>
+    left - expected.balance > Math.max(UNSEEN_SHARE * capacity, UNSEEN_DEVIATIONS * Math.sqrt(expected.variance))
+  return isAbove({ balance, variance }) && isAbove(ifCounted)
 }
 
 /** The new level is what it is, and how much was used until then teaches nothing: it was refilled, or empty. */
@@ -130,38 +141,61 @@ function afterPause(usage: Usage, { atMs, left }: LevelObservation): Usage {
     sameSinceMs: atMs,
     content: left,
     contentVariance: noiseVariance(usage),
+    sameContent: left,
+    sameVariance: noiseVariance(usage),
     lastStep: 0,
     dosed: Math.max(0, usage.dosed - usage.dosesSinceChange),
     dosesSinceChange: 0,
   }
 }
 
-/** The whole time since the last change is one step: a level that was stuck, silent or too coarse to move catches up. */
+/** The same once more weighs like a level that moved, unless it is stuck; what was used shows when it moves. */
+function afterSame(usage: Usage, { atMs, left }: LevelObservation): Usage {
+  const again = { ...usage, ...readAgain(usage, atMs) }
+  return isStuck(again) ? again : { ...again, ...weighed(usage, atMs, left), ...stepped(usage, atMs, left) }
+}
+
+/** The whole time since the last change tells the use: a level that was stuck, silent or too coarse to move catches up. */
 function afterUse(usage: Usage, { atMs, left }: LevelObservation): Usage {
   const days = (atMs - usage.sameSinceMs) / DAY_MS
   const kept = Math.exp(-fadePerDay(usage) * days)
-  const use = usage.reading - left
-  const step = use - rateOf(usage) * days
-  const expected = expectedUse(usage, days, usage.dosesSinceChange, false)
-  const variance = usage.contentVariance + expected.variance
-  const gain = variance / (variance + noiseVariance(usage))
-  const predicted = usage.content - expected.use
+  const content = weighed(usage, atMs, left)
   return {
     ...usage,
     ...readAgain(usage, atMs),
+    ...content,
+    ...(isStuck(usage) ? { lastStep: 0 } : stepped(usage, atMs, left)),
+    sameContent: content.content,
+    sameVariance: content.contentVariance,
+    grain: Math.min(usage.grain, Math.abs(usage.reading - left)),
     reading: left,
     sameSinceMs: atMs,
-    content: predicted + gain * (left - predicted),
-    contentVariance: variance * (1 - gain),
-    used: usage.used * kept + use,
+    used: usage.used * kept + usage.reading - left,
     usedDays: usage.usedDays * kept + days,
     dosed: usage.dosed * kept,
+    dosesSinceChange: 0,
+  }
+}
+
+/** The content by the level and by what was expected, each weighed by how sure it is (Kalman). */
+function weighed(usage: Usage, atMs: number, left: number) {
+  const { balance, variance } = reckon(usage, atMs)
+  const gain = variance / (variance + noiseVariance(usage))
+  return { content: balance + gain * (left - balance), contentVariance: variance * (1 - gain) }
+}
+
+/** What the step from the last reading to this one tells of noise and daily variance. */
+function stepped(usage: Usage, atMs: number, left: number) {
+  const days = (atMs - usage.readAtMs) / DAY_MS
+  const kept = Math.exp(-NATURE_FADE_PER_DAY * days)
+  const use = rateOf(usage) * days
+  const step = usage.reading - left - use
+  return {
     steps: usage.steps * kept + 1,
-    stepDays: usage.stepDays * kept + days,
+    stepUse: usage.stepUse * kept + use,
     stepSquares: usage.stepSquares * kept + step * step,
     stepProducts: usage.stepProducts * kept + step * usage.lastStep,
     lastStep: step,
-    dosesSinceChange: 0,
   }
 }
 
@@ -180,6 +214,7 @@ export function forecast(usage: Usage, nowMs: number): Forecast {
     dayVariance,
     daysLeft,
     trust,
+    isNew: usage.usedDays < PRIOR_DAYS + NEW_DAYS,
     blindSinceMs: trust === 'measured' ? undefined : trust === 'stuck' ? usage.sameSinceMs : usage.readAtMs,
     sentence: sentenceOf(trust, daysLeft, days),
   }

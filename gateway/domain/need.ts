@@ -123,8 +123,8 @@ export function replenishment(supply: Supply): Replenishment {
     return answer(0, 'One order was made since the last true reading: a second one waits for the next.')
   }
   const least = Math.max(1, supply.minimumPacks)
-  // One order at a time: what comes must last until the next can come.
-  const wanted = Math.max(least, Math.ceil((need + rate * waitDays) / packSize))
+  // One order at a time: what comes must last until the next can come. A new slot's rate may be off by far.
+  const wanted = forecast.isNew ? least : Math.max(least, Math.ceil((need + rate * waitDays) / packSize))
   const { storageLimit = Number.POSITIVE_INFINITY } = supply
   const packs = Math.min(wanted, Math.floor((storageLimit - position) / packSize))
   if (packs < least) return answer(0, `The storage limit leaves no room for ${packsText(least)} more.`)
@@ -133,10 +133,11 @@ export function replenishment(supply: Supply): Replenishment {
 
 /** The use that is expected until goods can be here, and the stock that covers it at the risk of the price. */
 function reorderAt({ forecast, leadTime, packSize, stockoutPriceDays }: Supply, coveredDays: number) {
-  const { ratePerDay, left, dayVariance } = forecast
+  const { ratePerDay, left, dayVariance, trust } = forecast
   const use = ratePerDay.mean * coveredDays
   const variance =
-    left.sd ** 2 +
+    // While the level is measured the next reading settles this doubt: an order for it alone comes too early.
+    (trust === 'measured' ? 0 : left.sd ** 2) +
     dayVariance * coveredDays +
     (ratePerDay.sd * coveredDays) ** 2 +
     (ratePerDay.mean * leadTime.sdDays) ** 2

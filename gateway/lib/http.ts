@@ -47,6 +47,8 @@ export function httpServer(options: {
     keepAliveTimeout: 10_000,
     forceCloseConnections: 'idle',
     exposeHeadRoutes: false,
+    // Our schemas are zod's: without these Fastify loads its own compilers, 4 MiB of memory.
+    schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
     frameworkErrors: (error, _request, reply: FastifyReply) =>
       void reply.code(statusOf(error)).send({ error: 'This address is malformed: a % in it begins no character.' }),
   })
@@ -72,6 +74,10 @@ export function httpServer(options: {
     return reply.code(statusCode).send({ error: error instanceof Error ? error.message : String(error) })
   })
   return app
+}
+
+function noSchemas(): never {
+  throw new Error('No route of ours has a JSON schema.')
 }
 
 function statusOf(error: unknown): number {

@@ -1,4 +1,4 @@
-import { recoverAddress } from 'ethers'
+import { recoverAddress } from 'ethers/transaction'
 import type { Address, Hex32, HexBytes } from '../domain/identifiers.ts'
 import type { HouseholdCap, Mandate } from '../domain/mandate.ts'
 import type { Chain, PayerWallet, SaveTransaction } from '../ports/chain.ts'

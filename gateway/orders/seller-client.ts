@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { QuoteRefusal, SellerProfile, SignedQuote } from '../domain/quote.ts'
+import { httpRequest } from '../lib/http-request.ts'
 import { jsonText } from '../lib/json.ts'
 import type { Seller } from '../ports/seller.ts'
 
@@ -13,7 +14,7 @@ const MAX_REASON_CHARACTERS = 300
 const Acknowledged = z.object({ acknowledged: z.literal(true) })
 const ErrorAnswer = z.object({ error: z.string() })
 
-type HttpAnswer = { kind: 'answer'; status: number; body: unknown } | { kind: 'unreachable'; reason: string }
+type Asked = { kind: 'answer'; status: number; body: unknown } | { kind: 'unreachable'; reason: string }
 
 /**
  * The buyer's port to a merchant agent over HTTP. Nothing that a shop does is thrown: no answer in time, one that is too
@@ -23,23 +24,20 @@ type HttpAnswer = { kind: 'answer'; status: number; body: unknown } | { kind: 'u
 export function sellerClient(
   options: { timeoutMs: number; maxAnswerBytes: number } = { timeoutMs: TIMEOUT_MS, maxAnswerBytes: MAX_ANSWER_BYTES },
 ): Seller {
-  async function ask(url: string, path: string, body?: unknown): Promise<HttpAnswer> {
+  async function ask(url: string, path: string, body?: unknown): Promise<Asked> {
     const address = addressOf(url, path)
     if (address === undefined) return { kind: 'unreachable', reason: `${url} is no http or https address of a shop.` }
     try {
-      const response = await fetch(address, {
+      const { status, text } = await httpRequest(address, {
+        ...options,
         method: body === undefined ? 'GET' : 'POST',
-        redirect: 'error',
-        signal: AbortSignal.timeout(options.timeoutMs),
         headers: { accept: 'application/json', ...(body !== undefined && { 'content-type': 'application/json' }) },
         ...(body !== undefined && { body: jsonText(body) }),
       })
-      const text = await readAtMost(response, options.maxAnswerBytes)
-      if (text === undefined) return unreachable(url, `its answer is longer than ${options.maxAnswerBytes} bytes`)
-      const answer = { kind: 'answer' as const, status: response.status, body: parseJson(text) }
-      return isPassing(response.status) ? unreachable(url, errorOf(answer) ?? `it answered ${response.status}`) : answer
+      const answer = { kind: 'answer' as const, status, body: parseJson(text) }
+      return isPassing(status) ? unreachable(url, errorOf(answer) ?? `it answered ${status}`) : answer
     } catch (error) {
-      return unreachable(url, sentenceOf(error, options.timeoutMs))
+      return unreachable(url, error instanceof Error ? error.message || error.name : String(error))
     }
   }
 
@@ -100,19 +98,6 @@ function isPassing(status: number): boolean {
   return status >= 500 || status === 408 || status === 425 || status === 429
 }
 
-/** undefined when there is more than `maxBytes`; the rest is not read. */
-async function readAtMost(response: Response, maxBytes: number): Promise<string | undefined> {
-  const chunks: Uint8Array[] = []
-  let bytes = 0
-  for await (const chunk of response.body ?? []) {
-    bytes += chunk.byteLength
-    // Leaving the loop cancels the stream and closes the connection.
-    if (bytes > maxBytes) return undefined
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString('utf8')
-}
-
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
@@ -132,11 +117,4 @@ function unreachable(url: string, reason: string): { kind: 'unreachable'; reason
     kind: 'unreachable',
     reason: `The shop at ${new URL(url).host} cannot be asked: ${reason}.`.replace(/\.\.$/, '.'),
   }
-}
-
-function sentenceOf(error: unknown, timeoutMs: number): string {
-  if (!(error instanceof Error)) return String(error)
-  if (error.name === 'TimeoutError') return `no answer within ${timeoutMs / 1000} s`
-  // fetch says only "fetch failed"; its cause knows why.
-  return error.cause instanceof Error ? error.cause.message || error.cause.name : error.message
 }

@@ -19,7 +19,7 @@ export type DeliveryStore = {
   nextDueAtMs(): Promise<number | undefined>
   delivered(notificationId: number, atMs: number): Promise<void>
   failed(notificationId: number, nextAtMs: number | undefined): Promise<void>
-  /** Orders whose device has not been told their present state. */
+  /** Orders whose device has not been told their present state; a removed device is told nothing. */
   untoldOrders(limit: number): Promise<Order[]>
   deviceTold(orderId: OrderId, state: OrderState): Promise<void>
 }

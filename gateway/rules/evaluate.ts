@@ -4,8 +4,9 @@ import { actingOf, actsOf } from './acting.ts'
 import { checksOf, nextTimeChange, type Outlook, orderedBlind, outlookOf, type RuleBook, wantedBy } from './outlook.ts'
 
 const DAY_MS = 86_400_000
-/** Rest after an order that ended without goods. */
-const RETRY_AFTER_MS = DAY_MS
+/** Rest after an order that ended without goods; while the level is blind, after a question that was not answered with yes. */
+const RETRY_AFTER_DAYS = 1
+const ASK_AGAIN_AFTER_DAYS = 3
 
 /** What becomes of the slot, before it is joined with what other rules do. */
 type Verdict = { why: DecisionWhy; reasons: string[]; againAtMs?: number | undefined } & (
@@ -105,9 +106,11 @@ function wanted(rule: Rule, outlook: Outlook, situation: Situation, newOrderId: 
   if (orderedBlind(outlook)) {
     return nothing('blind', 'One order was made since the last reading that tells something: no second one without.')
   }
-  const restEndsAtMs = (situation.lastEndedWithoutGoodsAtMs ?? Number.NEGATIVE_INFINITY) + RETRY_AFTER_MS
+  const restDays = forecast.trust === 'measured' ? RETRY_AFTER_DAYS : ASK_AGAIN_AFTER_DAYS
+  const restEndsAtMs = (situation.lastEndedWithoutGoodsAtMs ?? Number.NEGATIVE_INFINITY) + restDays * DAY_MS
   if (nowMs < restEndsAtMs) {
-    return nothing('resting', 'Its last order ended without goods; the next try is after 24 h.', restEndsAtMs)
+    const sentence = `Its last order ended without goods; the next try is after ${24 * restDays} h.`
+    return nothing('resting', sentence, restEndsAtMs)
   }
   const [product] = situation.products
   if (product === undefined) {

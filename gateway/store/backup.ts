@@ -1,4 +1,5 @@
-import { closeSync, copyFileSync, openSync, rmSync } from 'node:fs'
+import { closeSync, copyFileSync, openSync, readdirSync, rmSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import Database from 'better-sqlite3'
 import { z } from 'zod'
 import { moveDurably } from '../lib/files.ts'
@@ -96,7 +97,7 @@ export function readBackup(file: string): Backup {
  */
 export function restoreDatabase(backupFile: string, databaseFile: string, madeAtMs: number, nowMs: number): number {
   const temporary = `${databaseFile}.new`
-  for (const suffix of ['', '-wal', '-shm']) rmSync(temporary + suffix, { force: true })
+  removeAll(temporary)
   copyFileSync(backupFile, temporary)
   const db = openDatabase(temporary, 'gateway')
   let dropped: number
@@ -109,5 +110,13 @@ export function restoreDatabase(backupFile: string, databaseFile: string, madeAt
     db.close()
   }
   moveDurably(temporary, databaseFile)
+  removeAll(temporary)
   return dropped
+}
+
+/** A file with those beside it: its log, and the copy that a change of its schema leaves. */
+function removeAll(file: string): void {
+  for (const name of readdirSync(dirname(file))) {
+    if (name.startsWith(basename(file))) rmSync(join(dirname(file), name))
+  }
 }

@@ -56,3 +56,9 @@ export function sqliteBrokerState(db: Db): BrokerStateStore {
     write: inOneTransaction(db, apply),
   }
 }
+
+/** Ends every session: devices begin new ones. For a database that is older than what its devices know. */
+export function endSessions(db: Db): void {
+  for (const table of ['sessions', 'subscriptions', 'queue', 'incoming', 'wills'])
+    db.exec(`DELETE FROM broker_${table}`)
+}

@@ -1,6 +1,7 @@
-import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { closeSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import Database from 'better-sqlite3'
+import { moveDurably } from '../lib/files.ts'
 
 export type Db = Database.Database
 
@@ -64,12 +65,30 @@ function migrate(db: Db, file: string, schema: string): void {
         'Start the newer version that wrote it, or restore a backup made by this one.',
     )
   }
+  if (version > 0 && version < migrations.length) keepCopy(db, file, version)
   for (const [index, name] of migrations.entries()) {
     if (index < version) continue
     db.transaction(() => {
       db.exec(readFileSync(join(folder, name), 'utf8'))
       db.pragma(`user_version = ${index + 1}`)
     }).immediate()
+  }
+}
+
+/**
+ * Keeps `<file>.v<version>`, the database as it was before a new version changed its schema: should that fail, the older program
+ * goes on from it. In place of the copy before.
+ */
+function keepCopy(db: Db, file: string, version: number): void {
+  const copy = `${file}.v${version}`
+  const temporary = `${copy}.new`
+  rmSync(temporary, { force: true })
+  closeSync(openSync(temporary, 'wx', 0o600))
+  db.prepare('VACUUM INTO ?').run(temporary)
+  moveDurably(temporary, copy)
+  const copies = `${basename(file)}.v`
+  for (const name of readdirSync(dirname(file))) {
+    if (name.startsWith(copies) && name !== basename(copy)) rmSync(join(dirname(file), name))
   }
 }
 

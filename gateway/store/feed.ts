@@ -47,7 +47,10 @@ export function sqliteDeliveryStore(db: Db): DeliveryStore {
     'UPDATE deliveries SET delivered_at_ms = ?, attempts = attempts + 1 WHERE notification_id = ?',
   )
   const failed = db.prepare('UPDATE deliveries SET next_at_ms = ?, attempts = attempts + 1 WHERE notification_id = ?')
-  const untold = db.prepare<[number], OrderRow>('SELECT * FROM orders WHERE device_told <> state LIMIT ?')
+  const untold = db.prepare<[number], OrderRow>(
+    `SELECT orders.* FROM orders JOIN devices USING (device_id)
+     WHERE device_told <> state AND removed_at_ms IS NULL LIMIT ?`,
+  )
   const told = db.prepare('UPDATE orders SET device_told = ? WHERE order_id = ?')
   return {
     async due(nowMs, limit, only) {

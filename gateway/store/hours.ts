@@ -6,7 +6,7 @@ import { READING_KINDS } from './intake.ts'
 export const HOUR_MS = 3_600_000
 /** What was measured longer before it came is in no hour's numbers: nobody knows when it was, or it is a flood of hours. */
 const MAX_LATE_HOURS = 30 * 24
-/** A device with more names than this has the rest counted under none. 16 slots, 64 values and some events fit. */
+/** A device with more names than this has the rest only counted, under none. 16 slots, 64 values and some events fit. */
 const MAX_SERIES_PER_DEVICE = 128
 const MAX_CACHED_SERIES = 50_000
 /** Of those that are not in an hour yet, so many of all devices are looked through: some 50 ms. */
@@ -125,18 +125,22 @@ export function hourWriter(db: Db) {
   )
   const cache = new Map<string, number>()
 
-  function keyOf({ deviceId, kind, name, unit }: Series): number {
+  /** Undefined: the device has too many already. */
+  function keyOf({ deviceId, kind, name, unit }: Series): number | undefined {
     const cached = `${deviceId}/${kind}/${unit}/${name}`
     let key = cache.get(cached) ?? find.get(deviceId, kind, name, unit)?.series_key
     if (key === undefined) {
-      if (name !== '' && countSeries.get(deviceId)!.n >= MAX_SERIES_PER_DEVICE) {
-        return keyOf({ deviceId, kind, name: '', unit: '' })
-      }
+      if (name !== '' && countSeries.get(deviceId)!.n >= MAX_SERIES_PER_DEVICE) return undefined
       key = Number(insert.run(deviceId, kind, name, unit).lastInsertRowid)
     }
     if (cache.size >= MAX_CACHED_SERIES) cache.clear()
     cache.set(cached, key)
     return key
+  }
+
+  function put(key: number, hour: number, added: Sums): void {
+    const kept = read.get(key, hour)
+    write.run({ key, hour, ...(kept === undefined ? added : joined(kept, added)) })
   }
 
   return {
@@ -145,8 +149,9 @@ export function hourWriter(db: Db) {
       for (const row of rows) sums.add(row)
       for (const { hour, sums: added, ...series } of sums.all()) {
         const key = keyOf(series)
-        const kept = read.get(key, hour)
-        write.run({ key, hour, ...(kept === undefined ? added : joined(kept, added)) })
+        if (key !== undefined) put(key, hour, added)
+        // Numbers of several names together would mean nothing.
+        else put(keyOf({ ...series, name: '', unit: '' })!, hour, { ...sumsOf(undefined, 0), readings: added.readings })
       }
     },
     forget: () => cache.clear(),

@@ -1,4 +1,5 @@
 import type { OrderState } from '../domain/order.ts'
+import { endSessions } from './broker-state.ts'
 import type { Db } from './database.ts'
 import { notifier } from './notifications.ts'
 import { orderMoves } from './order-moves.ts'
@@ -7,7 +8,7 @@ import { orderMoves } from './order-moves.ts'
  * A restored database does not know what happened after its backup, which may be an order for any slot. Nonces are no
  * danger: those of the accounts and of the mandates are asked of the chain before each use, and what was signed before and is sent
  * again are the same bytes. So: no slot buys before its owner has looked, orders that nothing was signed for end, and commands are not
- * told again. Payments that were signed go on: the chain's logs since then say what became of them. Returns how many
+ * told again, nor those that wait in a session: its messages were acknowledged since. Payments that were signed go on: the chain's logs since then say what became of them. Returns how many
  * orders ended.
  */
 export function markRestored(db: Db, madeAtMs: number, nowMs: number): number {
@@ -29,6 +30,7 @@ export function markRestored(db: Db, madeAtMs: number, nowMs: number): number {
       `restored from a backup of ${made}: see \`adept audit\`, then confirm it with \`adept device confirm\``,
     )
     db.exec('UPDATE commands SET next_at_ms = NULL')
+    endSessions(db)
     const text =
       `The gateway was restored from a backup of ${made}. What happened since then it does not know: readings, orders, your answers. ` +
       'Nothing is bought before you confirm each device again with `adept device confirm`. `adept audit` says whether the chain ' +

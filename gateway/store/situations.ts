@@ -207,7 +207,7 @@ export function situations(db: Db) {
         lowTold: row.low_told === 1,
         blindTold: row.blind_told === 1,
         lastEndedWithoutGoodsAtMs: ended.length > 0 ? Math.max(...ended) : undefined,
-        lastOrderAtMs: past[0]?.created_at_ms,
+        lastOrderAtMs: past.find(({ state: orderState }) => !WITHOUT_GOODS.includes(orderState))?.created_at_ms,
         actedAtMs: JSON.parse(row.acted ?? '{}') as Record<string, number>,
       }
     },

@@ -97,4 +97,31 @@ describe('when the disk fails', () => {
     await persistence.outgoingUpdate(client, release)
     expect(await listOf(state.open().outgoingStream(client))).toMatchObject([{ cmd: 'pubrel', messageId: 7 }])
   })
+
+  it('lets in nobody more, and takes nothing more, while too much waits for it', async () => {
+    const { disk, persistence } = openBreakable()
+    const client = { id: 'washer-1', clean: true }
+    disk.isBroken = true
+    for (let index = 0; index < 50_000; index++) await persistence.putWill(client, message(`will ${index}`))
+    await expect(persistence.cleanSubscriptions(client)).rejects.toThrow(/overloaded/)
+    await expect(persistence.subscriptionsByClient(client)).rejects.toThrow(/overloaded/)
+    await expect(persistence.addSubscriptions(client, [{ topic: 'a', qos: 1 }])).rejects.toThrow(/overloaded/)
+    await expect(persistence.incomingStorePacket(client, message('a', { qos: 2, messageId: 1 }))).rejects.toThrow(
+      /overloaded/,
+    )
+    const packet = message('a')
+    const outcome = (step: { then(done: () => void, failed: (error: Error) => void): void }) =>
+      new Promise((resolve) =>
+        step.then(
+          () => resolve('done'),
+          ({ message }) => resolve(message),
+        ),
+      )
+    expect(await outcome(persistence.storeRetained(packet))).toMatch(/overloaded/)
+    expect(await outcome(persistence.outgoingEnqueueCombi([{ clientId: client.id }], packet))).toMatch(/overloaded/)
+    disk.isBroken = false
+    await persistence.committed()
+    await persistence.cleanSubscriptions(client)
+    expect([state.count('broker_wills'), state.count('broker_retained')]).toEqual([1, 0])
+  })
 })

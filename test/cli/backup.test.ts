@@ -41,12 +41,13 @@ const FILES = {
   'chain/blocks.jsonl': '{"number":7}\n',
   'chain/node.json': '{"pid":1}',
 }
-const { run: adept, json } = adeptOn(() => gateway.dataFolder)
+const { run: adept } = adeptOn(() => gateway.dataFolder)
 const made = () => adept('backup', backup, '--passphrase-file', passphrase)
 const restore = (file = backup, secret = passphrase) =>
   adept('restore', file, '--passphrase-file', secret, '--data', restored)
 
 test('a running gateway is copied whole, with its secrets encrypted, and restored in another folder', async () => {
+  writeFileSync(backup, 'the backup before')
   expect(await made()).toMatchObject({
     code: 0,
     err: '',
@@ -111,7 +112,7 @@ test('what cannot be restored is refused with a sentence, and nothing is left be
   newer.pragma('user_version = 999')
   newer.close()
   expect(await restore()).toMatchObject({ code: 1, err: expect.stringContaining('schema version 999') })
-  expect(existsSync(join(restored, 'gateway.db'))).toBe(false)
+  expect(readdirSync(restored)).toEqual(['lock.db'])
 
   expect(await adept('restore', backup, '--passphrase-file', passphrase)).toMatchObject({
     code: 1,
@@ -122,17 +123,4 @@ test('what cannot be restored is refused with a sentence, and nothing is left be
     err: expect.stringContaining('There is no gateway in'),
   })
   expect(await adept('backup', backup)).toMatchObject({ code: 2, err: expect.stringContaining('--passphrase-file') })
-})
-
-test('a backup tells what it is as JSON, and replaces the one before', async () => {
-  const first = await json('backup', backup, '--passphrase-file', passphrase)
-  expect(first).toMatchObject({ file: backup, bytes: statSync(backup).size })
-  await gateway.call('/v1/devices', { deviceId: 'dryer' })
-  await made()
-  expect(await json('restore', backup, '--passphrase-file', passphrase, '--data', restored)).toMatchObject({
-    ordersDropped: 0,
-  })
-  const db = openDatabase(join(restored, 'gateway.db'), 'gateway')
-  expect(await sqliteDeviceStore(db).list('home')).toHaveLength(2)
-  db.close()
 })

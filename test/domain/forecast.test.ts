@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type Observation, observe } from '../../gateway/domain/forecast.ts'
 import { Usage } from '../../gateway/domain/forecast-model.ts'
+import { leadTimeOf, replenishment } from '../../gateway/domain/need.ts'
 import { at, cycle, DAY_MS, evenings, level, SLOT, START_MS, seen } from './forecast-readings.ts'
 
 describe('the rate', () => {
@@ -71,6 +72,29 @@ describe('the rate', () => {
   })
 })
 
+describe('a new slot', () => {
+  it('is new until it was seen in use for five days, so that a burst of readings buys no more than the least', () => {
+    const burst = seen(Array.from({ length: 20 }, (_, step) => level(step / 8640, 1400 - step * 65)))
+    const told = at(burst, 0.01)
+    expect(told.isNew).toBe(true)
+    const supply = { onHand: 0, inFlight: 0, reviewDays: 1, consentDelayDays: 1, orderedBlind: false }
+    const order = (forecast: typeof told) =>
+      replenishment({
+        ...supply,
+        forecast,
+        leadTime: leadTimeOf([]),
+        packSize: 400,
+        minimumPacks: 1,
+        storageLimit: undefined,
+      })
+    expect(order(told).packs).toBe(1)
+    expect(order({ ...told, isNew: false }).packs).toBeGreaterThan(4)
+    expect(at(seen(evenings(4, 40)), 4).isNew).toBe(true)
+    expect(at(seen(evenings(6, 40)), 6).isNew).toBe(false)
+    expect(at(seen(evenings(20, 60)), 60).isNew).toBe(false)
+  })
+})
+
 describe('a refill', () => {
   it('sets the level, teaches no use, and says how much was poured in', () => {
     const before = seen(evenings(20, 40))
@@ -99,14 +123,26 @@ describe('a refill', () => {
     expect(Math.abs(at(before, 134).balance - 840)).toBeLessThan(15)
     expect(seen([level(134, 1290)], SLOT, before).refill).toMatchObject({ atMs: START_MS + 134 * DAY_MS })
     expect(seen([level(134, 1230)], SLOT, before).refill?.atMs).toBe(START_MS + 120 * DAY_MS)
-    // The same jump after ten days of watching may be chance.
-    expect(seen([level(22, 790)], SLOT, seen(evenings(10, 60))).refill).toBeNull()
+    // Up to three tenths of the capacity more may be chance.
+    expect(seen([level(22, 590)], SLOT, seen(evenings(10, 60))).refill).toBeNull()
+    expect(seen([level(22, 610)], SLOT, seen(evenings(10, 60))).refill).not.toBeNull()
   })
 
-  it('pours in no more than is seen, though more must have been used than was there', () => {
+  it('poured in also what must have been used meanwhile, when that is more than was there', () => {
     const before = seen(evenings(20, 60))
     expect(at(before, 40).balance).toBeLessThan(0)
-    expect(seen([level(40, 1000)], SLOT, before).refill?.amount).toBe(1000)
+    expect(seen([level(40, 1000)], SLOT, before).refill?.amount).toBeCloseTo(1000 - at(before, 40).balance, 9)
+  })
+
+  it('is not inferred where the cycles of a long silence explain the level: nobody was at home', () => {
+    const dosed = seen(
+      Array.from({ length: 21 }, (_, day) => [cycle(day, 40), level(day + 0.1, 1360 - day * 40)]).flat(),
+    )
+    const back = (left: number) => seen([cycle(39, 80), level(39.5, left)], SLOT, dosed)
+    expect(at(dosed, 39).balance).toBeLessThan(0)
+    expect(back(480).refill).toBeNull()
+    expect(at(back(480), 39.5).left.mean).toBeCloseTo(480, -1)
+    expect(seen([level(39.5, 480)], SLOT, seen(evenings(21, 40))).refill).not.toBeNull()
   })
 })
 

@@ -17,6 +17,7 @@ function outlook(change: Partial<Forecast> & { content?: number } = {}): Forecas
     dayVariance: 900,
     daysLeft: { low: 5, mid: 7.5, high: 10 },
     trust: 'measured',
+    isNew: false,
     blindSinceMs: undefined,
     sentence: 'It lasts about 8 days more (5 to 10).',
     ...rest,
@@ -78,7 +79,6 @@ describe('the need', () => {
       { leadTime: { meanDays: 4, sdDays: 2 } },
       { consentDelayDays: 2 },
       { reviewDays: 2 },
-      { forecast: outlook({ left: { mean: 300, sd: 60 } }) },
       { forecast: outlook({ ratePerDay: { mean: 40, sd: 12 } }) },
       { forecast: outlook({ dayVariance: 2000 }) },
       { stockoutPriceDays: 4000 },
@@ -87,8 +87,15 @@ describe('the need', () => {
     for (const doubt of doubts) expect(reorderPoint(doubt)).toBeGreaterThan(point + 1)
   })
 
+  it('grows with the doubt about the level only while no reading is to settle it', () => {
+    const point = (sd: number, trust: Forecast['trust']) =>
+      reorderPoint({ forecast: outlook({ left: { mean: 300, sd }, trust, blindSinceMs: NOW_MS - DAY_MS }) })
+    expect(point(60, 'measured')).toBe(point(10, 'measured'))
+    expect(point(60, 'extrapolated')).toBeGreaterThan(point(10, 'extrapolated') + 1)
+  })
+
   it('takes the risk that the price allows: days that a pack lasts ÷ price, from 1 in 10,000 to one half', () => {
-    const variance = 100 + 900 * 6 + (4 * 6) ** 2 + 40 ** 2
+    const variance = 900 * 6 + (4 * 6) ** 2 + 40 ** 2
     expect(reorderPoint({ stockoutPriceDays: 350 })).toBeCloseTo(gammaQuantile(240, variance, 0.1), 6)
     expect(reorderPoint()).toBeCloseTo(gammaQuantile(240, variance, 35 / 1300), 6)
     expect(reorderPoint({ stockoutPriceDays: 1 })).toBeCloseTo(gammaQuantile(240, variance, 0.5), 6)
@@ -104,6 +111,13 @@ describe('the quantity', () => {
     expect(packs).toBe(Math.ceil((need + 40 * 5) / 100))
     expect(packs).toBeGreaterThan(2)
     expect(small().reasons[1]).toContain(`time to buy ${packs} packs.`)
+  })
+
+  it('is the least for a slot that was seen for a few days only', () => {
+    const isNew = outlook({ isNew: true })
+    expect(small({ forecast: isNew }).packs).toBe(1)
+    expect(small({ forecast: isNew, minimumPacks: 3 }).packs).toBe(3)
+    expect(small({ forecast: isNew, storageLimit: 399 }).packs).toBe(0)
   })
 
   it('is at least what the seller sells', () => {

@@ -12,7 +12,7 @@ async function confirmed(options: Parameters<typeof openRecord>[0] = {}, mode: '
   await home.drain()
 }
 describe('a sensor', () => {
-  it('that falls silent is told of once, asks once, and is trusted again when it comes back', async () => {
+  it('that falls silent is told of once, asks until it is answered, and is trusted again when it comes back', async () => {
     await confirmed()
     await home.days(12, 40, 1400)
     await home.pass(40 * DAY_MS)
@@ -20,8 +20,13 @@ describe('a sensor', () => {
     expect((await told()).filter((kind) => kind === 'device-silent')).toHaveLength(1)
     expect(home.orders()).toMatchObject([{ mode: 'ask' }])
     home.moveOrder(home.orders()[0]!.orderId, 'dropped')
-    await home.pass(10 * DAY_MS)
+    await home.pass(3 * DAY_MS - HOUR_MS)
     expect(home.orders()).toHaveLength(1)
+    await home.pass(HOUR_MS)
+    expect(home.orders()).toMatchObject([{ state: 'dropped' }, { mode: 'ask', state: 'needed' }])
+    home.moveOrder(home.orders()[1]!.orderId, 'completed')
+    await home.pass(10 * DAY_MS)
+    expect(home.orders()).toHaveLength(2)
     expect(home.db.prepare('SELECT mark FROM slots').get()).toEqual({ mark: 'unverified' })
     await home.level(1400)
     await home.drain()
@@ -38,7 +43,7 @@ describe('a sensor', () => {
           mark: string
         }[]
       ).map(({ mark }) => mark)
-    await home.days(12, 0, 840)
+    await home.days(20, 0, 840)
     expect(marks()).toEqual(['unverified', 'unverified'])
     expect(home.orders()).toMatchObject([{ mode: 'ask' }])
     await home.level(830)

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
@@ -31,6 +31,26 @@ it('refuses the schema of a newer version with a sentence, and leaves the file a
   const untouched = new Database(file)
   expect(untouched.pragma('user_version', { simple: true })).toBe(999)
   untouched.close()
+})
+
+it('keeps a copy of what a new version is about to change, and only the newest', () => {
+  const migrations = join(import.meta.dirname, '../../gateway/store/migrations/gateway')
+  const landed = readdirSync(migrations).sort()
+  const version = landed.length - 1
+  const older = new Database(file)
+  for (const name of landed.slice(0, version)) older.exec(readFileSync(join(migrations, name), 'utf8'))
+  older.exec(`INSERT INTO homes VALUES ('home', 'UTC')`)
+  older.pragma(`user_version = ${version}`)
+  older.close()
+  writeFileSync(`${file}.v1`, 'an older copy')
+  openDatabase(file, 'gateway').close()
+  expect(readdirSync(folder).sort()).toEqual(['gateway.db', `gateway.db.v${version}`])
+  const copy = new Database(`${file}.v${version}`, { readonly: true })
+  expect(copy.pragma('user_version', { simple: true })).toBe(version)
+  expect(copy.prepare('SELECT home_id FROM homes').get()).toEqual({ home_id: 'home' })
+  copy.close()
+  openDatabase(file, 'gateway').close()
+  expect(statSync(`${file}.v${version}`).mode & 0o777).toBe(0o600)
 })
 
 it('says what to do about a file that cannot be opened, and leaves it alone', () => {

@@ -115,7 +115,11 @@ describe('hours', () => {
     await home.pass(HOUR_MS)
     await past.retain()
     expect(past.count('series')).toBe(129)
-    expect((await past.hours()).find(({ name }) => name === '')).toMatchObject({ kind: 'telemetry', readings: 172 })
+    expect((await past.hours()).find(({ name }) => name === '')).toMatchObject({
+      kind: 'telemetry',
+      readings: 172,
+      counted: 0,
+    })
   })
 
   it('are left as they were when a slice fails', async () => {

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import { sqliteBrokerState } from '../../gateway/store/broker-state.ts'
 import { markRestored } from '../../gateway/store/restored.ts'
 import { type HomeRecord, openRecord } from '../rules/record.ts'
 import { DAY_MS } from '../rules/situation.ts'
@@ -61,9 +62,16 @@ it('an order that nothing was signed for ends; one that was signed for goes on',
 
   home.db.exec(`INSERT INTO commands (home_id, device_id, slot, name, arguments, created_at_ms, next_at_ms)
                 VALUES ('home', 'washer-1', 'detergent', 'lamp', '{}', 0, 1)`)
+  sqliteBrokerState(home.db).apply([
+    ['session', 'washer-1', 1],
+    ['subscription', 'washer-1', 'adept/v1/washer-1/command', '{"qos":1}'],
+    ['queued', 1, 'washer-1', null, '{}', 'lamp'],
+    ['retained', 'adept/v1/washer-1/order', '{}', 'shipped'],
+  ])
   expect(restored()).toBe(1)
   expect(home.orders()).toMatchObject([{ state: 'dropped' }])
   expect(home.db.prepare('SELECT next_at_ms FROM commands').get()).toEqual({ next_at_ms: null })
+  expect([...sqliteBrokerState(home.db).load(0)].map(([name]) => name)).toEqual(['retained'])
   await home.pass(10 * DAY_MS)
   expect(home.orders()).toHaveLength(1)
 })

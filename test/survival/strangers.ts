@@ -10,6 +10,8 @@ const LORISES = 1_500
 const DRIP_MS = 500
 /** An honest device must be let in within this, whatever strangers do. */
 const MAX_CONNECT_MS = 5_000
+/** More often would be flapping. */
+const HONEST_CONNECTS_EVERY_MS = 1_000
 
 /** Four strangers who send packets of 100 MB instead of a CONNECT, or as one. */
 export async function giantPackets(stand: Stand): Promise<Finding> {
@@ -71,7 +73,7 @@ export async function slowLoris(stand: Stand, connectTimeoutMs: number): Promise
       times.push(performance.now() - beganAt)
       if (typeof late === 'string') problems.push(`An honest device could not connect: ${late}.`)
       else late.close()
-      await Promise.race([allClosed, pause(500)])
+      await Promise.race([allClosed, pause(HONEST_CONNECTS_EVERY_MS)])
     }
     clearInterval(dripping)
     for (const loris of lorises) loris.close()
@@ -88,7 +90,7 @@ export async function slowLoris(stand: Stand, connectTimeoutMs: number): Promise
 /** Strangers who connect with wrong passwords as fast as they can, from many addresses. */
 export async function connectStorm(stand: Stand, seconds: number): Promise<Finding> {
   // Its address is known then: what strangers do with its name does not keep it out.
-  const known = await stand.connect('late-1')
+  const known = await stand.connect('late-2')
   known.close()
   return stand.beside(async () => {
     const endsAt = performance.now() + seconds * 1000
@@ -98,7 +100,7 @@ export async function connectStorm(stand: Stand, seconds: number): Promise<Findi
     const storm = Promise.all(
       Array.from({ length: 200 }, async (_, index) => {
         while (performance.now() < endsAt) {
-          const outcome = await RawDevice.connect(stand.port, 'late-1', 'a wrong password', {
+          const outcome = await RawDevice.connect(stand.port, 'late-2', 'a wrong password', {
             localAddress: `127.7.${index}.${1 + (connects % 250)}`,
           }).catch((error: Error) => error.message)
           if (typeof outcome !== 'string') problems.push('A wrong password was accepted.')
@@ -108,11 +110,11 @@ export async function connectStorm(stand: Stand, seconds: number): Promise<Findi
     )
     while (performance.now() < endsAt) {
       const beganAt = performance.now()
-      const late = await stand.connect('late-1').catch((error: Error) => error.message)
+      const late = await stand.connect('late-2').catch((error: Error) => error.message)
       times.push(performance.now() - beganAt)
       if (typeof late === 'string') problems.push(`An honest device could not connect: ${late}.`)
       else late.close()
-      await pause(200)
+      await pause(HONEST_CONNECTS_EVERY_MS)
     }
     await storm
     const slowestMs = Math.max(...times)

@@ -1,8 +1,7 @@
 /**
  * The homes of the bench. A home is made from its seed alone: what it wants to use each day, how long goods take that
  * are ordered on a day, what its sensor does and how its people act. Every policy and pack size meets the same throws.
- * Amounts are in doses. The shapes are assumptions. They were revised while the policy was made, so scores
- * compare policies and prove no target until these shapes are frozen and unseen seeds are scored.
+ * Amounts are in doses. The shapes are assumptions, frozen with their reasons in ASSUMPTIONS.md.
  */
 import { Dice } from './dice.ts'
 

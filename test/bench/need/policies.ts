@@ -10,6 +10,7 @@ const NOTHING = { packs: 0, ask: false }
 export function productPolicy(packMl: number, stockoutPriceDays?: number): Policy {
   const leads: number[] = []
   let lead = leadTimeOf(leads)
+  let wantedBlindMs = Number.NEGATIVE_INFINITY
   let lastBlindOrderMs = Number.NEGATIVE_INFINITY
   return {
     evening({ usage, waiting, atMs, onHandMl }) {
@@ -28,10 +29,12 @@ export function productPolicy(packMl: number, stockoutPriceDays?: number): Polic
         orderedBlind: told.blindSinceMs !== undefined && lastBlindOrderMs >= told.blindSinceMs,
         ...(stockoutPriceDays === undefined ? {} : { stockoutPriceDays }),
       })
-      if (packs > 0 && told.blindSinceMs !== undefined) lastBlindOrderMs = atMs
+      if (packs > 0) wantedBlindMs = told.blindSinceMs === undefined ? Number.NEGATIVE_INFINITY : atMs
       return { packs, ask }
     },
     arrived(leadDays) {
+      // Only now is it known that the question was answered with yes.
+      lastBlindOrderMs = Math.max(lastBlindOrderMs, wantedBlindMs)
       leads.push(leadDays)
       lead = leadTimeOf(leads.slice(-20))
     },
