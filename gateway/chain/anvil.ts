@@ -24,6 +24,7 @@ export type AnvilOptions = {
   virtualTimeSeconds: number | undefined
   /** undefined: any free one. */
   port: number | undefined
+  isWhole: boolean
 }
 
 export type Anvil = { file: NodeFile; child: ChildProcess }
@@ -57,6 +58,7 @@ async function attemptLaunch(options: AnvilOptions, port: number): Promise<Anvil
     chainId: EMBEDDED_CHAIN_ID,
     ...options.contracts,
     marker: HDNodeWallet.fromMnemonic(mnemonic).address.toLowerCase() as Address,
+    isWhole: options.isWhole,
   }
   writeNodeFile(options.dataFolder, file)
   const deadlineMs = performance.now() + START_TIMEOUT_MS

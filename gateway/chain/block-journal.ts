@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { Transaction } from 'ethers/transaction'
 import { z } from 'zod'
@@ -30,6 +30,10 @@ export class BlockJournal {
 
   constructor(file: string) {
     this.#file = file
+  }
+
+  isEmpty(): boolean {
+    return !existsSync(this.#file) || statSync(this.#file).size === 0
   }
 
   /** The unbroken run of blocks that follows on `number`; a line that a power cut tore ends it. */

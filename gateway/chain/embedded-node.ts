@@ -71,7 +71,9 @@ export class EmbeddedNode {
   static async start(options: EmbeddedNodeOptions): Promise<EmbeddedNode> {
     mkdirSync(join(options.dataFolder, 'chain'), { recursive: true, mode: 0o700 })
     const running = await findRunningNode(options.dataFolder)
-    if (running !== undefined) {
+    // Its gateway was killed while it made the journal's blocks again: the next one begins anew.
+    if (running?.isWhole === false) process.kill(running.pid, 'SIGKILL')
+    else if (running !== undefined) {
       const file = { ...running, ...options.contracts }
       writeNodeFile(options.dataFolder, file)
       return await EmbeddedNode.#ready(new EmbeddedNode(options, file, undefined))
@@ -123,12 +125,7 @@ export class EmbeddedNode {
 
   /** Keeps the state up to now in place of the journal's blocks: 300 blocks take 20 ms. */
   async keepState(): Promise<void> {
-    const dump = z
-      .string()
-      .regex(/^0x/)
-      .parse(await this.rpc.send('anvil_dumpState', []))
-    replaceFile(stateFileOf(this.#options.dataFolder), await promisify(gunzip)(Buffer.from(dump.slice(2), 'hex')))
-    await this.journal.clear()
+    await keepState(this.rpc, this.#options.dataFolder, this.journal)
   }
 
   /** Keeps the state and ends the process. */
@@ -203,20 +200,40 @@ export class EmbeddedNode {
 
 /** A new process with the state that was kept and the journal's blocks after it. */
 async function launch(options: EmbeddedNodeOptions, port: number | undefined): Promise<Anvil> {
-  const { dataFolder, contracts, virtualTimeSeconds } = options
-  const anvil = await launchAnvil({
-    dataFolder,
-    contracts,
-    stateFile: stateFileOf(dataFolder),
-    virtualTimeSeconds,
-    port,
-  })
-  const { rpcUrl } = anvil.file
-  const rpc = openRpc(rpcUrl)
-  const blocks = journalOf(dataFolder).after(await headOf(rpc))
-  if (blocks.length > 0) await replayBlocks(rpc, blocks, (account) => fundGas(rpcUrl, account))
-  return anvil
+  const journal = journalOf(options.dataFolder)
+  if (!journal.isEmpty()) await rebuild(options, journal)
+  return await launchAnvil({ ...placeOf(options), port, isWhole: true })
 }
 
+/**
+ * Makes the journal's blocks again and keeps them as a state, on a node at an address which nobody knows: a transaction that
+ * somebody sends in between would become a block of today before those of the past.
+ */
+async function rebuild(options: EmbeddedNodeOptions, journal: BlockJournal): Promise<void> {
+  const { file, child } = await launchAnvil({ ...placeOf(options), port: undefined, isWhole: false })
+  try {
+    const rpc = openRpc(file.rpcUrl)
+    const blocks = journal.after(await headOf(rpc))
+    if (blocks.length > 0) await replayBlocks(rpc, blocks, (account) => fundGas(file.rpcUrl, account))
+    await keepState(rpc, options.dataFolder, journal)
+  } finally {
+    child.kill('SIGKILL')
+    removeNodeFile(options.dataFolder)
+  }
+}
+
+async function keepState(rpc: Rpc, dataFolder: string, journal: BlockJournal): Promise<void> {
+  const dump = z
+    .string()
+    .regex(/^0x/)
+    .parse(await rpc.send('anvil_dumpState', []))
+  replaceFile(stateFileOf(dataFolder), await promisify(gunzip)(Buffer.from(dump.slice(2), 'hex')))
+  await journal.clear()
+}
+
+const placeOf = ({ dataFolder, contracts, virtualTimeSeconds }: EmbeddedNodeOptions) => ({
+  ...{ dataFolder, contracts, virtualTimeSeconds },
+  stateFile: stateFileOf(dataFolder),
+})
 const stateFileOf = (dataFolder: string) => join(dataFolder, 'chain', 'state.json')
 const journalOf = (dataFolder: string) => new BlockJournal(join(dataFolder, 'chain', 'blocks.jsonl'))

@@ -14,6 +14,8 @@ export const NodeFile = z.object({
   escrow: Address,
   /** Only account of this folder's node, without funds: tells it from any other that answers at the same port. */
   marker: Address,
+  /** False of one that only makes the journal's blocks again: nobody else is to speak to it. */
+  isWhole: z.boolean(),
 })
 export type NodeFile = z.infer<typeof NodeFile>
 
@@ -38,7 +40,7 @@ export function removeNodeFile(dataFolder: string): void {
   rmSync(pathIn(dataFolder), { force: true })
 }
 
-/** The node that a gateway which was killed has left running; undefined when it is gone. */
+/** The node that a gateway which was killed has left running, whole or not; undefined when it is gone. */
 export async function findRunningNode(dataFolder: string): Promise<NodeFile | undefined> {
   const file = readNodeFile(dataFolder)
   return file !== undefined && isAlive(file.pid) && (await answersAs(file)) ? file : undefined

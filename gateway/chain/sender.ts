@@ -8,7 +8,7 @@ import { EMBEDDED_CHAIN_ID } from './connection.ts'
 import { cappedFees, FEE_CALLS, type Fees, gwei, raisedFees } from './fees.ts'
 import { addressOf } from './keys.ts'
 import { signTransaction } from './raw-transaction.ts'
-import { type Rpc, RpcBigInt, RpcNumber, RpcReceipt, resultOf } from './rpc.ts'
+import { type Rpc, RpcBigInt, RpcError, RpcNumber, RpcReceipt, resultOf } from './rpc.ts'
 
 /** Not included after this long: the fees are raised. */
 const BUMP_AFTER_MS = 30_000
@@ -186,8 +186,9 @@ export class Sender {
     const method = isEmbedded ? 'eth_sendRawTransactionSync' : 'eth_sendRawTransaction'
     try {
       await this.#options.rpc.send(method, [tx.raw])
-    } catch {
-      // "already known" and "nonce too low" are also said about our own bytes; an unreachable node gets them again.
+    } catch (error) {
+      // "already known" and "nonce too low" are also said about our own bytes; an unreachable node gets them at the next look.
+      if (!(error instanceof RpcError)) this.#broadcastAtMs.delete(tx.txHash)
     }
   }
 

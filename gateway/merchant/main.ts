@@ -8,7 +8,7 @@ import { type Connection, connectChain } from '../chain/connection.ts'
 import { fundGas } from '../chain/fund-gas.ts'
 import { addressOf, openKeyring } from '../chain/keys.ts'
 import { type NodeFile, readNodeFile } from '../chain/node-file.ts'
-import { openRpc, type Rpc, RpcError } from '../chain/rpc.ts'
+import { openRpc, type Rpc } from '../chain/rpc.ts'
 import { sellerChain } from '../chain/seller.ts'
 import { Sender, settleWorker } from '../chain/sender.ts'
 import { dataFolderFrom } from '../config.ts'
@@ -117,7 +117,7 @@ async function connect(place: ChainPlace, account: Address, log: pino.Logger): P
   if (place.kind === 'rpc') return connectChain(place)
   const { node, connection } = await waitForNode(place.folder, log)
   await fundGas(node.rpcUrl, account)
-  return { ...connection, rpc: followingRpc(node.rpcUrl, connection.rpc, place.folder) }
+  return { ...connection, rpc: followingRpc(node, connection.rpc, place.folder, account) }
 }
 
 /** A gateway that was killed leaves its file behind, and a new chain has no contracts at first: only one that is whole counts. */
@@ -125,7 +125,7 @@ async function waitForNode(folder: string, log: pino.Logger): Promise<{ node: No
   let problem: unknown
   for (let waitedMs = 0; waitedMs < NODE_WAIT_MS; waitedMs += NODE_POLL_MS) {
     const node = readNodeFile(folder)
-    if (node !== undefined) {
+    if (node?.isWhole) {
       try {
         return { node, connection: await connectChain(node) }
       } catch (error) {
@@ -141,18 +141,19 @@ async function waitForNode(folder: string, log: pino.Logger): Promise<{ node: No
   )
 }
 
-/** A gateway that restarts may give its embedded chain another port: when it cannot be reached, it is looked up again. */
-function followingRpc(firstUrl: string, first: Rpc, folder: string): Rpc {
-  let current = { url: firstUrl, rpc: first }
+/**
+ * The embedded chain may be started again, at another port too: it is looked up before each question. Gas is a gift there
+ * and no transaction, so that a chain which was made again from its blocks may not know it: it is given once more.
+ */
+function followingRpc(first: NodeFile, firstRpc: Rpc, folder: string, account: Address): Rpc {
+  let current = { pid: first.pid, rpc: firstRpc }
   async function ask<T>(question: (rpc: Rpc) => Promise<T>): Promise<T> {
-    try {
-      return await question(current.rpc)
-    } catch (error) {
-      const url = readNodeFile(folder)?.rpcUrl
-      if (error instanceof RpcError || url === undefined || url === current.url) throw error
-      current = { url, rpc: openRpc(url) }
-      return question(current.rpc)
+    const node = readNodeFile(folder)
+    if (node?.isWhole && node.pid !== current.pid) {
+      await fundGas(node.rpcUrl, account)
+      current = { pid: node.pid, rpc: openRpc(node.rpcUrl) }
     }
+    return await question(current.rpc)
   }
   return {
     send: (method, params) => ask((rpc) => rpc.send(method, params)),

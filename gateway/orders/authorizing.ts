@@ -4,6 +4,8 @@ import { SHIP_WITHIN_MS } from '../domain/timers.ts'
 import type { AuthorizationItem, Basket, Chain, DeviceSigner, Head, MandateStatus } from '../ports/chain.ts'
 import type { OrderStore, OrderWork, UsableMandate } from '../ports/orders.ts'
 
+/** A mandate that the chain does not know yet, or not any more after a reorg, is on its way: it is asked for again. */
+const UNKNOWN_MANDATE_POLL_MS = 2_000
 /** Time after a quote's end in which its authorization may still be found in a block. */
 const LATE_BLOCK_MS = 60_000
 
@@ -25,6 +27,7 @@ export async function authorizeTogether(orders: QuotedOrder[], parts: Authorizin
     try {
       const outcome = await prepare(order, checks, head, parts, nowMs)
       if (outcome.kind === 'ready') prepared.push(outcome.prepared)
+      else if (outcome.kind === 'waits') await parts.store.postpone(order, nowMs + UNKNOWN_MANDATE_POLL_MS, nowMs)
       else await dropRefused(order, outcome.reason, parts, nowMs)
     } catch (error) {
       // One order that cannot be signed, or was moved meanwhile, does not keep the others.
@@ -68,7 +71,7 @@ async function prepare(
   head: Head,
   parts: AuthorizingParts,
   nowMs: number,
-): Promise<{ kind: 'ready'; prepared: Prepared } | { kind: 'refused'; reason: string }> {
+): Promise<{ kind: 'ready'; prepared: Prepared } | { kind: 'waits' } | { kind: 'refused'; reason: string }> {
   const { quote } = order.quote.signed
   if (order.suspendedReason !== '') return { kind: 'refused', reason: order.suspendedReason }
   const all = await parts.store.mandatesFor(order.deviceId, order.gtin)
@@ -81,6 +84,7 @@ async function prepare(
       reason: `No mandate covers it any more: sign one with \`adept mandate sign ${order.deviceId}\`.`,
     }
   }
+  if (!(await checks.isKnown(mandate))) return { kind: 'waits' }
   const reason = await checks.take(mandate, quote.totalMinorUnits, head)
   if (reason !== undefined) return { kind: 'refused', reason }
 
@@ -113,14 +117,17 @@ class MandateChecks {
     this.#chain = chain
   }
 
+  /** Whether it was ever granted, on the chain as it is now. */
+  async isKnown({ file }: UsableMandate): Promise<boolean> {
+    return (await this.#stateOf(file)).status !== 'unknown'
+  }
+
   /** Reserves `total` of the mandate and the wallet; or says why it may not, as a sentence that says what to do. */
   async take({ file }: UsableMandate, total: bigint, head: Head): Promise<string | undefined> {
     const { mandate } = file
     const money = (minorUnits: bigint) => formatMoney(minorUnits, this.#chain.facts.token)
     const [state, wallet] = await Promise.all([this.#stateOf(file), this.#walletOf(mandate.payer)])
     if (state.status === 'revoked') return 'The mandate is revoked: sign a new one if it should buy again.'
-    if (state.status !== 'granted')
-      return 'The chain does not know the mandate: sign it again with `adept mandate sign`.'
     if (head.timestampSeconds < mandate.start) return 'The mandate does not hold yet.'
     if (head.timestampSeconds >= mandate.end) return 'The mandate has ended: sign a new one with `adept mandate sign`.'
     if (total > mandate.maxPerOrder)

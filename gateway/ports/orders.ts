@@ -38,7 +38,7 @@ export type OrderWork = Order & {
   isRefilled: boolean
   evidence: string[]
 }
-/** A mandate that the chain knows as granted, ready to be used for one product. */
+/** A mandate that was signed and not revoked; whether the chain knows it is asked before it is used. */
 export type UsableMandate = { file: MandateFile; sellerUrl: string; lastNonce: number }
 
 /** Moves of one order; every one is guarded by its from-state and does nothing when the order was moved meanwhile. */
@@ -46,7 +46,7 @@ export type OrderStore = {
   /** Orders of these states whose time has come, oldest first. */
   due(nowMs: number, limit: number): Promise<OrderWork[]>
   nextDueAtMs(): Promise<number | undefined>
-  /** Granted mandates of the device that name this GTIN, newest first. */
+  /** Mandates of the device that name this GTIN, granted before signed only, newest first: in a reorg one is signed for a while. */
   mandatesFor(deviceId: string, gtin: Gtin): Promise<UsableMandate[]>
   /** needed or awaiting-consent → quoted, for the attempt that the quote names. */
   saveQuote(

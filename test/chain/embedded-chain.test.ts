@@ -102,7 +102,15 @@ test('a stale node.json is ignored: another process has the pid, another server 
   await new Promise((resolve) => server.once('listening', resolve))
   const rpcUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const marker = PAYER
-  const stale: NodeFile = { pid: process.pid, rpcUrl, chainId: 427_015, token: PAYER, escrow: PAYER, marker }
+  const stale: NodeFile = {
+    pid: process.pid,
+    rpcUrl,
+    chainId: 427_015,
+    token: PAYER,
+    escrow: PAYER,
+    marker,
+    isWhole: true,
+  }
   mkdirSync(join(folder, 'chain'))
   writeFileSync(join(folder, 'chain', 'node.json'), JSON.stringify(stale))
   const { chain } = await start(folder)
@@ -138,12 +146,45 @@ test('a node that is killed comes back at the same address with the same blocks,
   const { pid, rpcUrl } = readNodeFile(folder)!
 
   process.kill(pid, 'SIGKILL')
-  await until(() => (readNodeFile(folder)?.pid ?? pid) !== pid)
-  expect(readNodeFile(folder)!.rpcUrl).toBe(rpcUrl)
   await until(() => deaths.length > 0)
+  expect(readNodeFile(folder)!.pid).not.toBe(pid)
+  expect(readNodeFile(folder)!.rpcUrl).toBe(rpcUrl)
   expect(deaths).toEqual(['The embedded chain (anvil) ended unexpectedly; it was started again with all its blocks.'])
   expect((await head()).hash).toBe(hash)
   expect(await chainWatch(market.connection, { confirmations: 0, from: 'genesis' }).after([])).toEqual(before)
+})
+
+test('who speaks to a node while it is started again gets no block in among those of the journal', async () => {
+  const folder = newFolder()
+  const { deaths, rpc } = await start(folder)
+  const headHash = async () => ((await rpc.send('eth_getBlockByNumber', ['latest', false])) as { hash: string }).hash
+  for (let block = 0; block < 3; block++) await rpc.send('evm_mine', [])
+  const hash = await headHash()
+  await until(() => readFileSync(journalIn(folder), 'utf8').includes(hash))
+  process.kill(readNodeFile(folder)!.pid, 'SIGKILL')
+  let mined = 0
+  while (deaths.length === 0) {
+    await rpc.send('evm_mine', []).then(
+      () => mined++,
+      () => new Promise((resolve) => setTimeout(resolve, 1)),
+    )
+  }
+  expect(deaths).toEqual([STARTED_AGAIN])
+  expect(mined).toBeGreaterThan(0)
+  expect(await rpc.send('eth_getBlockByHash', [hash, false])).not.toBeNull()
+})
+
+test('a node that only made blocks again when its gateway was killed is ended, not taken over', async () => {
+  const folder = newFolder()
+  const first = await start(folder)
+  const piece = { ...readNodeFile(folder)!, isWhole: false }
+  writeFileSync(join(folder, 'chain', 'node.json'), JSON.stringify(piece))
+  const second = await start(folder)
+  expect(readNodeFile(folder)).toMatchObject({ isWhole: true })
+  expect(readNodeFile(folder)!.pid).not.toBe(piece.pid)
+  await until(() => !isRunning(piece.pid))
+  await second.chain.stop()
+  await until(() => first.deaths.length === 1)
 })
 
 test('after a power cut the next start has every block of the journal; a torn line ends it', async () => {

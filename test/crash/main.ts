@@ -1,125 +1,111 @@
 /**
  * `kill -9` at each point of the line, in real processes, watched from outside: the gateway's rows (read only) and the chain.
  * After the restart the order must go on by itself: one order per need, every acknowledged reading kept, all money where it
- * belongs.
+ * belongs, and an audit without a difference.
  */
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import Database from 'better-sqlite3'
 import { HomeProcesses } from '../support/home-processes.ts'
 import { CrashDevice } from './device.ts'
+import { balanceOf, problemsOf } from './home.ts'
+import { POINTS, type Point } from './points.ts'
+import { type Victim, Victims } from './victims.ts'
 
-const HELP = `npm run test:crash -- [--rounds 20] [--point <name>]
+const HELP = `npm run test:crash -- [options]
 
-Kills a process with SIGKILL at each point of the line, restarts it, and checks what became of readings, order and money.
-Exit code 1 when a round ends otherwise than it must.`
+  --rounds <number>  rounds of each row (default 20)
+  --point <text>     only the points whose name has this in it
+  --victim <name>    only gateway, shop, anvil, or machine (all three at once)
+  --json             the table as JSON
+  --help             this text
 
-const PRICE_MINOR_UNITS = 12_490_000n
+Kills a process with SIGKILL at each point of the line, has it run again, and checks what became of readings, order and
+money. Exit code 1 when a round ends otherwise than it must.`
 
-type Victim = 'gateway' | 'shop'
-/** Where a round kills: as soon as the rows show it. */
-const POINTS: { name: string; victim: Victim; sql: string }[] = [
-  {
-    name: 'reading stored',
-    victim: 'gateway',
-    sql: 'SELECT 1 FROM readings JOIN sessions USING (session_key) WHERE device_id = ? AND remaining < 280',
-  },
-  { name: 'order needed', victim: 'gateway', sql: 'SELECT 1 FROM orders WHERE device_id = ?' },
-  {
-    name: 'quote stored',
-    victim: 'gateway',
-    sql: 'SELECT 1 FROM quotes JOIN orders USING (order_id) WHERE device_id = ?',
-  },
-  {
-    name: 'authorization saved',
-    victim: 'gateway',
-    sql: 'SELECT 1 FROM authorizations JOIN orders USING (order_id) WHERE device_id = ?',
-  },
-  {
-    name: 'funds held',
-    victim: 'gateway',
-    sql: `SELECT 1 FROM orders WHERE device_id = ? AND state IN ('authorized', 'due')`,
-  },
-  {
-    name: 'funds held',
-    victim: 'shop',
-    sql: `SELECT 1 FROM orders WHERE device_id = ? AND state IN ('authorized', 'due')`,
-  },
-  { name: 'shipped', victim: 'gateway', sql: `SELECT 1 FROM orders WHERE device_id = ? AND state = 'shipped'` },
-  { name: 'delivered', victim: 'gateway', sql: `SELECT 1 FROM orders WHERE device_id = ? AND state = 'delivered'` },
-  {
-    name: 'confirmation saved',
-    victim: 'gateway',
-    sql: `SELECT 1 FROM seller_messages JOIN orders USING (order_id) WHERE device_id = ? AND kind = 'confirmation'`,
-  },
-  {
-    name: 'confirmation saved',
-    victim: 'shop',
-    sql: `SELECT 1 FROM seller_messages JOIN orders USING (order_id) WHERE device_id = ? AND kind = 'confirmation'`,
-  },
-]
+/** The demo payer's 1,000 test dollars are enough for 80 orders; a home of its own for each row spends at most these. */
+const ROUNDS_PER_HOME = 40
+
+const HEADER = `| killed | when | rounds | as it must be | slowest round |\n|---|---|---|---|---|`
+
+type Fault = { point: Point; victim: Victim }
+type Row = { victim: Victim; point: string; rounds: number; good: number; slowestSeconds: number }
 
 const { values } = parseArgs({
-  options: { rounds: { type: 'string', default: '20' }, point: { type: 'string' }, help: { type: 'boolean' } },
+  options: {
+    rounds: { type: 'string', default: '20' },
+    point: { type: 'string', default: '' },
+    victim: { type: 'string' },
+    json: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
 })
 if (values.help) console.log(HELP)
-else process.exitCode = (await crash(Number(values.rounds), values.point)) ? 0 : 1
+else process.exitCode = (await crash(Number(values.rounds))) ? 0 : 1
 
-async function crash(rounds: number, only: string | undefined): Promise<boolean> {
-  const points = POINTS.filter((point) => only === undefined || point.name === only)
-  if (points.length === 0) throw new Error(`There is no point "${only}".`)
-  const table: string[] = []
-  let failures = 0
-  const home = await HomeProcesses.start({ ADEPT_LOG_LEVEL: 'error' })
+async function crash(rounds: number): Promise<boolean> {
+  const faults = POINTS.filter(({ name }) => name.includes(values.point)).flatMap((point) =>
+    point.victims
+      .filter((victim) => values.victim === undefined || victim === values.victim)
+      .map((victim): Fault => ({ point, victim })),
+  )
+  if (faults.length === 0 || !(rounds > 0)) throw new Error('There is nothing to do: see --help.')
+  const table = faults.map((fault): Row => rowOf(fault, rounds))
+  let victims: Victims | undefined
+  let played = 0
   try {
-    for (const [index, point] of points.entries()) {
-      let good = 0
+    for (const [index, fault] of faults.entries()) {
       for (let round = 0; round < rounds; round++) {
-        const problems = await oneRound(home, point, `washer-${index}-${round}`)
-        if (problems.length === 0) good++
-        else console.error(`${point.name}, ${point.victim} killed, round ${round + 1}: ${problems.join(' ')}`)
+        if (played++ % ROUNDS_PER_HOME === 0) {
+          await victims?.home.close()
+          victims = new Victims(await HomeProcesses.start({ ADEPT_LOG_LEVEL: 'error' }))
+        }
+        await play(victims!, fault, table[index]!, `washer-${index}-${round}`)
       }
-      failures += rounds - good
-      const row = `${point.victim.padEnd(8)} ${point.name.padEnd(20)} ${String(good).padStart(3)} of ${rounds} rounds as they must`
-      table.push(row)
-      console.log(row)
+      progress(lineOf(table[index]!))
     }
-  } catch (error) {
-    console.error(home.gateway.lines.slice(-20).join('\n'))
-    throw error
   } finally {
-    await home.close()
+    await victims?.home.close()
   }
-  console.log(`\n${points.length * rounds - failures} passed, ${failures} failed`)
-  return failures === 0
+  const failed = table.filter(({ good }) => good < rounds).length
+  if (values.json) console.log(JSON.stringify(table, null, 2))
+  else
+    console.log(
+      `\n${[HEADER, ...table.map(lineOf)].join('\n')}\n\n${table.length - failed} as they must, ${failed} not`,
+    )
+  return failed === 0
+}
+
+/** One round of a row; a home whose processes fail to come back ends the run with what they said. */
+async function play(victims: Victims, fault: Fault, row: Row, deviceId: string): Promise<void> {
+  const startedAt = performance.now()
+  try {
+    const problems = await oneRound(victims, fault, deviceId)
+    if (problems.length === 0) row.good++
+    else progress(`${row.victim}, ${row.point}, ${deviceId}: ${problems.join(' ')}`)
+  } catch (error) {
+    for (const { lines } of [victims.home.gateway, victims.home.shop]) progress(lines.slice(-20).join('\n'))
+    throw error
+  }
+  row.slowestSeconds = Math.max(row.slowestSeconds, (performance.now() - startedAt) / 1000)
 }
 
 /** One device's whole story with one kill in it; resolves to what is wrong at the end. */
-async function oneRound(home: HomeProcesses, point: (typeof POINTS)[number], deviceId: string): Promise<string[]> {
+async function oneRound(victims: Victims, { point, victim }: Fault, deviceId: string): Promise<string[]> {
+  const { home } = victims
+  await victims.ready(victim)
   const device = await CrashDevice.add(home, deviceId)
-  const before = await balanceOf(home)
-  const killed = killAt(home, point, deviceId)
   try {
-    await device.runLow()
-    await device.until('shipped')
-    await device.refill()
-    await device.received()
-    await device.until('completed')
-    await killed
-    const spent = before - (await balanceOf(home))
-    return [
-      ...device.lostReadings(),
-      ...(device.orderCount() === 1 ? [] : [`There are ${device.orderCount()} orders, not one.`]),
-      ...(spent === PRICE_MINOR_UNITS ? [] : [`${spent} minor units were spent, not ${PRICE_MINOR_UNITS}.`]),
-    ]
+    const before = await balanceOf(home)
+    await Promise.all([device.live(), killAt(home, point, deviceId, () => victims.kill(victim))])
+    return await problemsOf(home, [device], { before, orders: 1 })
   } finally {
-    await killed
     await device.close()
   }
 }
 
-/** Watches the rows from outside, kills at once when they show the point, and starts the process again. */
-async function killAt(home: HomeProcesses, point: (typeof POINTS)[number], deviceId: string): Promise<void> {
+/** Watches the rows from outside, and kills as soon as they show the point. */
+async function killAt(home: HomeProcesses, point: Point, deviceId: string, kill: () => Promise<void>): Promise<void> {
   const db = new Database(join(home.folder, 'gateway.db'), { readonly: true })
   try {
     const reached = db.prepare(point.sql)
@@ -131,16 +117,17 @@ async function killAt(home: HomeProcesses, point: (typeof POINTS)[number], devic
   } finally {
     db.close()
   }
-  if (point.victim === 'gateway') {
-    await home.gateway.kill()
-    await home.startGateway()
-  } else {
-    await home.shop.kill()
-    await home.startShop()
-  }
+  await kill()
 }
 
-async function balanceOf(home: HomeProcesses): Promise<bigint> {
-  const { payer } = await home.api<{ payer: { balance: string } }>('/v1/status')
-  return BigInt(payer.balance)
+function rowOf({ point, victim }: Fault, rounds: number): Row {
+  return { victim, point: point.name, rounds, good: 0, slowestSeconds: 0 }
+}
+
+function lineOf({ victim, point, rounds, good, slowestSeconds }: Row): string {
+  return `| ${victim} | ${point} | ${rounds} | ${good} | ${slowestSeconds.toFixed(1)} s |`
+}
+
+function progress(line: string): void {
+  process.stderr.write(`${line}\n`)
 }

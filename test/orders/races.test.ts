@@ -134,7 +134,8 @@ describe('an order that cannot be signed', () => {
     await fullHome({ maxOpenOrders: 2 })
     // A second device like the first, whose sealed key was damaged.
     home.db.exec(`
-      INSERT INTO devices SELECT 'broken', home_id, secret_sha256, key_address, x'00', added_at_ms, status, status_at_ms, description, described_at_ms FROM devices;
+      INSERT INTO devices (device_id, home_id, secret_sha256, key_address, key_sealed, added_at_ms, description, described_at_ms)
+        SELECT 'broken', home_id, secret_sha256, key_address, x'00', added_at_ms, description, described_at_ms FROM devices;
       INSERT INTO slots (device_id, slot, suspended_reason) VALUES ('broken', 'detergent', '');
       INSERT INTO mandates SELECT 'another', home_id, 'broken', file, seller_url, payer_signature, state, NULL, 0, created_at_ms FROM mandates;
       INSERT INTO orders VALUES ('0193d2a4-0000-7000-8000-000000000001', 'home', 'broken', 'detergent', '04006381333931', 1,
@@ -156,6 +157,20 @@ describe('two mandates', () => {
 })
 
 describe('a reorg', () => {
+  it('that takes back the mandate in the moment of an order only delays it', async () => {
+    await fullHome()
+    await home.connection.rpc.send('anvil_reorg', [1, []])
+    await home.level(250)
+    expect(await state()).toBe('quoted')
+    expect(home.db.prepare('SELECT state FROM mandates').get()).toEqual({ state: 'signed' })
+    await home.pass(60_000)
+    await home.settle()
+    await home.pass(60_000)
+    expect(await state()).toBe('authorized')
+    expect((await home.onlyOrder()).attempt).toBe(1)
+    expect((await home.feed()).map(({ kind }) => kind)).not.toContain('limit-reached')
+  })
+
   it('that takes back the end of an order does not stop the watcher when the slot has its next one', async () => {
     await fullHome({ coolingOffSeconds: 0 })
     await home.level(250)

@@ -7,6 +7,8 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 
 const READY_TIMEOUT_MS = 30_000
+/** A sender looks every 15 s whether the chain forgot something. */
+const UNTIL_TIMEOUT_MS = 60_000
 const STOP_TIMEOUT_MS = 15_000
 /** Lines of a child's log that are kept to explain a failure. */
 const KEPT_LINES = 200
@@ -98,20 +100,31 @@ export class HomeProcesses {
 
   /** One call of the gateway's API; throws with its sentence when it refuses. */
   async api<Answer>(path: string, body?: unknown): Promise<Answer> {
+    return JSON.parse(await this.#call(path, body)) as Answer
+  }
+
+  /** What `adept audit` says at its end. */
+  async audit(): Promise<{ differing: number; unread: number; first?: { why: string } }> {
+    const lines = (await this.#call('/v1/audit', {})).trim().split('\n')
+    return JSON.parse(lines.at(-1) ?? '') as Awaited<ReturnType<HomeProcesses['audit']>>
+  }
+
+  async #call(path: string, body: unknown): Promise<string> {
     const token = readFileSync(join(this.folder, 'token'), 'utf8').trim()
     const response = await fetch(this.running.httpUrl + path, {
       method: body === undefined ? 'GET' : 'POST',
       headers: { authorization: `Bearer ${token}`, ...(body !== undefined && { 'content-type': 'application/json' }) },
       ...(body !== undefined && { body: JSON.stringify(body) }),
     })
-    const answer = (await response.json()) as Answer & { error?: string }
-    if (!response.ok) throw new Error(`${path}: ${answer.error ?? response.status}`)
-    return answer
+    const text = await response.text()
+    if (response.ok) return text
+    const { error } = JSON.parse(text) as { error?: string }
+    throw new Error(`${path}: ${error ?? response.status}`)
   }
 
   /** Calls until it is as wanted; the bound is generous because the machine may be slow. */
   async until<Value>(look: () => Promise<Value>, isWanted: (value: Value) => boolean, pauseMs = 50): Promise<Value> {
-    const deadlineMs = performance.now() + READY_TIMEOUT_MS
+    const deadlineMs = performance.now() + UNTIL_TIMEOUT_MS
     for (;;) {
       const value = await look()
       if (isWanted(value)) return value
