@@ -17,7 +17,7 @@ type ContractName = (typeof CONTRACTS)[number]
 
 /** No metadata: the bytecode, and with it the CREATE2 address, changes only with the code. */
 const SETTINGS = {
-  optimizer: { enabled: true, runs: 200 },
+  optimizer: { enabled: true, runs: 10_000 },
   viaIR: true,
   evmVersion: 'cancun',
   metadata: { appendCBOR: false, bytecodeHash: 'none' },
@@ -81,7 +81,8 @@ export const bytecode =
 /** EIP-712 types, read from the strings that the contracts hash. */
 function typescriptOfMessages(): string {
   const messages = ['MandateManager', 'Disputes', 'OrderEscrow'].flatMap((name) =>
-    [...readFileSync(sourceUrl(name), 'utf8').matchAll(/keccak256\(\s*"(\w+)\((.*)\)"/g)].map(
+    // A message that names a struct is followed by that struct's type, which stands alone elsewhere.
+    [...readFileSync(sourceUrl(name), 'utf8').matchAll(/keccak256\(\s*"(\w+)\(([^)]*)\)/g)].map(
       ([, message, fields]) => `  ${message}: ${eip712Fields(fields!)},\n`,
     ),
   )

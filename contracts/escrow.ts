@@ -5,19 +5,19 @@ import { id, type TypedDataDomain, type TypedDataField } from 'ethers/hash'
 import { abi, eip712Types } from './generated/OrderEscrow.ts'
 import { abi as tokenAbi } from './generated/TestDollar.ts'
 import { MerkleTree } from './merkle.ts'
-import { coder } from './typed.ts'
+import { coder, type Encodable } from './typed.ts'
 
 type FirstArgument<
-  Name extends 'authorizationDigest' | 'authorizeBasket' | 'capture' | 'mandateHash' | 'ship' | 'termsHash',
-> = AbiParameterToPrimitiveType<ExtractAbiFunction<typeof abi, Name>['inputs'][0], 'inputs'>
+  Name extends 'authorizationDigest' | 'placeBasket' | 'capture' | 'mandateHash' | 'ship' | 'termsHash',
+> = Encodable<AbiParameterToPrimitiveType<ExtractAbiFunction<typeof abi, Name>['inputs'][0], 'inputs'>>
 export type Mandate = FirstArgument<'mandateHash'>
 export type Authorization = FirstArgument<'authorizationDigest'>
 export type Terms = FirstArgument<'termsHash'>
 /** Orders of one payer in one token, all placed or none: a section for each mandate. */
-export type Basket = FirstArgument<'authorizeBasket'>
+export type Basket = FirstArgument<'placeBasket'>
 export type Section = Basket[number]
 export type Line = Section['lines'][number]
-export type Product = Line['product']
+export type Offer = Line['offer']
 export type Shipment = FirstArgument<'ship'>[number]
 export type Claim = FirstArgument<'capture'>[number]
 
@@ -46,40 +46,38 @@ export function domain(chainId: bigint | number, verifyingContract: string): Typ
   return { name: 'ADEPT', version: '1', chainId, verifyingContract }
 }
 
-/** The types that a wallet needs to sign one message. */
+/** The types that a wallet needs to sign one message: its own and those of the structs in it. */
 export function typesOf(message: keyof typeof eip712Types): Record<string, TypedDataField[]> {
-  return { [message]: eip712Types[message] }
+  const fields: TypedDataField[] = eip712Types[message]
+  const structs = fields.map(({ type }) => type.replace('[]', '')).filter((type) => type in eip712Types)
+  return Object.assign({ [message]: fields }, ...structs.map((type) => typesOf(type as keyof typeof eip712Types)))
 }
 
-/** The tree of the sellers that a mandate names; its root is `payeesRoot`. Proofs are asked for by index. */
-export function payeesTree(payees: readonly { salt: string; payee: string }[]) {
-  const leaves = payees.map(({ salt, payee }) => [id('adept.payee'), salt, payee])
-  return new MerkleTree(['bytes32', 'bytes32', 'address'], leaves)
-}
-
-/** The tree of the products that a mandate names; its root is `productsRoot`. Proofs are asked for by index. */
-export function productsTree(products: readonly Product[]) {
-  const leaves = products.map((it) => [id('adept.product'), it.salt, it.gtin, it.packSize, it.maxUnitPrice])
-  return new MerkleTree(['bytes32', 'bytes32', 'uint64', 'uint32', 'uint96'], leaves)
+/** The tree of the offers that a mandate names; its root is `offersRoot`. Leaves and proofs are asked for by index. */
+export function offersTree(offers: readonly Offer[]) {
+  const leaves = offers.map((it) => [id('adept.offer'), it.salt, it.seller, it.gtin, it.packSize, it.maxUnitPrice])
+  return new MerkleTree(['bytes32', 'bytes32', 'address', 'uint256', 'uint256', 'uint256'], leaves)
 }
 
 /** What the end of an order needs to know of its mandate; `termsHash` of it is a part of the order's key on chain. */
-export function termsOf(mandate: Mandate, mandateHash: `0x${string}`): Terms {
-  const { payer, deviceKey, arbiter, token, start, period, household } = mandate
-  return { mandateHash, payer, deviceKey, arbiter, token, start, period, household }
+export function termsOf<Household extends bigint | number>(
+  { payer, deviceKey, arbiter, token, household }: Mandate & { household: Household },
+  mandateHash: `0x${string}`,
+) {
+  return { mandateHash, payer, deviceKey, arbiter, token, household }
 }
 
 /** The hash that stands for the terms in `ship` and `record`; the same as the contract's own `termsHash`. */
 export function termsHash(terms: Terms): `0x${string}` {
-  const { mandateHash, payer, deviceKey, arbiter, token, start, period, household } = terms
-  const types = ['bytes32', 'address', 'address', 'address', 'address', 'uint48', 'uint32', 'uint64']
-  const values = [mandateHash, payer, deviceKey, arbiter, token, start, period, household]
+  const { mandateHash, payer, deviceKey, arbiter, token, household } = terms
+  const types = ['bytes32', 'address', 'address', 'address', 'address', 'uint256']
+  const values = [mandateHash, payer, deviceKey, arbiter, token, household]
   return keccak256(AbiCoder.defaultAbiCoder().encode(types, values)) as `0x${string}`
 }
 
 /** A basket as `authorizeBatch` takes it; `authorize` takes one as it is. */
 export function encodeBasket(basket: Basket): `0x${string}` {
-  return escrow.encode('authorizeBasket', [basket]) as `0x${string}`
+  return escrow.encode('placeBasket', [basket]) as `0x${string}`
 }
 
 /** A signature of 65 bytes in EIP-2098's compact form; throws on anything else. */

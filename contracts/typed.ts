@@ -27,12 +27,19 @@ type Outputs<A extends Abi, Name extends ExtractAbiFunctionNames<A>> = ExtractAb
 /** The errors that the compiler adds to every contract. */
 type CompilerError = { name: 'Error'; args: { message: string } } | { name: 'Panic'; args: { code: bigint } }
 
+/** A value of abitype's with a number wherever an integer is due: what is a number at home need not become a bigint. */
+export type Encodable<T> = T extends bigint
+  ? bigint | number
+  : T extends object
+    ? { readonly [Key in keyof T]: Encodable<T[Key]> }
+    : T
+
 /** Encodes and decodes one contract's data with types from its ABI. */
 export type Coder<A extends Abi> = {
   /** Call data of a function. */
   encode<Name extends ExtractAbiFunctionNames<A>>(
     name: Name,
-    args: AbiParametersToPrimitiveTypes<Inputs<A, Name>, 'inputs'>,
+    args: Encodable<AbiParametersToPrimitiveTypes<Inputs<A, Name>, 'inputs'>>,
   ): string
   /** The value that a function with one result returned. */
   decodeResult<Name extends ExtractAbiFunctionNames<A>>(

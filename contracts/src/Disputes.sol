@@ -11,34 +11,34 @@ abstract contract Disputes is OrderBook {
     /// @notice What payer and seller sign to end an order by agreement.
     struct Settlement {
         /// For the seller, at most what is held; the rest goes back to the payer.
-        uint96 toSeller;
+        uint256 toSeller;
         /// Second from which on these signatures may not be used any more (exclusive).
-        uint48 validBefore;
+        uint256 validBefore;
     }
 
     /// @notice No timer of this order runs any more but the arbiter's.
     event Disputed(bytes32 indexed authorizationId, address indexed by);
     /// @notice Both sides agreed on this split.
-    event Settled(bytes32 indexed authorizationId, uint96 toSeller, uint96 toPayer);
+    event Settled(bytes32 indexed authorizationId, uint256 toSeller, uint256 toPayer);
     /// @notice The arbiter decided on this split.
-    event Decided(bytes32 indexed authorizationId, uint96 toSeller, uint96 toPayer);
+    event Decided(bytes32 indexed authorizationId, uint256 toSeller, uint256 toPayer);
 
     /// @notice `deadline` was the last second for it.
     error TooLateToDispute(uint256 timestamp, uint256 deadline);
     /// @notice `deadline` was the last second for it.
     error TooLateToDecide(uint256 timestamp, uint256 deadline);
     /// @notice `validBefore` is the first second in which the signatures do not hold any more.
-    error SettlementExpired(uint256 timestamp, uint48 validBefore);
+    error SettlementExpired(uint256 timestamp, uint256 validBefore);
     /// @notice Seconds after shipping until which either side may dispute (inclusive); from then on anyone may reclaim
     ///         what nobody confirmed.
-    uint48 public constant UNCONFIRMED_SECONDS = 14 days;
+    uint256 public constant UNCONFIRMED_SECONDS = 14 days;
 
     /// @notice Seconds after a dispute until which the arbiter may decide (inclusive); from then on anyone may reclaim.
-    uint48 public constant DECISION_SECONDS = 30 days;
+    uint256 public constant DECISION_SECONDS = 30 days;
 
     bytes32 private constant DISPUTE_TYPEHASH = keccak256("Dispute(bytes32 authorizationId)");
     bytes32 private constant SETTLEMENT_TYPEHASH =
-        keccak256("Settlement(bytes32 authorizationId,uint96 toSeller,uint48 validBefore)");
+        keccak256("Settlement(bytes32 authorizationId,uint256 toSeller,uint256 validBefore)");
 
     /// @notice Freezes an order that has shipped and is not captured: neither `capture` nor the 14 days end it any
     ///         more. The seller may, and the buyer's side.
@@ -51,17 +51,17 @@ abstract contract Disputes is OrderBook {
         external
         nonReentrant
     {
-        bytes32 key = _recordKey(termsHash(terms), seller, authorizationId);
-        Record memory current = _records[key];
-        _checkState(authorizationId, current, State.Shipped);
-        uint256 deadline = uint256(current.since) + UNCONFIRMED_SECONDS;
+        Slot storage slot = _records[termsHash(terms)][seller][authorizationId];
+        uint256 word = slot.word;
+        _checkState(authorizationId, word, State.Shipped);
+        uint256 deadline = _sinceOf(word) + UNCONFIRMED_SECONDS;
         if (block.timestamp > deadline) revert TooLateToDispute(block.timestamp, deadline);
         if (msg.sender != seller) {
             bytes32 digest = _hashTypedDataV4(keccak256(abi.encode(DISPUTE_TYPEHASH, authorizationId)));
             _checkBuyer(terms.payer, terms.deviceKey, digest, signature);
         }
 
-        _move(key, current, State.Disputed, current.amount);
+        _move(slot, word, State.Disputed, _amountOf(word));
         emit Disputed(authorizationId, msg.sender);
     }
 
@@ -80,10 +80,10 @@ abstract contract Disputes is OrderBook {
         bytes calldata payerSignature,
         bytes calldata sellerSignature
     ) external nonReentrant {
-        bytes32 key = _recordKey(termsHash(terms), seller, authorizationId);
-        Record memory current = _records[key];
-        if (current.state != State.Authorized && current.state != State.Shipped) {
-            _checkState(authorizationId, current, State.Disputed);
+        Slot storage slot = _records[termsHash(terms)][seller][authorizationId];
+        uint256 word = slot.word;
+        if (_stateOf(word) != State.Authorized && _stateOf(word) != State.Shipped) {
+            _checkState(authorizationId, word, State.Disputed);
         }
         if (block.timestamp >= settlement.validBefore) {
             revert SettlementExpired(block.timestamp, settlement.validBefore);
@@ -92,7 +92,7 @@ abstract contract Disputes is OrderBook {
         _checkParty(terms.payer, digest, payerSignature);
         _checkParty(seller, digest, sellerSignature);
 
-        uint96 toPayer = _endSplit(terms, key, current, settlement.toSeller, State.Settled);
+        uint256 toPayer = _endSplit(terms, slot, word, settlement.toSeller, State.Settled);
         emit Settled(authorizationId, settlement.toSeller, toPayer);
         _pay(terms.token, seller, settlement.toSeller);
         _pay(terms.token, terms.payer, toPayer);
@@ -103,31 +103,32 @@ abstract contract Disputes is OrderBook {
     /// @custom:when  Until `DECISION_SECONDS` after the dispute (inclusive).
     /// @custom:state Disputed → Decided; one open order less, nothing is given back to the caps.
     /// @param toSeller For the seller, at most what is held; the rest goes back to the payer.
-    function decide(Terms calldata terms, address seller, bytes32 authorizationId, uint96 toSeller)
+    function decide(Terms calldata terms, address seller, bytes32 authorizationId, uint256 toSeller)
         external
         nonReentrant
     {
-        bytes32 key = _recordKey(termsHash(terms), seller, authorizationId);
-        Record memory current = _records[key];
-        _checkState(authorizationId, current, State.Disputed);
+        Slot storage slot = _records[termsHash(terms)][seller][authorizationId];
+        uint256 word = slot.word;
+        _checkState(authorizationId, word, State.Disputed);
         if (msg.sender != terms.arbiter) revert WrongCaller(msg.sender, terms.arbiter);
-        uint256 deadline = uint256(current.since) + DECISION_SECONDS;
+        uint256 deadline = _sinceOf(word) + DECISION_SECONDS;
         if (block.timestamp > deadline) revert TooLateToDecide(block.timestamp, deadline);
 
-        uint96 toPayer = _endSplit(terms, key, current, toSeller, State.Decided);
+        uint256 toPayer = _endSplit(terms, slot, word, toSeller, State.Decided);
         emit Decided(authorizationId, toSeller, toPayer);
         _pay(terms.token, seller, toSeller);
         _pay(terms.token, terms.payer, toPayer);
     }
 
     /// @dev Ends an order in two parts; returns the payer's. Nothing is given back to the mandate's caps.
-    function _endSplit(Terms calldata terms, bytes32 key, Record memory current, uint96 toSeller, State state)
+    function _endSplit(Terms calldata terms, Slot storage slot, uint256 word, uint256 toSeller, State state)
         private
-        returns (uint96 toPayer)
+        returns (uint256 toPayer)
     {
-        if (toSeller > current.amount) revert OverHeld(toSeller, current.amount);
-        toPayer = current.amount - toSeller;
-        _move(key, current, state, toSeller);
+        uint256 held = _amountOf(word);
+        if (toSeller > held) revert OverHeld(toSeller, held);
+        toPayer = held - toSeller;
+        _move(slot, word, state, toSeller);
         _uncount(terms.mandateHash, 1);
     }
 

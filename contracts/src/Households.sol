@@ -40,7 +40,7 @@ abstract contract Households {
     event HouseholdSet(
         address indexed payer,
         address indexed token,
-        uint64 indexed household,
+        uint256 indexed household,
         uint96 allowance,
         uint32 period,
         uint48 from
@@ -49,16 +49,16 @@ abstract contract Households {
     /// @notice A field that must not be zero is.
     error MissingField(string field);
     /// @notice A period lasts `minimum` seconds at least.
-    error PeriodTooShort(uint32 actual, uint32 minimum);
+    error PeriodTooShort(uint256 actual, uint256 minimum);
     /// @notice The payer has set no such household for this token.
-    error UnknownHousehold(uint64 household);
+    error UnknownHousehold(uint256 household);
     /// @notice A household takes `maximum` granted mandates; revoke one first.
     error HouseholdFull(uint8 members, uint8 maximum);
     /// @notice `spent` includes the order that was refused.
-    error OverHouseholdAllowance(uint256 spent, uint96 allowance);
+    error OverHouseholdAllowance(uint256 spent, uint256 allowance);
 
     /// @notice Shortest period, in seconds.
-    uint32 public constant MIN_PERIOD_SECONDS = 1 hours;
+    uint256 public constant MIN_PERIOD_SECONDS = 1 hours;
 
     /// @notice Most mandates that share one household: the devices of a home that buy.
     uint8 public constant MAX_MEMBERS = 5;
@@ -75,7 +75,7 @@ abstract contract Households {
     /// @custom:state A new household → in force at once. One in force stays until its period ends, then → the change.
     /// @param token     ERC-20 of the member mandates.
     /// @param household Any number but 0, which in a mandate means no household.
-    function setHousehold(address token, uint64 household, uint96 allowance, uint32 period) external {
+    function setHousehold(address token, uint256 household, uint96 allowance, uint32 period) external {
         if (token == address(0)) revert MissingField("token");
         if (household == 0) revert MissingField("household");
         if (period < MIN_PERIOD_SECONDS) revert PeriodTooShort(period, MIN_PERIOD_SECONDS);
@@ -98,7 +98,7 @@ abstract contract Households {
 
     /// @notice The household's cap and members now, the change that waits (all 0 when none does), and what was
     ///         authorized, less what was given back, in the period that runs.
-    function householdState(address payer, address token, uint64 household)
+    function householdState(address payer, address token, uint256 household)
         external
         view
         returns (Household memory current, Change memory change, uint256 spent)
@@ -110,7 +110,7 @@ abstract contract Households {
     }
 
     /// @dev A mandate that names a household takes one of its places.
-    function _join(address payer, address token, uint64 household) internal {
+    function _join(address payer, address token, uint256 household) internal {
         bytes32 key = _householdKey(payer, token, household);
         Household storage current = _households[key];
         if (current.period == 0) revert UnknownHousehold(household);
@@ -119,23 +119,23 @@ abstract contract Households {
     }
 
     /// @dev A revoked mandate frees its place. It has joined before, so that the count cannot be 0.
-    function _leave(address payer, address token, uint64 household) internal {
+    function _leave(address payer, address token, uint256 household) internal {
         --_households[_householdKey(payer, token, household)].members;
     }
 
-    /// @dev The cap in force and what is spent of it in the period that runs.
-    function _openSpending(bytes32 key) internal view returns (uint96 allowance, Spending memory spending) {
+    /// @dev Counts what orders cost against the cap in force.
+    function _spendShared(bytes32 key, uint256 amount) internal {
         Household memory current = _inForce(key);
-        return (current.allowance, _spendingNow(key, current));
-    }
-
-    function _saveSpending(bytes32 key, Spending memory spending) internal {
+        Spending memory spending = _spendingNow(key, current);
+        uint256 spent = spending.spent + amount;
+        if (spent > current.allowance) revert OverHouseholdAllowance(spent, current.allowance);
+        spending.spent = SafeCast.toUint128(spent);
         _spendings[key] = spending;
     }
 
     /// @dev Takes back what an order of the second `authorizedAt` had counted, if its period is the last counted in: an
     ///      older one is counted by nobody. Never reverts: a counter must not block an exit.
-    function _giveBackShared(bytes32 key, uint96 amount, uint256 authorizedAt) internal {
+    function _giveBackShared(bytes32 key, uint256 amount, uint256 authorizedAt) internal {
         Household memory current = _inForce(key);
         if (authorizedAt < current.start) return;
         Spending memory spending = _spendings[key];
@@ -144,7 +144,7 @@ abstract contract Households {
         _spendings[key] = spending;
     }
 
-    function _householdKey(address payer, address token, uint64 household) internal pure returns (bytes32) {
+    function _householdKey(address payer, address token, uint256 household) internal pure returns (bytes32) {
         return keccak256(abi.encode(payer, token, household));
     }
 

@@ -25,33 +25,31 @@ abstract contract MandateManager is EIP712, Households {
         /// Device in the registry; 0 when it is not registered, and then nothing is asked there.
         uint256 deviceId;
         /// Epoch of that device: when its key is rotated or it changes hands, the mandate can place no more orders.
-        uint64 deviceEpoch;
+        uint256 deviceEpoch;
         /// Splits a disputed remainder; 0 means nobody does. Never the payer, the device key or the seller.
         address arbiter;
         /// ERC-20 that pays.
         address token;
         /// Most that may be authorized in one period.
-        uint96 allowance;
+        uint256 allowance;
         /// Length of a period in seconds, at least one hour; periods are counted from `start`.
-        uint32 period;
+        uint256 period;
         /// First second in which the mandate may be used (inclusive).
-        uint48 start;
+        uint256 start;
         /// Second from which on it may not be used any more (exclusive).
-        uint48 end;
+        uint256 end;
         /// Most that one order may cost.
-        uint96 maxPerOrder;
+        uint256 maxPerOrder;
         /// Most orders that may be open at once.
-        uint16 maxOpenOrders;
+        uint256 maxOpenOrders;
         /// Seconds after authorization during which the seller may not ship yet.
-        uint32 coolingOffSeconds;
-        /// Merkle root of the sellers that may be paid.
-        bytes32 payeesRoot;
-        /// Merkle root of the products that may be bought, each with its highest price.
-        bytes32 productsRoot;
+        uint256 coolingOffSeconds;
+        /// Merkle root of what may be bought: products, each with the seller that may be paid and the highest price.
+        bytes32 offersRoot;
         /// Cap shared with other mandates of the payer in this token; 0 means none.
-        uint64 household;
+        uint256 household;
         /// Makes two otherwise equal mandates different.
-        uint64 salt;
+        uint256 salt;
         /// keccak256 of the readable mandate that the person saw.
         bytes32 extraData;
     }
@@ -71,16 +69,16 @@ abstract contract MandateManager is EIP712, Households {
         Revoked
     }
 
-    /// @notice All that is stored of a mandate: one slot, filled to the last bit, or it would be written field by field.
+    /// @notice All that is stored of a mandate, in one slot.
     struct MandateState {
         MandateStatus status;
-        /// Period in which `spent` was counted; 0 is the one that begins at the mandate's start.
-        uint64 periodIndex;
+        /// First second of the period in which `spent` was counted.
+        uint256 periodStart;
         /// Authorized in that period.
-        uint96 spent;
-        uint32 openOrders;
+        uint256 spent;
+        uint256 openOrders;
         /// Nonce of the latest authorization; the next one must be higher.
-        uint56 lastNonce;
+        uint256 lastNonce;
     }
 
     /// @notice What the end of an order needs to know of its mandate.
@@ -90,18 +88,7 @@ abstract contract MandateManager is EIP712, Households {
         address deviceKey;
         address arbiter;
         address token;
-        uint48 start;
-        uint32 period;
-        uint64 household;
-    }
-
-    /// @dev What orders of one mandate have counted while they are placed; read once and stored once.
-    struct Tally {
-        bytes32 mandateHash;
-        MandateState state;
-        bytes32 householdKey;
-        uint96 householdAllowance;
-        Spending shared;
+        uint256 household;
     }
 
     /// @notice The payer's consent is on chain; the mandate may be used from its start on.
@@ -113,15 +100,17 @@ abstract contract MandateManager is EIP712, Households {
     event MandateRevoked(bytes32 indexed mandateHash, address indexed payer);
 
     /// @notice No authorization of this mandate with a nonce up to `nonce` can be placed any more.
-    event NoncesInvalidated(bytes32 indexed mandateHash, uint48 nonce);
+    event NoncesInvalidated(bytes32 indexed mandateHash, uint256 nonce);
 
     /// @notice A mandate runs for at least a second and at most `maxSeconds`.
-    error WrongTerm(uint48 start, uint48 end, uint256 maxSeconds);
+    error WrongTerm(uint256 start, uint256 end, uint256 maxSeconds);
     /// @notice The arbiter may not be a party of the mandate.
     error WrongArbiter(address arbiter);
     /// @notice The registry has another key or epoch for this device: its key was rotated, it changed hands, or it is
     ///         not registered (key 0).
     error WrongDevice(uint256 deviceId, address key, uint64 epoch);
+    /// @notice Cooling off lasts `maximum` seconds at most.
+    error CoolingOffTooLong(uint256 actual, uint256 maximum);
     /// @notice Only `expected` may send this.
     error WrongCaller(address actual, address expected);
     /// @notice No valid signature of `signer` over `digest` was given. Where the device key may sign as well, the payer
@@ -132,31 +121,33 @@ abstract contract MandateManager is EIP712, Households {
     /// @notice The ERC-20 allowance of the payer for this contract is too low.
     error TokenAllowanceTooLow(uint256 actual, uint256 minimum);
     /// @notice `start` is the first second in which the mandate may be used.
-    error MandateNotStarted(uint256 timestamp, uint48 start);
+    error MandateNotStarted(uint256 timestamp, uint256 start);
     /// @notice `end` is the first second in which the mandate may not be used any more.
-    error MandateEnded(uint256 timestamp, uint48 end);
+    error MandateEnded(uint256 timestamp, uint256 end);
     /// @notice A nonce must be above `last`, the highest that was placed or invalidated.
-    error NonceNotRising(uint48 actual, uint256 last);
+    error NonceNotRising(uint256 actual, uint256 last);
     /// @notice One order may cost `maxPerOrder` at most.
-    error OverOrderCap(uint96 total, uint96 maxPerOrder);
-    /// @notice `spent` includes the order that was refused.
-    error OverAllowance(uint256 spent, uint96 allowance);
-    /// @notice As many orders as the mandate allows are open; one must end first.
-    error TooManyOpenOrders(uint256 open, uint16 maxOpenOrders);
+    error OverOrderCap(uint256 total, uint256 maxPerOrder);
+    /// @notice `spent` includes the orders that were refused.
+    error OverAllowance(uint256 spent, uint256 allowance);
+    /// @notice `open` includes the orders that were refused; others must end first.
+    error TooManyOpenOrders(uint256 open, uint256 maxOpenOrders);
 
     /// @notice Longest term of a mandate: ten years with three leap days. It also refuses milliseconds.
     uint256 public constant MAX_TERM_SECONDS = 3653 days;
 
     bytes32 private constant MANDATE_TYPEHASH = keccak256(
-        "Mandate(address payer,address deviceKey,uint256 deviceId,uint64 deviceEpoch,address arbiter,address token,uint96 allowance,uint32 period,uint48 start,uint48 end,uint96 maxPerOrder,uint16 maxOpenOrders,uint32 coolingOffSeconds,bytes32 payeesRoot,bytes32 productsRoot,uint64 household,uint64 salt,bytes32 extraData)"
+        "Mandate(address payer,address deviceKey,uint256 deviceId,uint256 deviceEpoch,address arbiter,address token,uint256 allowance,uint256 period,uint256 start,uint256 end,uint256 maxPerOrder,uint256 maxOpenOrders,uint256 coolingOffSeconds,bytes32 offersRoot,uint256 household,uint256 salt,bytes32 extraData)"
     );
 
-    bytes32 private constant INVALIDATION_TYPEHASH = keccak256("Invalidation(bytes32 mandateHash,uint48 nonce)");
+    bytes32 private constant INVALIDATION_TYPEHASH = keccak256("Invalidation(bytes32 mandateHash,uint256 nonce)");
 
     /// @notice Where devices are registered.
     IDeviceRegistry public immutable registry;
 
-    mapping(bytes32 mandateHash => MandateState) private _mandates;
+    /// @dev A {MandateState} in one word, from the lowest bit on: status 8 bits, periodStart 64, spent 96, openOrders 32,
+    ///      lastNonce 56. Packed here, because the compiler would read the slot again before each write.
+    mapping(bytes32 mandateHash => uint256 word) private _mandates;
 
     constructor(IDeviceRegistry registry_) EIP712("ADEPT", "1") {
         registry = registry_;
@@ -171,7 +162,7 @@ abstract contract MandateManager is EIP712, Households {
     /// @param payerSignature The payer's signature (ECDSA or ERC-1271); not looked at when the payer is the sender.
     function grant(Mandate calldata mandate, bytes calldata payerSignature) public {
         bytes32 hash = mandateHash(mandate);
-        MandateStatus status = _mandates[hash].status;
+        MandateStatus status = mandateState(hash).status;
         if (status == MandateStatus.Granted) return;
         if (status != MandateStatus.None) revert WrongMandateStatus(hash, status, MandateStatus.None);
 
@@ -183,7 +174,7 @@ abstract contract MandateManager is EIP712, Households {
             }
         }
 
-        _mandates[hash].status = MandateStatus.Granted;
+        _setStatus(hash, MandateStatus.Granted);
         if (mandate.household != 0) _join(mandate.payer, mandate.token, mandate.household);
         emit MandateGranted(hash, mandate.payer, mandate.deviceKey, mandate.token, mandate.extraData);
     }
@@ -212,8 +203,8 @@ abstract contract MandateManager is EIP712, Households {
     function revoke(Mandate calldata mandate) external {
         if (msg.sender != mandate.payer) revert WrongCaller(msg.sender, mandate.payer);
         bytes32 hash = mandateHash(mandate);
-        bool wasMember = mandate.household != 0 && _mandates[hash].status == MandateStatus.Granted;
-        _mandates[hash].status = MandateStatus.Revoked;
+        bool wasMember = mandate.household != 0 && mandateState(hash).status == MandateStatus.Granted;
+        _setStatus(hash, MandateStatus.Revoked);
         if (wasMember) _leave(mandate.payer, mandate.token, mandate.household);
         emit MandateRevoked(hash, mandate.payer);
     }
@@ -225,103 +216,102 @@ abstract contract MandateManager is EIP712, Households {
     /// @custom:state The mandate's last nonce → `nonce`, when that is higher.
     /// @param signature Of the device key or the payer over Invalidation(mandateHash, nonce); not looked at when one
     ///                  of them is the sender.
-    function invalidate(Mandate calldata mandate, uint48 nonce, bytes calldata signature) external {
+    function invalidate(Mandate calldata mandate, uint256 nonce, bytes calldata signature) external {
         bytes32 hash = mandateHash(mandate);
         bytes32 digest = _hashTypedDataV4(keccak256(abi.encode(INVALIDATION_TYPEHASH, hash, nonce)));
         _checkBuyer(mandate.payer, mandate.deviceKey, digest, signature);
-        if (nonce <= _mandates[hash].lastNonce) return;
-        _mandates[hash].lastNonce = nonce;
+        uint256 word = _mandates[hash];
+        if (nonce <= _lastNonceOf(word)) return;
+        _mandates[hash] = uint200(word) | uint256(SafeCast.toUint56(nonce)) << 200;
         emit NoncesInvalidated(hash, nonce);
     }
 
     /// @notice The EIP-712 digest of a mandate: its name on chain, and what the payer signs.
-    function mandateHash(Mandate memory mandate) public view returns (bytes32) {
+    function mandateHash(Mandate calldata mandate) public view returns (bytes32) {
         return _hashTypedDataV4(keccak256(abi.encode(MANDATE_TYPEHASH, mandate)));
     }
 
-    /// @notice What is stored of a mandate. `spent` belongs to `periodIndex`, which may be over: see {spentNow}.
-    function mandateState(bytes32 hash) external view returns (MandateState memory) {
-        return _mandates[hash];
+    /// @notice What is stored of a mandate. `spent` belongs to the period from `periodStart` on, which may be over: see {spentNow}.
+    function mandateState(bytes32 hash) public view returns (MandateState memory) {
+        uint256 word = _mandates[hash];
+        return MandateState(
+            MandateStatus(uint8(word)), _periodStartOf(word), _spentOf(word), _openOrdersOf(word), _lastNonceOf(word)
+        );
     }
 
     /// @notice Authorized in the period that runs now, less what was given back; 0 before the mandate's start.
-    function spentNow(Mandate calldata mandate) external view returns (uint96) {
+    function spentNow(Mandate calldata mandate) external view returns (uint256) {
         if (block.timestamp < mandate.start) return 0;
-        MandateState memory state = _mandates[mandateHash(mandate)];
-        return state.periodIndex == _periodIndex(mandate.start, mandate.period, block.timestamp) ? state.spent : 0;
+        MandateState memory state = mandateState(mandateHash(mandate));
+        return state.periodStart == _periodStart(mandate) ? state.spent : 0;
     }
 
-    /// @dev Starts to count orders of a mandate that may be used now.
-    function _openTally(Mandate memory mandate, bytes32 hash) internal view returns (Tally memory tally) {
-        MandateState memory state = _mandates[hash];
-        if (state.status != MandateStatus.Granted) {
-            revert WrongMandateStatus(hash, state.status, MandateStatus.Granted);
-        }
+    function _setStatus(bytes32 hash, MandateStatus status) private {
+        _mandates[hash] = _mandates[hash] >> 8 << 8 | uint256(status);
+    }
+
+    /// @dev What is stored of a mandate, which may be used now.
+    function _usable(Mandate calldata mandate, bytes32 hash) internal view returns (uint256 word) {
+        word = _mandates[hash];
+        MandateStatus status = MandateStatus(uint8(word));
+        if (status != MandateStatus.Granted) revert WrongMandateStatus(hash, status, MandateStatus.Granted);
         if (block.timestamp < mandate.start) revert MandateNotStarted(block.timestamp, mandate.start);
         if (block.timestamp >= mandate.end) revert MandateEnded(block.timestamp, mandate.end);
         _checkDevice(mandate);
-
-        uint64 periodIndex = _periodIndex(mandate.start, mandate.period, block.timestamp);
-        if (state.periodIndex != periodIndex) {
-            state.periodIndex = periodIndex;
-            state.spent = 0;
-        }
-        tally.mandateHash = hash;
-        tally.state = state;
-        if (mandate.household != 0) {
-            tally.householdKey = _householdKey(mandate.payer, mandate.token, mandate.household);
-            (tally.householdAllowance, tally.shared) = _openSpending(tally.householdKey);
-        }
     }
 
-    /// @dev Counts one order: nonce, order cap, open orders, period cap, household cap.
-    function _count(Tally memory tally, Mandate memory mandate, uint96 total, uint48 nonce) internal pure {
-        MandateState memory state = tally.state;
-        if (nonce <= state.lastNonce) revert NonceNotRising(nonce, state.lastNonce);
-        if (total > mandate.maxPerOrder) revert OverOrderCap(total, mandate.maxPerOrder);
-        if (state.openOrders >= mandate.maxOpenOrders) {
-            revert TooManyOpenOrders(state.openOrders, mandate.maxOpenOrders);
-        }
-        uint256 spent = uint256(state.spent) + total;
+    /// @dev Counts `orders` orders that cost `total` together: open orders, period cap, household cap.
+    function _count(
+        Mandate calldata mandate,
+        bytes32 hash,
+        uint256 word,
+        uint256 lastNonce,
+        uint256 orders,
+        uint256 total
+    ) internal {
+        uint256 openOrders = _openOrdersOf(word) + orders;
+        if (openOrders > mandate.maxOpenOrders) revert TooManyOpenOrders(openOrders, mandate.maxOpenOrders);
+        uint256 periodStart = _periodStart(mandate);
+        uint256 spent = total + (_periodStartOf(word) == periodStart ? _spentOf(word) : 0);
         if (spent > mandate.allowance) revert OverAllowance(spent, mandate.allowance);
-        state.spent = SafeCast.toUint96(spent);
-        state.lastNonce = nonce;
-        ++state.openOrders;
-
-        if (tally.householdKey == 0) return;
-        spent = uint256(tally.shared.spent) + total;
-        if (spent > tally.householdAllowance) revert OverHouseholdAllowance(spent, tally.householdAllowance);
-        tally.shared.spent = SafeCast.toUint128(spent);
-    }
-
-    function _saveTally(Tally memory tally) internal {
-        _store(tally.mandateHash, tally.state);
-        if (tally.householdKey != 0) _saveSpending(tally.householdKey, tally.shared);
+        _mandates[hash] = uint8(word) | periodStart << 8 | uint256(SafeCast.toUint96(spent)) << 72
+            | uint256(SafeCast.toUint32(openOrders)) << 168 | uint256(SafeCast.toUint56(lastNonce)) << 200;
+        if (mandate.household == 0) return;
+        _spendShared(_householdKey(mandate.payer, mandate.token, mandate.household), total);
     }
 
     /// @dev Notes that orders ended which gave nothing back. Never reverts: a counter must not block an exit.
     function _uncount(bytes32 hash, uint256 orders) internal {
-        MandateState memory state = _mandates[hash];
-        state.openOrders -= SafeCast.toUint32(Math.min(orders, state.openOrders));
-        _store(hash, state);
+        uint256 word = _mandates[hash];
+        _mandates[hash] = word - (Math.min(orders, _openOrdersOf(word)) << 168);
     }
 
     /// @dev Notes that an order of the second `authorizedAt` ended without leaving the seller. What it had counted is
     ///      given back to each cap whose period is still the last counted in: an older one is counted by nobody.
-    function _uncountAndGiveBack(Terms calldata terms, uint96 amount, uint256 authorizedAt) internal {
-        MandateState memory state = _mandates[terms.mandateHash];
-        if (state.openOrders > 0) --state.openOrders;
-        if (state.periodIndex == _periodIndex(terms.start, terms.period, authorizedAt)) {
-            state.spent -= SafeCast.toUint96(Math.min(amount, state.spent));
+    function _uncountAndGiveBack(Terms calldata terms, uint256 amount, uint256 authorizedAt) internal {
+        uint256 word = _mandates[terms.mandateHash];
+        if (authorizedAt >= _periodStartOf(word)) {
+            _mandates[terms.mandateHash] = word - (Math.min(amount, _spentOf(word)) << 72);
         }
-        _store(terms.mandateHash, state);
+        _uncount(terms.mandateHash, 1);
         if (terms.household == 0) return;
         _giveBackShared(_householdKey(terms.payer, terms.token, terms.household), amount, authorizedAt);
     }
 
-    /// @dev In one place, because the optimizer then makes one write of it.
-    function _store(bytes32 hash, MandateState memory state) private {
-        _mandates[hash] = state;
+    function _periodStartOf(uint256 word) private pure returns (uint256) {
+        return uint64(word >> 8);
+    }
+
+    function _spentOf(uint256 word) private pure returns (uint256) {
+        return uint96(word >> 72);
+    }
+
+    function _openOrdersOf(uint256 word) private pure returns (uint256) {
+        return uint32(word >> 168);
+    }
+
+    function _lastNonceOf(uint256 word) internal pure returns (uint256) {
+        return word >> 200;
     }
 
     /// @dev Whether the sender is the payer or the device key, or one of them has signed.
@@ -332,9 +322,9 @@ abstract contract MandateManager is EIP712, Households {
         revert WrongSignature(payer, digest);
     }
 
-    /// @dev `timestamp` is at or after `start`.
-    function _periodIndex(uint48 start, uint32 period, uint256 timestamp) internal pure returns (uint64) {
-        return SafeCast.toUint64((timestamp - start) / period);
+    /// @dev First second of the period that runs now, at or after the mandate's start.
+    function _periodStart(Mandate calldata mandate) private view returns (uint256) {
+        return block.timestamp - (block.timestamp - mandate.start) % mandate.period;
     }
 
     /// @dev Whether `party` signed. `recovered` is the ECDSA signer, asked first, so that the key of an account which
@@ -348,7 +338,7 @@ abstract contract MandateManager is EIP712, Households {
     }
 
     /// @dev The registry is asked by STATICCALL.
-    function _checkDevice(Mandate memory mandate) private view {
+    function _checkDevice(Mandate calldata mandate) private view {
         if (mandate.deviceId == 0) return;
         (address key, uint64 epoch) = registry.keyAndEpoch(mandate.deviceId);
         if (key != mandate.deviceKey || epoch != mandate.deviceEpoch) revert WrongDevice(mandate.deviceId, key, epoch);
@@ -358,14 +348,16 @@ abstract contract MandateManager is EIP712, Households {
         if (mandate.payer == address(0)) revert MissingField("payer");
         if (mandate.deviceKey == address(0)) revert MissingField("deviceKey");
         if (mandate.token == address(0)) revert MissingField("token");
-        if (mandate.payeesRoot == 0) revert MissingField("payeesRoot");
-        if (mandate.productsRoot == 0) revert MissingField("productsRoot");
+        if (mandate.offersRoot == 0) revert MissingField("offersRoot");
         if (mandate.arbiter == mandate.payer || mandate.arbiter == mandate.deviceKey) {
             revert WrongArbiter(mandate.arbiter);
         }
         if (mandate.period < MIN_PERIOD_SECONDS) revert PeriodTooShort(mandate.period, MIN_PERIOD_SECONDS);
         if (mandate.start >= mandate.end || mandate.end - mandate.start > MAX_TERM_SECONDS) {
             revert WrongTerm(mandate.start, mandate.end, MAX_TERM_SECONDS);
+        }
+        if (mandate.coolingOffSeconds > MAX_TERM_SECONDS) {
+            revert CoolingOffTooLong(mandate.coolingOffSeconds, MAX_TERM_SECONDS);
         }
         _checkDevice(mandate);
     }

@@ -28,18 +28,18 @@ abstract contract OrderBook is MandateManager, ReentrancyGuardTransient {
         Decided
     }
 
-    /// @notice All that is stored of an order: one slot, filled to the last bit, or it would be read before each write.
+    /// @notice All that is stored of an order, in one slot.
     struct Record {
         State state;
         /// Second in which it came into this state.
-        uint56 since;
+        uint256 since;
         /// Last second in which the seller may ship (inclusive).
-        uint56 shipBy;
+        uint256 shipBy;
         /// Seconds after authorization during which the seller may not ship yet.
-        uint40 coolingOffSeconds;
+        uint256 coolingOffSeconds;
         /// Authorized, Shipped, Disputed: held here. Captured, Settled, Decided: paid to the seller and not refunded
         /// since. Else 0. What is neither went back to the payer.
-        uint96 amount;
+        uint256 amount;
     }
 
     /// @notice The token refused a transfer; `account` may `withdraw` it later.
@@ -50,7 +50,7 @@ abstract contract OrderBook is MandateManager, ReentrancyGuardTransient {
     /// @notice The order is in another state than this needs. None: there is no such order under these terms.
     error WrongState(bytes32 authorizationId, State actual, State expected);
     /// @notice More was to be paid to the seller than is held.
-    error OverHeld(uint96 amount, uint96 held);
+    error OverHeld(uint256 amount, uint256 held);
     /// @notice Less arrived than was sent: the token takes a fee.
     error ShortTransfer(uint256 actual, uint256 expected);
     /// @notice There is nothing to withdraw.
@@ -59,7 +59,13 @@ abstract contract OrderBook is MandateManager, ReentrancyGuardTransient {
     /// @notice What `withdraw` would send to `account`, in minor units of `token`.
     mapping(address token => mapping(address account => uint256)) public credit;
 
-    mapping(bytes32 recordKey => Record) internal _records;
+    /// @dev A {Record} in one word, from the lowest bit on: state 8 bits, since 56, shipBy 56, coolingOffSeconds 40,
+    ///      amount 96. Packed here, because the compiler would read the slot again before each write.
+    struct Slot {
+        uint256 word;
+    }
+
+    mapping(bytes32 termsHash => mapping(address seller => mapping(bytes32 authorizationId => Slot))) internal _records;
 
     constructor(IDeviceRegistry registry_) MandateManager(registry_) {}
 
@@ -78,28 +84,48 @@ abstract contract OrderBook is MandateManager, ReentrancyGuardTransient {
     /// @notice What is stored of an order; state None when there is none.
     /// @param hash {termsHash} of its terms.
     function record(bytes32 hash, address seller, bytes32 authorizationId) external view returns (Record memory) {
-        return _records[_recordKey(hash, seller, authorizationId)];
+        uint256 word = _records[hash][seller][authorizationId].word;
+        return Record(_stateOf(word), _sinceOf(word), _shipByOf(word), _coolingOffSecondsOf(word), _amountOf(word));
     }
 
     /// @notice Stands for the terms where the terms themselves are not needed.
-    function termsHash(Terms memory terms) public pure returns (bytes32) {
+    function termsHash(Terms calldata terms) public pure returns (bytes32) {
         return keccak256(abi.encode(terms));
     }
 
-    function _recordKey(bytes32 hash, address seller, bytes32 authorizationId) internal pure returns (bytes32) {
-        return keccak256(abi.encode(hash, seller, authorizationId));
+    /// @dev Notes a new order.
+    function _place(Slot storage slot, uint256 shipBy, uint256 coolingOffSeconds, uint256 amount) internal {
+        slot.word = uint256(State.Authorized) | block.timestamp << 8 | uint256(SafeCast.toUint56(shipBy)) << 64
+            | uint256(SafeCast.toUint40(coolingOffSeconds)) << 120 | uint256(SafeCast.toUint96(amount)) << 160;
     }
 
-    /// @dev Moves an order into `state`, with `amount` as the amount that goes with it.
-    function _move(bytes32 key, Record memory current, State state, uint96 amount) internal {
-        current.state = state;
-        current.since = _now();
-        current.amount = amount;
-        _records[key] = current;
+    /// @dev Moves an order, whose slot holds `word`, into `state` with `amount`, no more than before.
+    function _move(Slot storage slot, uint256 word, State state, uint256 amount) internal {
+        slot.word = uint256(state) | block.timestamp << 8 | uint256(uint96(word >> 64)) << 64 | amount << 160;
     }
 
-    function _checkState(bytes32 id, Record memory current, State expected) internal pure {
-        if (current.state != expected) revert WrongState(id, current.state, expected);
+    function _stateOf(uint256 word) internal pure returns (State) {
+        return State(uint8(word));
+    }
+
+    function _sinceOf(uint256 word) internal pure returns (uint256) {
+        return uint56(word >> 8);
+    }
+
+    function _shipByOf(uint256 word) internal pure returns (uint256) {
+        return uint56(word >> 64);
+    }
+
+    function _coolingOffSecondsOf(uint256 word) internal pure returns (uint256) {
+        return uint40(word >> 120);
+    }
+
+    function _amountOf(uint256 word) internal pure returns (uint256) {
+        return word >> 160;
+    }
+
+    function _checkState(bytes32 id, uint256 word, State expected) internal pure {
+        if (_stateOf(word) != expected) revert WrongState(id, _stateOf(word), expected);
     }
 
     /// @dev Takes tokens by allowance and refuses them when less arrives: the token takes a fee.
@@ -116,9 +142,5 @@ abstract contract OrderBook is MandateManager, ReentrancyGuardTransient {
         if (IERC20(token).trySafeTransfer(to, amount)) return;
         credit[token][to] += amount;
         emit Credited(token, to, amount);
-    }
-
-    function _now() internal view returns (uint48) {
-        return SafeCast.toUint48(block.timestamp);
     }
 }

@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {Disputes} from "./Disputes.sol";
 import {IDeviceRegistry} from "./IDeviceRegistry.sol";
 import {MandateManager} from "./MandateManager.sol";
@@ -20,54 +21,52 @@ contract OrderEscrow is Disputes {
     struct Authorization {
         bytes32 mandateHash;
         address seller;
-        /// Leaf of the product in the mandate's products.
-        bytes32 productLeaf;
+        /// Leaf of the offer in the mandate's offers.
+        bytes32 offerLeaf;
         /// Packs.
-        uint32 quantity;
+        uint256 quantity;
         /// Price of all, everything included.
-        uint96 total;
+        uint256 total;
         /// Hash of the seller's signed quote.
         bytes32 quoteHash;
         /// Last second in which the seller may ship (inclusive).
-        uint48 shipBy;
+        uint256 shipBy;
         /// Second from which on this signature may not be used any more (exclusive).
-        uint48 validBefore;
+        uint256 validBefore;
         /// Higher than that of every earlier authorization of the mandate; the first is at least 1.
-        uint48 nonce;
+        uint256 nonce;
     }
 
-    /// @notice A product that the mandate names. Salted, so that the leaf does not tell a home's habits.
-    struct Product {
+    /// @notice What the mandate lets the device buy, and of whom. Salted, so that its leaf does not tell a home's
+    ///         habits.
+    struct Offer {
         bytes32 salt;
-        uint64 gtin;
+        address seller;
+        uint256 gtin;
         /// Pieces in a pack.
-        uint32 packSize;
+        uint256 packSize;
         /// Most that one pack may cost, everything included.
-        uint96 maxUnitPrice;
+        uint256 maxUnitPrice;
     }
 
     /// @notice An authorization and the device's signature over it. Its mandate, seller and product are those of the
     ///         section and line that it is in.
     struct Order {
-        uint32 quantity;
-        uint96 total;
+        uint256 quantity;
+        uint256 total;
         bytes32 quoteHash;
-        uint48 shipBy;
-        uint48 validBefore;
-        uint48 nonce;
+        uint256 shipBy;
+        uint256 validBefore;
+        uint256 nonce;
         /// The device's signature in EIP-2098's compact form.
         bytes32 r;
         bytes32 vs;
     }
 
-    /// @notice Orders of one product of one seller; each of the two is proven once.
+    /// @notice Orders of one offer, which is proven once.
     struct Line {
-        address seller;
-        /// Of the seller's leaf, as salted as the product's.
-        bytes32 payeeSalt;
-        bytes32[] payeeProof;
-        Product product;
-        bytes32[] productProof;
+        Offer offer;
+        bytes32[] proof;
         Order[] orders;
     }
 
@@ -77,11 +76,14 @@ contract OrderEscrow is Disputes {
         Line[] lines;
     }
 
-    /// @dev What the orders of one line share once it is proven.
-    struct Proven {
+    /// @dev What is known of orders of one mandate while they are placed; the last three are of the line.
+    struct Placing {
         bytes32 termsHash;
+        uint256 lastNonce;
+        uint256 orders;
+        uint256 total;
         address seller;
-        bytes32 productLeaf;
+        bytes32 offerLeaf;
         uint256 maxUnitPrice;
     }
 
@@ -94,14 +96,19 @@ contract OrderEscrow is Disputes {
         bytes32[] authorizationIds;
     }
 
+    /// @notice An order of a parcel that has arrived.
+    struct Delivery {
+        bytes32 authorizationId;
+        /// For the seller, at most what is held; the rest goes back to the payer.
+        uint256 amount;
+    }
+
     /// @notice A parcel whose arrival the device key or the payer has confirmed by signing
-    ///         Confirmation(shipment, authorizationIds, amounts).
+    ///         Confirmation(shipment, deliveries).
     struct Claim {
         Terms terms;
         bytes32 shipment;
-        bytes32[] authorizationIds;
-        /// For the seller, at most what is held for each order; the rest goes back to the payer.
-        uint96[] amounts;
+        Delivery[] deliveries;
         /// The signature in EIP-2098's compact form.
         bytes32 r;
         bytes32 vs;
@@ -112,7 +119,7 @@ contract OrderEscrow is Disputes {
         bytes32 indexed authorizationId,
         bytes32 indexed mandateHash,
         address indexed seller,
-        uint96 amount,
+        uint256 amount,
         bytes32 quoteHash
     );
     /// @notice Nothing of this basket was placed; `reason` is the error's data.
@@ -120,39 +127,35 @@ contract OrderEscrow is Disputes {
     /// @notice The order has left the house in the parcel `shipment`; it cannot be cancelled any more.
     event Shipped(bytes32 indexed authorizationId, bytes32 shipment);
     /// @notice The seller got `amount`; the rest of what was authorized went back to the payer.
-    event Captured(bytes32 indexed authorizationId, uint96 amount);
+    event Captured(bytes32 indexed authorizationId, uint256 amount);
     /// @notice An order of a batch was left as it is, because it is in this state. Only `seller` can have sent it; it
     ///         may be an order that does not exist.
     event Skipped(bytes32 indexed authorizationId, address indexed seller, State state);
     /// @notice The buyer's side called the order off; `amount` went back to the payer.
-    event Cancelled(bytes32 indexed authorizationId, uint96 amount);
+    event Cancelled(bytes32 indexed authorizationId, uint256 amount);
     /// @notice The seller will not ship; `amount` went back to the payer.
-    event Declined(bytes32 indexed authorizationId, uint96 amount);
+    event Declined(bytes32 indexed authorizationId, uint256 amount);
     /// @notice A deadline has passed; `amount` went back to the payer.
-    event Reclaimed(bytes32 indexed authorizationId, uint96 amount);
+    event Reclaimed(bytes32 indexed authorizationId, uint256 amount);
     /// @notice The seller gave back `amount` of what it had captured.
-    event Refunded(bytes32 indexed authorizationId, uint96 amount);
+    event Refunded(bytes32 indexed authorizationId, uint256 amount);
 
-    /// @notice A basket is the call data of {authorizeBasket}.
+    /// @notice A basket is the call data of {placeBasket}.
     error NotABasket(bytes4 actual, bytes4 expected);
     /// @notice A basket, a section or a line without orders.
     error EmptyBasket();
     /// @notice The mandate of the section at `index` has another payer or token than the first of its basket.
     error MixedBasket(uint256 index, address payer, address token);
     /// @notice `validBefore` is the first second in which the signature does not hold any more.
-    error AuthorizationExpired(uint256 timestamp, uint48 validBefore);
+    error AuthorizationExpired(uint256 timestamp, uint256 validBefore);
     /// @notice The seller would have no second to ship in after cooling off.
-    error ShipByTooSoon(uint48 shipBy, uint256 coolingOffUntil);
+    error ShipByTooSoon(uint256 shipBy, uint256 coolingOffUntil);
     /// @notice Payer, device key and arbiter may not sell.
     error WrongSeller(address seller);
-    /// @notice Seller, salt and proof do not lead to the mandate's payees.
-    error SellerNotInMandate(address seller, bytes32 payeesRoot);
-    /// @notice Product, salt and proof do not lead to the mandate's products.
-    error ProductNotInMandate(bytes32 productLeaf, bytes32 productsRoot);
+    /// @notice Offer and proof do not lead to the mandate's root.
+    error OfferNotInMandate(bytes32 offerLeaf, bytes32 offersRoot);
     /// @notice `maximum` is the quantity times the product's highest price.
-    error OverPrice(uint96 total, uint256 maximum);
-    /// @notice A claim has as many amounts as orders.
-    error DifferentLengths(uint256 actual, uint256 expected);
+    error OverPrice(uint256 total, uint256 maximum);
     /// @notice The buyer may still change its mind; the seller may ship from `coolingOffUntil` on.
     error CoolingOff(uint256 timestamp, uint256 coolingOffUntil);
     /// @notice `shipBy` was the last second to ship in.
@@ -162,21 +165,22 @@ contract OrderEscrow is Disputes {
     /// @notice `deadline` was the last second for it.
     error TooLateToRefund(uint256 timestamp, uint256 deadline);
     /// @notice `captured` is what the seller has of this order and not refunded yet.
-    error OverRefund(uint96 amount, uint96 captured);
+    error OverRefund(uint256 amount, uint256 captured);
 
     /// @notice Seconds after capture until which the seller may refund through the escrow (inclusive).
-    uint48 public constant REFUND_SECONDS = 30 days;
+    uint256 public constant REFUND_SECONDS = 30 days;
 
     bytes32 private constant AUTHORIZATION_TYPEHASH = keccak256(
-        "Authorization(bytes32 mandateHash,address seller,bytes32 productLeaf,uint32 quantity,uint96 total,bytes32 quoteHash,uint48 shipBy,uint48 validBefore,uint48 nonce)"
+        "Authorization(bytes32 mandateHash,address seller,bytes32 offerLeaf,uint256 quantity,uint256 total,bytes32 quoteHash,uint256 shipBy,uint256 validBefore,uint256 nonce)"
     );
-    bytes32 private constant CONFIRMATION_TYPEHASH =
-        keccak256("Confirmation(bytes32 shipment,bytes32[] authorizationIds,uint96[] amounts)");
+    bytes32 private constant CONFIRMATION_TYPEHASH = keccak256(
+        "Confirmation(bytes32 shipment,Delivery[] deliveries)Delivery(bytes32 authorizationId,uint256 amount)"
+    );
+    bytes32 private constant DELIVERY_TYPEHASH = keccak256("Delivery(bytes32 authorizationId,uint256 amount)");
     bytes32 private constant CANCELLATION_TYPEHASH = keccak256("Cancellation(bytes32 authorizationId)");
 
-    /// @dev First words of the leaves, so that none can stand in for one of the other tree.
-    bytes32 private constant PAYEE_KIND = keccak256("adept.payee");
-    bytes32 private constant PRODUCT_KIND = keccak256("adept.product");
+    /// @dev First word of a leaf, so that nothing else can stand in for one.
+    bytes32 private constant OFFER_KIND = keccak256("adept.offer");
 
     constructor(IDeviceRegistry registry_) OrderBook(registry_) {}
 
@@ -187,7 +191,7 @@ contract OrderEscrow is Disputes {
     ///               exclusive).
     /// @custom:state None → Authorized, and cooling off begins; caps, open orders and last nonce count it.
     function authorize(Section[] calldata basket) external nonReentrant {
-        _authorizeBasket(basket);
+        _authorizeSections(basket);
     }
 
     /// @notice Places several baskets. One that fails is reported as `Refused` and the others go on.
@@ -198,16 +202,17 @@ contract OrderEscrow is Disputes {
     ///               exclusive).
     /// @custom:state None → Authorized, and cooling off begins; caps, open orders and last nonce count it. A refused
     ///               basket changes nothing.
-    /// @param baskets Each the call data of {authorizeBasket}, selector included.
+    /// @param baskets Each the call data of {placeBasket}, selector included.
     function authorizeBatch(bytes[] calldata baskets) external nonReentrant {
         for (uint256 i = 0; i < baskets.length; ++i) {
-            bytes4 selector = bytes4(baskets[i]);
-            if (selector != this.authorizeBasket.selector) {
-                emit Refused(i, abi.encodeWithSelector(NotABasket.selector, selector, this.authorizeBasket.selector));
+            bytes calldata basket = baskets[i];
+            bytes4 selector = bytes4(basket);
+            if (selector != this.placeBasket.selector) {
+                emit Refused(i, abi.encodeWithSelector(NotABasket.selector, selector, this.placeBasket.selector));
                 continue;
             }
             // A call of its own can fail alone.
-            (bool ok, bytes memory reason) = address(this).call(baskets[i]);
+            (bool ok, bytes memory reason) = address(this).call(basket);
             if (!ok) emit Refused(i, reason);
         }
     }
@@ -216,9 +221,9 @@ contract OrderEscrow is Disputes {
     /// @custom:who   This contract, from within {authorizeBatch}.
     /// @custom:when  As {authorizeBatch}.
     /// @custom:state As {authorizeBatch}.
-    function authorizeBasket(Section[] calldata basket) external {
+    function placeBasket(Section[] calldata basket) external {
         if (msg.sender != address(this)) revert WrongCaller(msg.sender, address(this));
-        _authorizeBasket(basket);
+        _authorizeSections(basket);
     }
 
     /// @notice Tells that orders are leaving the house; only their seller may, from the end of cooling off until
@@ -229,9 +234,10 @@ contract OrderEscrow is Disputes {
     /// @custom:state Authorized → Shipped. An order in another state stays and is `Skipped`.
     function ship(Shipment[] calldata shipments) external nonReentrant {
         for (uint256 i = 0; i < shipments.length; ++i) {
-            bytes32[] calldata ids = shipments[i].authorizationIds;
+            Shipment calldata parcel = shipments[i];
+            bytes32[] calldata ids = parcel.authorizationIds;
             for (uint256 k = 0; k < ids.length; ++k) {
-                _ship(shipments[i].termsHash, ids[k], shipments[i].shipment);
+                _ship(parcel.termsHash, ids[k], parcel.shipment);
             }
         }
     }
@@ -248,12 +254,13 @@ contract OrderEscrow is Disputes {
         address token = address(0);
         uint256 owed = 0;
         for (uint256 i = 0; i < claims.length; ++i) {
-            if (claims[i].terms.token != token) {
+            Claim calldata claim = claims[i];
+            if (claim.terms.token != token) {
                 _pay(token, msg.sender, owed);
-                token = claims[i].terms.token;
+                token = claim.terms.token;
                 owed = 0;
             }
-            owed += _capture(claims[i]);
+            owed += _capture(claim);
         }
         _pay(token, msg.sender, owed);
     }
@@ -271,7 +278,7 @@ contract OrderEscrow is Disputes {
     {
         bytes32 digest = _hashTypedDataV4(keccak256(abi.encode(CANCELLATION_TYPEHASH, authorizationId)));
         _checkBuyer(terms.payer, terms.deviceKey, digest, signature);
-        uint96 amount = _endUnshipped(terms, seller, authorizationId, State.Cancelled);
+        uint256 amount = _endUnshipped(terms, seller, authorizationId, State.Cancelled);
         emit Cancelled(authorizationId, amount);
         _pay(terms.token, terms.payer, amount);
     }
@@ -282,7 +289,7 @@ contract OrderEscrow is Disputes {
     /// @custom:state Authorized → Declined; one open order less, the amount is given back to each cap whose period
     ///               still runs.
     function decline(Terms calldata terms, bytes32 authorizationId) external nonReentrant {
-        uint96 amount = _endUnshipped(terms, msg.sender, authorizationId, State.Declined);
+        uint256 amount = _endUnshipped(terms, msg.sender, authorizationId, State.Declined);
         emit Declined(authorizationId, amount);
         _pay(terms.token, terms.payer, amount);
     }
@@ -296,18 +303,19 @@ contract OrderEscrow is Disputes {
     /// @custom:state Authorized, Shipped or Disputed → Reclaimed; one open order less. What never shipped is given back
     ///               to each cap whose period still runs.
     function reclaim(Terms calldata terms, address seller, bytes32 authorizationId) external nonReentrant {
-        bytes32 key = _recordKey(termsHash(terms), seller, authorizationId);
-        Record memory current = _records[key];
-        uint256 deadline = current.shipBy;
-        if (current.state == State.Shipped) deadline = uint256(current.since) + UNCONFIRMED_SECONDS;
-        else if (current.state == State.Disputed) deadline = uint256(current.since) + DECISION_SECONDS;
-        else _checkState(authorizationId, current, State.Authorized);
+        Slot storage slot = _records[termsHash(terms)][seller][authorizationId];
+        uint256 word = slot.word;
+        State state = _stateOf(word);
+        uint256 deadline = _shipByOf(word);
+        if (state == State.Shipped) deadline = _sinceOf(word) + UNCONFIRMED_SECONDS;
+        else if (state == State.Disputed) deadline = _sinceOf(word) + DECISION_SECONDS;
+        else _checkState(authorizationId, word, State.Authorized);
         if (block.timestamp <= deadline) revert TooEarlyToReclaim(block.timestamp, deadline);
 
-        uint96 amount = current.amount;
-        if (current.state == State.Authorized) _uncountAndGiveBack(terms, amount, current.since);
+        uint256 amount = _amountOf(word);
+        if (state == State.Authorized) _uncountAndGiveBack(terms, amount, _sinceOf(word));
         else _uncount(terms.mandateHash, 1);
-        _move(key, current, State.Reclaimed, 0);
+        _move(slot, word, State.Reclaimed, 0);
         emit Reclaimed(authorizationId, amount);
         _pay(terms.token, terms.payer, amount);
     }
@@ -318,17 +326,16 @@ contract OrderEscrow is Disputes {
     /// @custom:who   The seller.
     /// @custom:when  Until `REFUND_SECONDS` after capture (inclusive).
     /// @custom:state Captured stays; its amount falls. Nothing is given back to the caps.
-    function refund(Terms calldata terms, bytes32 authorizationId, uint96 amount) external nonReentrant {
-        bytes32 key = _recordKey(termsHash(terms), msg.sender, authorizationId);
-        Record memory current = _records[key];
-        _checkState(authorizationId, current, State.Captured);
-        uint256 deadline = uint256(current.since) + REFUND_SECONDS;
+    function refund(Terms calldata terms, bytes32 authorizationId, uint256 amount) external nonReentrant {
+        Slot storage slot = _records[termsHash(terms)][msg.sender][authorizationId];
+        uint256 word = slot.word;
+        _checkState(authorizationId, word, State.Captured);
+        uint256 deadline = _sinceOf(word) + REFUND_SECONDS;
         if (block.timestamp > deadline) revert TooLateToRefund(block.timestamp, deadline);
         if (amount == 0) revert MissingField("amount");
-        if (amount > current.amount) revert OverRefund(amount, current.amount);
+        if (amount > _amountOf(word)) revert OverRefund(amount, _amountOf(word));
 
-        current.amount -= amount;
-        _records[key] = current;
+        slot.word = word - (amount << 160);
         emit Refunded(authorizationId, amount);
         _pull(terms.token, msg.sender, terms.payer, amount);
     }
@@ -338,102 +345,97 @@ contract OrderEscrow is Disputes {
         return _hashTypedDataV4(keccak256(abi.encode(AUTHORIZATION_TYPEHASH, authorization)));
     }
 
-    function _authorizeBasket(Section[] calldata sections) private {
+    function _authorizeSections(Section[] calldata sections) private {
         if (sections.length == 0) revert EmptyBasket();
         address payer;
         address token;
         uint256 total = 0;
         for (uint256 i = 0; i < sections.length; ++i) {
             Section calldata section = sections[i];
-            Mandate memory mandate = section.mandate;
-            if (i == 0) (payer, token) = (mandate.payer, mandate.token);
-            if (mandate.payer != payer || mandate.token != token) revert MixedBasket(i, mandate.payer, mandate.token);
-            total += _authorizeSection(mandate, section.lines);
+            Terms memory terms = _terms(section.mandate);
+            if (i == 0) (payer, token) = (terms.payer, terms.token);
+            if (terms.payer != payer || terms.token != token) revert MixedBasket(i, terms.payer, terms.token);
+            total += _authorizeSection(section, terms);
         }
         _pull(token, payer, address(this), total);
     }
 
     /// @dev Places the orders of one mandate; returns what they cost.
-    function _authorizeSection(Mandate memory mandate, Line[] calldata lines) private returns (uint256 total) {
-        if (lines.length == 0) revert EmptyBasket();
-        bytes32 hash = mandateHash(mandate);
-        Tally memory tally = _openTally(mandate, hash);
-        bytes32 terms = _termsHash(mandate, hash);
+    function _authorizeSection(Section calldata section, Terms memory terms) private returns (uint256) {
+        Mandate calldata mandate = section.mandate;
+        uint256 word = _usable(mandate, terms.mandateHash);
+        Placing memory placing;
+        placing.termsHash = keccak256(abi.encode(terms));
+        placing.lastNonce = _lastNonceOf(word);
+        Line[] calldata lines = section.lines;
         for (uint256 i = 0; i < lines.length; ++i) {
-            total += _authorizeLine(lines[i], mandate, tally, terms);
+            _authorizeLine(lines[i], mandate, terms, placing);
         }
-        _saveTally(tally);
+        if (placing.orders == 0) revert EmptyBasket();
+        _count(mandate, terms.mandateHash, word, placing.lastNonce, placing.orders, placing.total);
+        return placing.total;
     }
 
-    /// @dev Places the orders of one line; returns what they cost.
-    function _authorizeLine(Line calldata line, Mandate memory mandate, Tally memory tally, bytes32 terms)
-        private
-        returns (uint256 total)
-    {
+    function _authorizeLine(
+        Line calldata line,
+        Mandate calldata mandate,
+        Terms memory terms,
+        Placing memory placing
+    ) private {
+        address seller = line.offer.seller;
+        if (seller == terms.payer || seller == terms.deviceKey || seller == terms.arbiter) revert WrongSeller(seller);
+        bytes32 leaf = _leaf(abi.encode(OFFER_KIND, line.offer));
+        if (!MerkleProof.verifyCalldata(line.proof, mandate.offersRoot, leaf)) {
+            revert OfferNotInMandate(leaf, mandate.offersRoot);
+        }
+        placing.seller = seller;
+        placing.offerLeaf = leaf;
+        placing.maxUnitPrice = line.offer.maxUnitPrice;
         Order[] calldata orders = line.orders;
-        if (orders.length == 0) revert EmptyBasket();
-        Proven memory proven = Proven({
-            termsHash: terms,
-            seller: _proveSeller(line, mandate),
-            productLeaf: _proveProduct(line, mandate.productsRoot),
-            maxUnitPrice: line.product.maxUnitPrice
-        });
         for (uint256 i = 0; i < orders.length; ++i) {
-            total += _place(orders[i], mandate, tally, proven);
+            _placeOrder(orders[i], mandate, terms, placing);
         }
     }
 
     /// @dev The strictly rising nonce is what refuses a second use of the same authorization.
-    function _place(Order memory order, Mandate memory mandate, Tally memory tally, Proven memory proven)
-        private
-        returns (uint96)
-    {
-        _count(tally, mandate, order.total, order.nonce);
-        _checkOrder(order, mandate.coolingOffSeconds, proven.maxUnitPrice);
-        bytes32 id = _id(order, tally.mandateHash, proven);
-        (address signer,,) = ECDSA.tryRecover(id, order.r, order.vs);
-        if (signer != mandate.deviceKey) revert WrongSignature(mandate.deviceKey, id);
-
-        _records[_recordKey(proven.termsHash, proven.seller, id)] =
-            Record(State.Authorized, _now(), order.shipBy, mandate.coolingOffSeconds, order.total);
-        emit Authorized(id, tally.mandateHash, proven.seller, order.total, order.quoteHash);
-        return order.total;
-    }
-
-    function _checkOrder(Order memory order, uint32 coolingOffSeconds, uint256 maxUnitPrice) private view {
+    function _placeOrder(
+        Order calldata order,
+        Mandate calldata mandate,
+        Terms memory terms,
+        Placing memory placing
+    ) private {
+        if (order.nonce <= placing.lastNonce) revert NonceNotRising(order.nonce, placing.lastNonce);
+        placing.lastNonce = order.nonce;
+        uint256 total = order.total;
+        if (total == 0) revert MissingField("total");
+        if (total > mandate.maxPerOrder) revert OverOrderCap(total, mandate.maxPerOrder);
+        uint256 maximum = Math.saturatingMul(order.quantity, placing.maxUnitPrice);
+        if (total > maximum) revert OverPrice(total, maximum);
         if (block.timestamp >= order.validBefore) revert AuthorizationExpired(block.timestamp, order.validBefore);
-        uint256 coolingOffUntil = block.timestamp + coolingOffSeconds;
+        uint256 coolingOffUntil = block.timestamp + mandate.coolingOffSeconds;
         if (order.shipBy <= coolingOffUntil) revert ShipByTooSoon(order.shipBy, coolingOffUntil);
-        if (order.total == 0) revert MissingField("total");
-        uint256 maximum = order.quantity * maxUnitPrice;
-        if (order.total > maximum) revert OverPrice(order.total, maximum);
-    }
 
-    function _proveSeller(Line calldata line, Mandate memory mandate) private pure returns (address seller) {
-        seller = line.seller;
-        if (seller == mandate.payer || seller == mandate.deviceKey || seller == mandate.arbiter) {
-            revert WrongSeller(seller);
-        }
-        bytes32 leaf = _leaf(abi.encode(PAYEE_KIND, line.payeeSalt, seller));
-        if (!MerkleProof.verifyCalldata(line.payeeProof, mandate.payeesRoot, leaf)) {
-            revert SellerNotInMandate(seller, mandate.payeesRoot);
-        }
-    }
+        bytes32 id = _id(order, terms.mandateHash, placing.seller, placing.offerLeaf);
+        (address signer,,) = ECDSA.tryRecover(id, order.r, order.vs);
+        if (signer != terms.deviceKey) revert WrongSignature(terms.deviceKey, id);
 
-    function _proveProduct(Line calldata line, bytes32 root) private pure returns (bytes32 leaf) {
-        leaf = _leaf(abi.encode(PRODUCT_KIND, line.product));
-        if (!MerkleProof.verifyCalldata(line.productProof, root, leaf)) revert ProductNotInMandate(leaf, root);
+        _place(
+            _records[placing.termsHash][placing.seller][id], order.shipBy, mandate.coolingOffSeconds, total
+        );
+        ++placing.orders;
+        placing.total += total;
+        emit Authorized(id, terms.mandateHash, placing.seller, total, order.quoteHash);
     }
 
     /// @dev {authorizationDigest} of an order's authorization, without making one.
-    function _id(Order memory order, bytes32 hash, Proven memory proven) private view returns (bytes32) {
+    function _id(Order calldata order, bytes32 hash, address seller, bytes32 leaf) private view returns (bytes32) {
         return _hashTypedDataV4(
             keccak256(
                 abi.encode(
                     AUTHORIZATION_TYPEHASH,
                     hash,
-                    proven.seller,
-                    proven.productLeaf,
+                    seller,
+                    leaf,
                     order.quantity,
                     order.total,
                     order.quoteHash,
@@ -445,93 +447,80 @@ contract OrderEscrow is Disputes {
         );
     }
 
-    /// @dev {termsHash} of a mandate's terms, without making them.
-    function _termsHash(Mandate memory mandate, bytes32 hash) private pure returns (bytes32) {
-        return keccak256(
-            abi.encode(
-                hash,
-                mandate.payer,
-                mandate.deviceKey,
-                mandate.arbiter,
-                mandate.token,
-                mandate.start,
-                mandate.period,
-                mandate.household
-            )
+    function _terms(Mandate calldata mandate) private view returns (Terms memory) {
+        return Terms(
+            mandateHash(mandate), mandate.payer, mandate.deviceKey, mandate.arbiter, mandate.token, mandate.household
         );
     }
 
     function _ship(bytes32 terms, bytes32 id, bytes32 shipment) private {
-        bytes32 key = _recordKey(terms, msg.sender, id);
-        Record memory current = _records[key];
-        if (current.state != State.Authorized) {
-            emit Skipped(id, msg.sender, current.state);
+        Slot storage slot = _records[terms][msg.sender][id];
+        uint256 word = slot.word;
+        if (_stateOf(word) != State.Authorized) {
+            emit Skipped(id, msg.sender, _stateOf(word));
             return;
         }
-        uint256 coolingOffUntil = uint256(current.since) + current.coolingOffSeconds;
+        uint256 coolingOffUntil = _sinceOf(word) + _coolingOffSecondsOf(word);
         if (block.timestamp < coolingOffUntil) revert CoolingOff(block.timestamp, coolingOffUntil);
-        if (block.timestamp > current.shipBy) revert ShipByPassed(block.timestamp, current.shipBy);
+        if (block.timestamp > _shipByOf(word)) revert ShipByPassed(block.timestamp, _shipByOf(word));
 
-        _move(key, current, State.Shipped, current.amount);
+        _move(slot, word, State.Shipped, _amountOf(word));
         emit Shipped(id, shipment);
     }
 
     /// @dev Captures the orders of one parcel and returns their rest to the payer; returns what the seller is owed.
     function _capture(Claim calldata claim) private returns (uint256 owed) {
-        Terms memory terms = claim.terms;
-        bytes32[] calldata ids = claim.authorizationIds;
-        uint96[] calldata amounts = claim.amounts;
-        if (amounts.length != ids.length) revert DifferentLengths(amounts.length, ids.length);
-        _checkConfirmation(terms, claim);
-
-        bytes32 hash = termsHash(terms);
-        uint256 held = 0;
-        uint256 ended = 0;
-        for (uint256 i = 0; i < ids.length; ++i) {
-            bytes32 key = _recordKey(hash, msg.sender, ids[i]);
-            Record memory current = _records[key];
-            if (current.state != State.Shipped) {
-                emit Skipped(ids[i], msg.sender, current.state);
-                continue;
-            }
-            uint96 amount = amounts[i];
-            if (amount > current.amount) revert OverHeld(amount, current.amount);
-            held += current.amount;
-            owed += amount;
-            ++ended;
-            _move(key, current, State.Captured, amount);
-            emit Captured(ids[i], amount);
-        }
-        if (ended > 0) _uncount(terms.mandateHash, ended);
-        _pay(terms.token, terms.payer, held - owed);
-    }
-
-    function _checkConfirmation(Terms memory terms, Claim calldata claim) private view {
-        bytes32 digest = _hashTypedDataV4(
-            keccak256(
-                abi.encode(
-                    CONFIRMATION_TYPEHASH,
-                    claim.shipment,
-                    keccak256(abi.encodePacked(claim.authorizationIds)),
-                    keccak256(abi.encodePacked(claim.amounts))
-                )
-            )
-        );
+        Terms calldata terms = claim.terms;
+        Delivery[] calldata deliveries = claim.deliveries;
+        bytes32 digest = _confirmationDigest(claim.shipment, deliveries);
         (address signer,,) = ECDSA.tryRecover(digest, claim.r, claim.vs);
         if (signer != terms.deviceKey && signer != terms.payer) revert WrongSignature(terms.payer, digest);
+
+        bytes32 hash = termsHash(terms);
+        uint256 rest = 0;
+        uint256 ended = 0;
+        for (uint256 i = 0; i < deliveries.length; ++i) {
+            bytes32 id = deliveries[i].authorizationId;
+            Slot storage slot = _records[hash][msg.sender][id];
+            uint256 word = slot.word;
+            if (_stateOf(word) != State.Shipped) {
+                emit Skipped(id, msg.sender, _stateOf(word));
+                continue;
+            }
+            uint256 amount = deliveries[i].amount;
+            uint256 held = _amountOf(word);
+            if (amount > held) revert OverHeld(amount, held);
+            rest += held - amount;
+            owed += amount;
+            ++ended;
+            _move(slot, word, State.Captured, amount);
+            emit Captured(id, amount);
+        }
+        if (ended > 0) _uncount(terms.mandateHash, ended);
+        _pay(terms.token, terms.payer, rest);
+    }
+
+    /// @dev EIP-712 hashes a list of structs as the hashes of its members in a row.
+    function _confirmationDigest(bytes32 shipment, Delivery[] calldata deliveries) private view returns (bytes32) {
+        bytes32[] memory hashes = new bytes32[](deliveries.length);
+        for (uint256 i = 0; i < deliveries.length; ++i) {
+            hashes[i] = keccak256(abi.encode(DELIVERY_TYPEHASH, deliveries[i]));
+        }
+        bytes32 all = keccak256(abi.encodePacked(hashes));
+        return _hashTypedDataV4(keccak256(abi.encode(CONFIRMATION_TYPEHASH, shipment, all)));
     }
 
     /// @dev Ends an order that never shipped; returns what goes back to the payer.
     function _endUnshipped(Terms calldata terms, address seller, bytes32 id, State state)
         private
-        returns (uint96 amount)
+        returns (uint256 amount)
     {
-        bytes32 key = _recordKey(termsHash(terms), seller, id);
-        Record memory current = _records[key];
-        _checkState(id, current, State.Authorized);
-        amount = current.amount;
-        _uncountAndGiveBack(terms, amount, current.since);
-        _move(key, current, state, 0);
+        Slot storage slot = _records[termsHash(terms)][seller][id];
+        uint256 word = slot.word;
+        _checkState(id, word, State.Authorized);
+        amount = _amountOf(word);
+        _uncountAndGiveBack(terms, amount, _sinceOf(word));
+        _move(slot, word, state, 0);
     }
 
     /// @dev A leaf as OpenZeppelin's StandardMerkleTree makes it.

@@ -1,15 +1,7 @@
-import {
-  compactSignature,
-  encodeBasket,
-  escrow,
-  payeesTree,
-  productsTree,
-  type Section,
-} from '../../contracts/escrow.ts'
+import { compactSignature, encodeBasket, escrow, type Offer, offersTree, type Section } from '../../contracts/escrow.ts'
 import type { Hex32, HexBytes } from '../domain/identifiers.ts'
-import type { Mandate, MandateFile, MandateProduct } from '../domain/mandate.ts'
+import type { MandateFile, MandateOffer } from '../domain/mandate.ts'
 import type { AuthorizationItem, Basket } from '../ports/chain.ts'
-import { productLeaf } from './digests.ts'
 
 /** EIP-7825: no transaction may ask for more gas. */
 const MAX_TRANSACTION_GAS = 16_777_216n
@@ -20,7 +12,7 @@ const MAX_TRANSACTION_GAS = 16_777_216n
 const BASE_GAS = 60_000n
 const GAS_PER_BASKET = 100_000n
 const GAS_PER_ORDER = 120_000n
-/** Mandates whose trees are remembered: those of 64 products and 64 sellers take 30 ms to build. */
+/** Mandates whose trees are remembered: one of 64 offers takes 15 ms to build. */
 const MAX_REMEMBERED = 256
 
 /** Call data and gas of one `authorize`: a basket as a transaction of its own, which reverts when it is refused. */
@@ -48,18 +40,12 @@ function sectionsOf(items: Basket): Section[] {
   return [...Map.groupBy(items, ({ file }) => file.mandateHash).values()].map(sectionOf)
 }
 
-/** Roots of the two trees of a mandate. */
-export function mandateRoots(
-  products: MandateFile['products'],
-  payees: MandateFile['payees'],
-): Pick<Mandate, 'productsRoot' | 'payeesRoot'> {
-  return {
-    productsRoot: productsTree(products.map(contractProduct)).root as Hex32,
-    payeesRoot: payeesTree(payees).root as Hex32,
-  }
+/** Root of the tree of a mandate's offers. */
+export function offersRoot(offers: readonly MandateOffer[]): Hex32 {
+  return offersTree(offers.map(contractOffer)).root
 }
 
-/** One section per mandate, with a line for each seller and product; nonces must rise over all of its lines. */
+/** One section per mandate, with a line for each offer; nonces must rise over all of its lines. */
 function sectionOf(items: AuthorizationItem[]): Section {
   const byNonce = items.toSorted((a, b) => a.authorization.nonce - b.authorization.nonce)
   const lines: AuthorizationItem[][] = []
@@ -71,50 +57,38 @@ function sectionOf(items: AuthorizationItem[]): Section {
   return { mandate: items[0]!.file.mandate, lines: lines.map(lineOf) }
 }
 
-function isOfLine({ authorization: { seller, productLeaf } }: AuthorizationItem, first: AuthorizationItem): boolean {
-  return seller === first.authorization.seller && productLeaf === first.authorization.productLeaf
+function isOfLine({ authorization }: AuthorizationItem, first: AuthorizationItem): boolean {
+  return authorization.offerLeaf === first.authorization.offerLeaf
 }
 
-/** The seller and the product are proven once for all orders of the line. */
+/** The offer is proven once for all orders of the line. */
 function lineOf(items: AuthorizationItem[]): Section['lines'][number] {
   const { file, authorization } = items[0]!
-  const { leaves, products, payees } = treesOf(file)
-  const product = leaves.indexOf(authorization.productLeaf)
-  const payee = file.payees.findIndex((candidate) => candidate.payee === authorization.seller)
-  if (product < 0) throw new Error(`The mandate ${file.mandateHash} does not name the product of an order.`)
-  if (payee < 0) throw new Error(`The mandate ${file.mandateHash} does not name the seller ${authorization.seller}.`)
+  const { indexOf, tree } = treeOf(file)
+  const index = indexOf.get(authorization.offerLeaf)
+  if (index === undefined) throw new Error(`The mandate ${file.mandateHash} does not name the offer of an order.`)
   return {
-    seller: authorization.seller,
-    payeeSalt: file.payees[payee]!.salt,
-    payeeProof: payees.getProof(payee),
-    product: contractProduct(file.products[product]!),
-    productProof: products.getProof(product),
+    offer: contractOffer(file.offers[index]!),
+    proof: tree.getProof(index),
     orders: items.map((item) => ({ ...item.authorization, ...compactSignature(item.signature) })),
   }
 }
 
-type Trees = {
-  leaves: Hex32[]
-  products: ReturnType<typeof productsTree>
-  payees: ReturnType<typeof payeesTree>
-}
-const remembered = new Map<Hex32, Trees>()
+type Tree = { indexOf: Map<Hex32, number>; tree: ReturnType<typeof offersTree> }
+const remembered = new Map<Hex32, Tree>()
 
-/** Trees of a mandate, whose hash commits to them. */
-function treesOf(file: MandateFile): Trees {
+/** The tree of a mandate, whose hash commits to it. */
+function treeOf(file: MandateFile): Tree {
   const known = remembered.get(file.mandateHash)
   if (known !== undefined) return known
-  const trees = {
-    leaves: file.products.map(productLeaf),
-    products: productsTree(file.products.map(contractProduct)),
-    payees: payeesTree(file.payees),
-  }
+  const tree = offersTree(file.offers.map(contractOffer))
+  const entry = { indexOf: new Map(file.offers.map((_, index) => [tree.getLeaf(index), index])), tree }
   const [oldest] = remembered.keys()
   if (remembered.size >= MAX_REMEMBERED && oldest !== undefined) remembered.delete(oldest)
-  remembered.set(file.mandateHash, trees)
-  return trees
+  remembered.set(file.mandateHash, entry)
+  return entry
 }
 
-function contractProduct({ salt, gtin, packSize, maxUnitPrice }: MandateProduct) {
-  return { salt, gtin: BigInt(gtin), packSize, maxUnitPrice }
+function contractOffer(offer: MandateOffer): Offer {
+  return { ...offer, gtin: BigInt(offer.gtin) }
 }

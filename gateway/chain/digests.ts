@@ -5,7 +5,7 @@ import { recoverAddress } from 'ethers/transaction'
 import { concat, getBytes, toUtf8Bytes } from 'ethers/utils'
 import { domain, typesOf } from '../../contracts/escrow.ts'
 import type { Address, Hex32, HexBytes } from '../domain/identifiers.ts'
-import type { Authorization, Mandate, MandateProduct } from '../domain/mandate.ts'
+import type { Authorization, Mandate, MandateOffer } from '../domain/mandate.ts'
 import type { Quote, SignedQuote } from '../domain/quote.ts'
 import type { ChainFacts } from '../ports/chain.ts'
 
@@ -62,14 +62,7 @@ export function digestsOf({ chainId, escrow }: Pick<ChainFacts, 'chainId' | 'esc
     mandate: (value) => digest(escrowDomain, mandate.hash(value)),
     authorization: (value) => digest(escrowDomain, authorization.hash(value)),
     confirmation: (orders) =>
-      digest(
-        escrowDomain,
-        confirmation.hash({
-          shipment: orders[0]!.shipment,
-          authorizationIds: orders.map(({ authorizationId }) => authorizationId),
-          amounts: orders.map(({ amount }) => amount),
-        }),
-      ),
+      digest(escrowDomain, confirmation.hash({ shipment: orders[0]!.shipment, deliveries: orders })),
     cancellation: (authorizationId) => digest(escrowDomain, cancellation.hash({ authorizationId })),
     dispute: (authorizationId) => digest(escrowDomain, dispute.hash({ authorizationId })),
     invalidation: (mandateHash, nonce) => digest(escrowDomain, invalidation.hash({ mandateHash, nonce })),
@@ -112,12 +105,12 @@ export function textHash(text: string): Hex32 {
   return keccak256(toUtf8Bytes(text.toWellFormed())) as Hex32
 }
 
-const PRODUCT_KIND = textHash('adept.product')
+const OFFER_KIND = textHash('adept.offer')
 const abiCoder = AbiCoder.defaultAbiCoder()
 
-/** The product's leaf as OpenZeppelin's StandardMerkleTree hashes it. */
-export function productLeaf({ salt, gtin, packSize, maxUnitPrice }: MandateProduct): Hex32 {
-  const types = ['bytes32', 'bytes32', 'uint64', 'uint32', 'uint96']
-  const encoded = abiCoder.encode(types, [PRODUCT_KIND, salt, BigInt(gtin), packSize, maxUnitPrice])
+/** The offer's leaf as OpenZeppelin's StandardMerkleTree hashes it. */
+export function offerLeaf({ salt, seller, gtin, packSize, maxUnitPrice }: MandateOffer): Hex32 {
+  const types = ['bytes32', 'bytes32', 'address', 'uint256', 'uint256', 'uint256']
+  const encoded = abiCoder.encode(types, [OFFER_KIND, salt, seller, BigInt(gtin), packSize, maxUnitPrice])
   return keccak256(getBytes(keccak256(encoded))) as Hex32
 }

@@ -2,9 +2,9 @@ import { escrow, MANDATE_STATUSES, ORDER_STATES, termsHash, termsOf } from '../.
 import type { Address, Hex32, HexBytes } from '../domain/identifiers.ts'
 import type { Terms } from '../domain/mandate.ts'
 import type { Chain, Hold } from '../ports/chain.ts'
-import { encodeAuthorize, encodeAuthorizeBatch, mandateRoots } from './baskets.ts'
+import { encodeAuthorize, encodeAuthorizeBatch, offersRoot } from './baskets.ts'
 import { type Connection, call, erc20, estimateGas, readHead } from './connection.ts'
-import { digestsOf, mandateTypedData, productLeaf, quoteSigner, signerOf, textHash } from './digests.ts'
+import { digestsOf, mandateTypedData, offerLeaf, quoteSigner, signerOf, textHash } from './digests.ts'
 import { isContractsWord } from './erc1271.ts'
 import { householdCall, readHousehold } from './households.ts'
 import { RpcError } from './rpc.ts'
@@ -58,8 +58,8 @@ export function escrowChain(connection: Connection, relayer: Sender): Chain {
       shipBy: authorization.shipBy,
       coolingOffSeconds: file.mandate.coolingOffSeconds,
     }),
-    productLeaf,
-    mandateRoots,
+    offerLeaf,
+    offersRoot,
     householdCall: (cap) => householdCall(facts, cap),
     mandateTypedData: (mandate) => mandateTypedData(facts, mandate),
     readableHash: textHash,

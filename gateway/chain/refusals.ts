@@ -72,7 +72,7 @@ const SENTENCES: Sentences = {
   OverAllowance: ({ spent, allowance }, show) =>
     `With this order ${show.money(spent)} would be spent in this period, more than the ${show.money(allowance)} that the mandate allows.`,
   TooManyOpenOrders: ({ open, maxOpenOrders }) =>
-    `${open} orders are open, and the mandate allows ${maxOpenOrders}. Wait until one of them ends.`,
+    `With this order ${open} would be open, and the mandate allows ${maxOpenOrders}. Wait until one of them ends.`,
   // Households
   UnknownHousehold: ({ household }) =>
     `The wallet has set no cap for the household ${household}. Set it first, or sign a mandate without a household.`,
@@ -82,16 +82,15 @@ const SENTENCES: Sentences = {
     `With this order the household would have spent ${show.money(spent)} in this period, more than its ${show.money(allowance)}.`,
   // Orders
   NotABasket: () => 'What was sent is no basket of orders.',
+  CoolingOffTooLong: ({ maximum }) => `Cooling off lasts ${maximum} seconds at most.`,
   EmptyBasket: () => 'The basket is empty.',
-  DifferentLengths: ({ actual, expected }) => `The parcel has ${expected} orders, but ${actual} amounts.`,
   MixedBasket: ({ index }) => `Mandate ${index} of the basket has another payer or token than the first.`,
   AuthorizationExpired: ({ validBefore }, show) =>
     `The authorization was good until ${show.time(validBefore)} only. It must be signed again.`,
   ShipByTooSoon: ({ shipBy, coolingOffUntil }, show) =>
     `The seller must ship by ${show.time(shipBy)}, but cooling off lasts until ${show.time(coolingOffUntil)}. Give it more time.`,
   WrongSeller: ({ seller }) => `${seller} pays or decides in this mandate and cannot sell.`,
-  SellerNotInMandate: ({ seller }) => `The mandate does not name the seller ${seller}. ${SIGN_AGAIN}`,
-  ProductNotInMandate: () => `The mandate does not name this product. ${SIGN_AGAIN}`,
+  OfferNotInMandate: () => `The mandate does not name this product of this seller at this price. ${SIGN_AGAIN}`,
   OverPrice: ({ total, maximum }, show) =>
     `The order costs ${show.money(total)}, more than the ${show.money(maximum)} that the mandate allows for these packs.`,
   ShortTransfer: ({ actual, expected }, show) =>

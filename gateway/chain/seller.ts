@@ -66,8 +66,7 @@ function claimsOf(captures: Confirmation[]): Claim[] {
   return [...Map.groupBy(captures, ({ terms, signature }) => termsHash(terms) + signature).values()].map((parcel) => ({
     terms: parcel[0]!.terms,
     shipment: parcel[0]!.shipment,
-    authorizationIds: parcel.map(({ terms }) => terms.authorizationId),
-    amounts: parcel.map(({ amount }) => amount),
+    deliveries: parcel.map(({ terms, amount }) => ({ authorizationId: terms.authorizationId, amount })),
     ...compactSignature(parcel[0]!.signature),
   }))
 }

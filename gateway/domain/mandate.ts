@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { Address, Gtin, Hex32 } from './identifiers.ts'
+import { Address, Gtin, gtin14, Hex32 } from './identifiers.ts'
 import { MinorUnits } from './money.ts'
 
 const Uint48 = z.int().nonnegative()
@@ -32,8 +32,8 @@ export const Mandate = z.strictObject({
   maxPerOrder: MinorUnits,
   maxOpenOrders: z.int().positive(),
   coolingOffSeconds: z.int().nonnegative(),
-  payeesRoot: Hex32,
-  productsRoot: Hex32,
+  /** Root of the offers' leaves: what may be bought, of whom, and for how much at most. */
+  offersRoot: Hex32,
   /** The cap that it shares with other mandates of the payer; 0: none. */
   household: Uint64,
   salt: Uint64,
@@ -58,36 +58,38 @@ export function holdsAt({ start, end }: Pick<Mandate, 'start' | 'end'>, seconds:
   return start <= seconds && seconds < end
 }
 
-/** One product that the mandate names; salted so that the chain does not tell a home's habits. */
-export const MandateProduct = z.strictObject({
+/** One product of one seller that the mandate names; salted so that the chain does not tell a home's habits. */
+export const MandateOffer = z.strictObject({
   salt: Hex32,
+  /** Who is paid. */
+  seller: Address,
   gtin: Gtin,
   packSize: z.int().positive(),
   /** Token minor units per pack, everything included. */
   maxUnitPrice: MinorUnits,
 })
-export type MandateProduct = z.infer<typeof MandateProduct>
+export type MandateOffer = z.infer<typeof MandateOffer>
 
-/** One seller that the mandate names. */
-export const MandatePayee = z.strictObject({ salt: Hex32, payee: Address })
-export type MandatePayee = z.infer<typeof MandatePayee>
-
-/** A mandate with the leaves that its roots commit to: what the gateway needs to use it. */
+/** A mandate with the offers that its root commits to: what the gateway needs to use it. */
 export const MandateFile = z.strictObject({
   mandateHash: Hex32,
   mandate: Mandate,
-  products: z.array(MandateProduct).min(1).max(64),
-  payees: z.array(MandatePayee).min(1).max(64),
+  offers: z.array(MandateOffer).min(1).max(64),
   /** The sentences that the person saw and signed the hash of. */
   readable: z.string(),
 })
 export type MandateFile = z.infer<typeof MandateFile>
 
+/** What the mandate lets the device buy of this product from this seller, if it does. */
+export function offerFor(file: Pick<MandateFile, 'offers'>, wanted: Pick<MandateOffer, 'seller' | 'gtin'>) {
+  return file.offers.find(({ seller, gtin }) => seller === wanted.seller && gtin14(gtin) === gtin14(wanted.gtin))
+}
+
 /** Funds held on chain for one quote of one order; signed by the device key (contracts/src/OrderEscrow.sol). */
 export const Authorization = z.strictObject({
   mandateHash: Hex32,
   seller: Address,
-  productLeaf: Hex32,
+  offerLeaf: Hex32,
   quantity: z.int().positive(),
   total: MinorUnits,
   quoteHash: Hex32,
@@ -116,8 +118,6 @@ export const Terms = z.strictObject({
   deviceKey: Address,
   arbiter: Address,
   token: Address,
-  start: Uint48,
-  period: z.int().min(3600),
   household: Uint64,
 })
 export type Terms = z.infer<typeof Terms>

@@ -1,5 +1,4 @@
-import { gtin14 } from '../domain/identifiers.ts'
-import { type Authorization, holdsAt, type Mandate } from '../domain/mandate.ts'
+import { type Authorization, holdsAt, type Mandate, offerFor } from '../domain/mandate.ts'
 import { formatMoney } from '../domain/money.ts'
 import { SHIP_WITHIN_MS } from '../domain/timers.ts'
 import type { AuthorizationItem, Basket, Chain, DeviceSigner, Head, MandateStatus } from '../ports/chain.ts'
@@ -76,10 +75,10 @@ async function prepare(
   const { quote } = order.quote.signed
   if (order.suspendedReason !== '') return { kind: 'refused', reason: order.suspendedReason }
   const all = await parts.store.mandatesFor(order.deviceId, order.gtin)
-  const mandates = all.filter(({ file }) => file.payees.some(({ payee }) => payee === quote.seller))
+  const mandates = all.filter(({ file }) => offerFor(file, quote) !== undefined)
   const mandate = mandates.find(({ file }) => holdsAt(file.mandate, head.timestampSeconds)) ?? mandates[0]
-  const product = mandate?.file.products.find(({ gtin }) => gtin14(gtin) === gtin14(quote.gtin))
-  if (mandate === undefined || product === undefined) {
+  const offer = mandate && offerFor(mandate.file, quote)
+  if (mandate === undefined || offer === undefined) {
     return {
       kind: 'refused',
       reason: `No mandate covers it any more: sign one with \`adept mandate sign ${order.deviceId}\`.`,
@@ -94,7 +93,7 @@ async function prepare(
   const authorization: Authorization = {
     mandateHash: mandate.file.mandateHash,
     seller: quote.seller,
-    productLeaf: parts.chain.productLeaf(product),
+    offerLeaf: parts.chain.offerLeaf(offer),
     quantity: quote.quantity,
     total: quote.totalMinorUnits,
     quoteHash: order.quote.quoteHash,
@@ -103,7 +102,7 @@ async function prepare(
     nonce: await checks.nextNonce(mandate),
   }
   const signature = await parts.signer.authorization(order.deviceId, authorization)
-  const item = { authorization, file: mandate.file, gtin: product.gtin, signature }
+  const item = { authorization, file: mandate.file, gtin: offer.gtin, signature }
   return { kind: 'ready', prepared: { order, item } }
 }
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { type Address, type Gtin, gtin14, type Hex32 } from '../domain/identifiers.ts'
-import { HOME_HOUSEHOLD, type Mandate, type MandateFile, type MandateProduct } from '../domain/mandate.ts'
+import { HOME_HOUSEHOLD, type Mandate, type MandateFile, type MandateOffer } from '../domain/mandate.ts'
 import { formatMoney } from '../domain/money.ts'
 import type { Product, SellerProfile } from '../domain/quote.ts'
 import type { Chain, PayerWallet } from '../ports/chain.ts'
@@ -18,7 +18,7 @@ const ZERO_ADDRESS: Address = `0x${'0'.repeat(40)}`
 const ZERO_HASH: Hex32 = `0x${'0'.repeat(64)}`
 /** Makes two mandates different: a uint64. */
 const SALT_BYTES = 8
-/** Leaves of one mandate, as its schema has it. */
+/** Offers of one mandate, as its schema has it. */
 const MAX_PRODUCTS = 64
 
 export type Refusal = { ok: false; sentence: string }
@@ -72,7 +72,7 @@ export async function draftMandate(
   }
   const products = gtins
     .flatMap((gtin) => sold.get(gtin) ?? [])
-    .map((product) => ({ ...product, ...leafOf(product, request, facts.token.decimals) }))
+    .map((product) => ({ ...product, ...offerOf(product, profile, request, facts.token.decimals) }))
   const tooDear = products.find((product) => product.maxUnitPrice > request.maxPerOrder)
   if (tooDear !== undefined) {
     return refuse(
@@ -85,20 +85,20 @@ export async function draftMandate(
   return { ok: true, draft: { deviceId: device.deviceId, sellerUrl, file, ...(household && { household }) } }
 }
 
-/** The mandate with its leaves, and the text whose hash it carries. */
+/** The mandate with its offers, and the text whose hash it carries. */
 async function fileOf(
   { chain, clock }: { chain: Chain; clock: Clock },
   request: MandateRequest,
-  parties: { payer: Address; device: DeviceView; profile: SellerProfile; products: (Product & MandateProduct)[] },
+  parties: { payer: Address; device: DeviceView; profile: SellerProfile; products: (Product & MandateOffer)[] },
 ): Promise<MandateFile> {
   const { payer, device, profile } = parties
-  const products = parties.products.map(({ salt, gtin, packSize, maxUnitPrice }) => ({
+  const offers = parties.products.map(({ salt, seller, gtin, packSize, maxUnitPrice }) => ({
     salt,
+    seller,
     gtin,
     packSize,
     maxUnitPrice,
   }))
-  const payees = [{ salt: randomHex32(), payee: profile.address }]
   const start = (await chain.head()).timestampSeconds
   // An idle chain's latest block may be old; the term is counted from today.
   const today = Math.max(start, Math.floor(clock.nowMs() / 1000))
@@ -116,7 +116,7 @@ async function fileOf(
     maxPerOrder: request.maxPerOrder,
     maxOpenOrders: request.maxOpenOrders ?? Math.max(1, device.slots.length),
     coolingOffSeconds: request.coolingOffSeconds,
-    ...chain.mandateRoots(products, payees),
+    offersRoot: chain.offersRoot(offers),
     household: request.household === undefined ? 0n : HOME_HOUSEHOLD,
     salt: BigInt(`0x${randomBytes(SALT_BYTES).toString('hex')}`),
     extraData: ZERO_HASH,
@@ -131,7 +131,7 @@ async function fileOf(
     facts: chain.facts,
   })
   const mandate = { ...withoutText, extraData: chain.readableHash(readable) }
-  return { mandateHash: chain.mandateHash(mandate), mandate, products, payees, readable }
+  return { mandateHash: chain.mandateHash(mandate), mandate, offers, readable }
 }
 
 export function unknownDevice(deviceId: string): string {
@@ -172,9 +172,15 @@ function mistakeInProducts(gtins: Gtin[], device: DeviceView): string | undefine
   return undefined
 }
 
-function leafOf(product: Product, request: MandateRequest, decimals: number): MandateProduct {
+function offerOf(
+  product: Product,
+  { address: seller }: SellerProfile,
+  request: MandateRequest,
+  decimals: number,
+): MandateOffer {
   return {
     salt: randomHex32(),
+    seller,
     gtin: gtin14(product.gtin),
     packSize: product.packSize,
     maxUnitPrice: request.maxUnitPrice ?? listPriceAndTenth(product.priceMinorUnits, decimals),

@@ -111,15 +111,13 @@ function isSameCap(now: HouseholdCap | undefined, wanted: HouseholdCap): boolean
   return now?.allowance === wanted.allowance && now.periodSeconds === wanted.periodSeconds
 }
 
-/** Whether hash, roots and text of a draft belong together, and to this device: it comes back from outside. */
+/** Whether hash, offers and text of a draft belong together, and to this device: it comes back from outside. */
 function isWhole(draft: MandateDraft, device: DeviceView, chain: Chain): boolean {
-  const { mandate, mandateHash, products, payees, readable } = draft.file
-  const roots = chain.mandateRoots(products, payees)
+  const { mandate, mandateHash, offers, readable } = draft.file
   return (
     chain.mandateHash(mandate) === mandateHash &&
     chain.readableHash(readable) === mandate.extraData &&
-    roots.productsRoot === mandate.productsRoot &&
-    roots.payeesRoot === mandate.payeesRoot &&
+    chain.offersRoot(offers) === mandate.offersRoot &&
     mandate.deviceKey === device.keyAddress &&
     mandate.token === chain.facts.token.address
   )

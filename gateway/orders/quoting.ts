@@ -1,5 +1,5 @@
 import { gtin14 } from '../domain/identifiers.ts'
-import { holdsAt } from '../domain/mandate.ts'
+import { holdsAt, offerFor } from '../domain/mandate.ts'
 import { formatMoney } from '../domain/money.ts'
 import type { Quote, SignedQuote } from '../domain/quote.ts'
 import { CONSENT_WAIT_MS } from '../domain/timers.ts'
@@ -94,13 +94,13 @@ function mistakeOf(
   const { quote } = signed
   if (quote.orderId !== asked.orderId || quote.attempt !== asked.attempt) return 'it is for another order.'
   if (gtin14(quote.gtin) !== gtin14(asked.gtin) || quote.quantity !== asked.quantity) return 'it is for other goods.'
-  const product = productOf(mandate, quote.gtin)
-  if (product !== undefined && product.packSize !== quote.packSize) {
-    return `its pack holds ${quote.packSize}, the mandate says ${product.packSize}.`
+  const offer = offerFor(mandate.file, quote)
+  if (offer !== undefined && offer.packSize !== quote.packSize) {
+    return `its pack holds ${quote.packSize}, the mandate says ${offer.packSize}.`
   }
   if (quote.buyer !== mandate.file.mandate.payer) return 'it is for another buyer.'
   if (quote.token !== chain.facts.token.address) return `it wants another token, ${quote.token}.`
-  if (!mandate.file.payees.some(({ payee }) => payee === quote.seller))
+  if (!mandate.file.offers.some(({ seller }) => seller === quote.seller))
     return `the mandate does not name ${quote.seller}.`
   if (chain.quoteSigner(signed) !== quote.seller) return 'its signature is not the seller’s.'
   const lifeSeconds = quote.validBeforeSeconds - nowSeconds
@@ -111,16 +111,12 @@ function mistakeOf(
   return undefined
 }
 
-function productOf({ file }: UsableMandate, gtin: string) {
-  return file.products.find((product) => gtin14(product.gtin) === gtin14(gtin))
-}
-
 /** The sentence for the homeowner when a price is above what the mandate allows, before anything is signed. */
 function excessOf(quote: Quote, mandate: UsableMandate, chain: Chain): string | undefined {
-  const product = productOf(mandate, quote.gtin)
-  if (product === undefined) return `the mandate does not name GTIN ${quote.gtin}.`
+  const offer = offerFor(mandate.file, quote)
+  if (offer === undefined) return `the mandate does not name GTIN ${quote.gtin}.`
   const money = (minorUnits: bigint) => formatMoney(minorUnits, chain.facts.token)
-  const caps = [product.maxUnitPrice * BigInt(quote.quantity), mandate.file.mandate.maxPerOrder]
+  const caps = [offer.maxUnitPrice * BigInt(quote.quantity), mandate.file.mandate.maxPerOrder]
   const cap = caps.reduce((least, next) => (next < least ? next : least))
   if (quote.totalMinorUnits <= cap) return undefined
   return `the seller asks ${money(quote.totalMinorUnits)}, your mandate allows ${money(cap)}. Sign a new mandate or buy it yourself.`

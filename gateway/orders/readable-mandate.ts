@@ -1,5 +1,5 @@
 import type { Address } from '../domain/identifiers.ts'
-import type { HouseholdCap, Mandate, MandateProduct } from '../domain/mandate.ts'
+import type { HouseholdCap, Mandate, MandateOffer } from '../domain/mandate.ts'
 import { formatMoney } from '../domain/money.ts'
 import type { ChainFacts } from '../ports/chain.ts'
 import type { DeviceView } from '../ports/devices.ts'
@@ -11,7 +11,7 @@ import type { DeviceView } from '../ports/devices.ts'
 export function readableMandate(parts: {
   mandate: Mandate
   device: DeviceView
-  products: (MandateProduct & { name: string; contentUnit: string })[]
+  products: (MandateOffer & { name: string; contentUnit: string })[]
   household: HouseholdCap | undefined
   seller: { name: string; address: Address; url: string }
   facts: ChainFacts

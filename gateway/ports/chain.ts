@@ -1,5 +1,5 @@
 import type { Address, Gtin, Hex32, HexBytes } from '../domain/identifiers.ts'
-import type { Authorization, HouseholdCap, Mandate, MandateFile, Terms } from '../domain/mandate.ts'
+import type { Authorization, HouseholdCap, Mandate, MandateFile, MandateOffer, Terms } from '../domain/mandate.ts'
 import type { Quote, SignedQuote } from '../domain/quote.ts'
 
 /** A transaction whose bytes are fixed; it is saved before it is sent. */
@@ -41,7 +41,6 @@ export type ChainFacts = {
 export type AuthorizationItem = {
   authorization: Authorization
   file: MandateFile
-  /** The product and seller of the mandate's trees that this order uses. */
   gtin: Gtin
   signature: HexBytes
 }
@@ -91,12 +90,9 @@ export type Chain = {
   mandateHash(mandate: Mandate): Hex32
   /** The terms that later verbs name, as the contract derives them. */
   termsOf(item: Pick<AuthorizationItem, 'authorization' | 'file'>): Terms
-  productLeaf(product: MandateFile['products'][number]): Hex32
-  /** Roots of the two trees of a mandate. */
-  mandateRoots(
-    products: MandateFile['products'],
-    payees: MandateFile['payees'],
-  ): Pick<Mandate, 'productsRoot' | 'payeesRoot'>
+  offerLeaf(offer: MandateOffer): Hex32
+  /** Root of the tree of a mandate's offers. */
+  offersRoot(offers: readonly MandateOffer[]): Hex32
   /** Call data with which the payer's wallet sets the home's shared cap. */
   householdCall(cap: HouseholdCap): HexBytes
   /** EIP-712 typed data of a mandate as JSON, for a wallet of the homeowner's own. */

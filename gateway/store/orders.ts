@@ -58,7 +58,7 @@ export function sqliteOrderStore(db: Db, channels: readonly Channel[]): OrderSto
           sellerUrl: row.seller_url,
           lastNonce: row.last_nonce,
         }))
-        .filter(({ file }) => file.products.some((product) => gtin14(product.gtin) === gtin14(gtin)))
+        .filter(({ file }) => file.offers.some((offer) => gtin14(offer.gtin) === gtin14(gtin)))
     },
 
     saveQuote: inOneTransaction(db, (order, { signed, quoteHash, sellerUrl }, atMs) => {

@@ -109,8 +109,8 @@ export function situations(db: Db) {
     return description.replacementProducts.flatMap((product): BuyableProduct[] => {
       if (product.type === 'oem') return []
       const same = (gtin: string) => gtin14(gtin) === gtin14(product.value)
-      const mandate = known.find(({ file }) => file.products.some(({ gtin }) => same(gtin)))
-      const named = mandate?.file.products.find(({ gtin }) => same(gtin))
+      const mandate = known.find(({ file }) => file.offers.some(({ gtin }) => same(gtin)))
+      const named = mandate?.file.offers.find(({ gtin }) => same(gtin))
       if (mandate === undefined || named === undefined) return []
       const { maxPerOrder, coolingOffSeconds } = mandate.file.mandate
       const seen = past.find(({ gtin, quote }) => same(gtin) && quote !== null)

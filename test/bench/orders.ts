@@ -15,7 +15,7 @@ const BATCHES_IN_FLIGHT = 4
 const SINGLES_IN_FLIGHT = 100
 const HOUSEHOLDS = 10
 const DEVICES = 5
-const AUTHORIZED = id('Authorized(bytes32,bytes32,address,uint96,bytes32)')
+const AUTHORIZED = id('Authorized(bytes32,bytes32,address,uint256,bytes32)')
 const FEES = { maxFeePerGas: 10n ** 10n, maxPriorityFeePerGas: 10n ** 9n }
 
 const HELP = `Usage: npm run bench:orders -- [--rounds 5] [--batches 20] [--singles 300] [--json]

@@ -12,7 +12,13 @@ import { sellerChain } from '../../gateway/chain/seller.ts'
 import { Sender } from '../../gateway/chain/sender.ts'
 import { payerWallet } from '../../gateway/chain/signers.ts'
 import type { Address, Hex32, HexBytes } from '../../gateway/domain/identifiers.ts'
-import { HOME_HOUSEHOLD, type Mandate, type MandateFile, type Terms } from '../../gateway/domain/mandate.ts'
+import {
+  HOME_HOUSEHOLD,
+  type Mandate,
+  type MandateFile,
+  type MandateOffer,
+  type Terms,
+} from '../../gateway/domain/mandate.ts'
 import { systemClock } from '../../gateway/lib/clock.ts'
 import { Seed } from '../../gateway/lib/seed.ts'
 import type { AuthorizationItem, Chain, SaveTransaction, SignedTransaction } from '../../gateway/ports/chain.ts'
@@ -53,7 +59,7 @@ export type Town = AsyncDisposable & {
   gasUsed(tx: SignedTransaction): Promise<bigint>
 }
 
-/** `devices[i]` is how many devices the household i has; trees have 2^`merkleDepth` leaves each. */
+/** `devices[i]` is how many devices the household i has; a mandate names 2^`merkleDepth` offers. */
 export async function openTown(options: {
   devices: number[]
   sellers: number
@@ -98,19 +104,14 @@ export async function openTown(options: {
   }
   await mint(facts.escrow, 1n)
 
-  const leaves = 2 ** options.merkleDepth
-  const products = Array.from({ length: leaves }, (_, index) => ({
-    salt: `0x${seed.fork(`product ${index}`).hex(64)}` as Hex32,
+  const offers: MandateOffer[] = Array.from({ length: 2 ** options.merkleDepth }, (_, index) => ({
+    salt: `0x${seed.fork(`offer ${index}`).hex(64)}`,
+    seller: sellers[index]?.address ?? addressOf(keyOf(`seller ${index}`)),
     gtin: String(4_006_381_000_000 + index).padStart(14, '0'),
     packSize: 1400,
     maxUnitPrice: 13_000_000n,
   }))
-  const payees = Array.from({ length: leaves }, (_, index) => ({
-    salt: `0x${seed.fork(`payee ${index}`).hex(64)}` as Hex32,
-    payee: sellers[index]?.address ?? addressOf(keyOf(`payee ${index}`)),
-  }))
-  const roots = chain.mandateRoots(products, payees)
-  const leaf = chain.productLeaf(products[0]!)
+  const offersRoot = chain.offersRoot(offers)
   const { timestampSeconds: start } = await readHead(connection)
 
   function mandateOf(payer: Address, deviceKey: SigningKey, household: bigint): MandateFile {
@@ -128,12 +129,12 @@ export async function openTown(options: {
       maxPerOrder: 50_000_000n,
       maxOpenOrders: 65_535,
       coolingOffSeconds: 0,
-      ...roots,
+      offersRoot,
       household,
       salt: 0n,
       extraData: chain.readableHash('what the person saw'),
     }
-    return { mandateHash: chain.mandateHash(mandate), mandate, products, payees, readable: 'what the person saw' }
+    return { mandateHash: chain.mandateHash(mandate), mandate, offers, readable: 'what the person saw' }
   }
 
   let ordersSigned = 0
@@ -143,7 +144,7 @@ export async function openTown(options: {
     const authorization = {
       mandateHash: device.file.mandateHash,
       seller: seller.address,
-      productLeaf: leaf,
+      offerLeaf: chain.offerLeaf(offers[sellerIndex]!),
       quantity: 1,
       total: PRICE_MINOR_UNITS,
       quoteHash: `0x${seed.fork(`quote ${number}`).hex(64)}` as Hex32,
@@ -152,7 +153,7 @@ export async function openTown(options: {
       nonce: ++device.lastNonce,
     }
     const signature = signDigest(device.key, chain.authorizationId(authorization))
-    const item = { authorization, file: device.file, gtin: products[0]!.gtin, signature }
+    const item = { authorization, file: device.file, gtin: offers[sellerIndex]!.gtin, signature }
     return { item, terms: chain.termsOf(item), device }
   }
   function pack(orders: SignedOrder[]): Packed[] {

@@ -208,13 +208,19 @@ test('a new block wakes the watcher', async () => {
 function digestOfConfirmation(order: { authorizationId: string; shipment: string; amount: bigint }): `0x${string}` {
   const { chainId, escrow } = market.chain.facts
   const domain = { name: 'ADEPT', version: '1', chainId, verifyingContract: escrow }
-  const fields = ['bytes32 shipment', 'bytes32[] authorizationIds', 'uint96[] amounts'].map((field) => {
-    const [type = '', name = ''] = field.split(' ')
-    return { type, name }
-  })
+  const types = {
+    Confirmation: [
+      { name: 'shipment', type: 'bytes32' },
+      { name: 'deliveries', type: 'Delivery[]' },
+    ],
+    Delivery: [
+      { name: 'authorizationId', type: 'bytes32' },
+      { name: 'amount', type: 'uint256' },
+    ],
+  }
   const { authorizationId, shipment, amount } = order
-  const message = { shipment, authorizationIds: [authorizationId], amounts: [amount] }
-  return TypedDataEncoder.hash(domain, { Confirmation: fields }, message) as `0x${string}`
+  const message = { shipment, deliveries: [{ authorizationId, amount }] }
+  return TypedDataEncoder.hash(domain, types, message) as `0x${string}`
 }
 
 test('a contract wallet signs by its own word (ERC-1271), and a mandate of it can be granted', async () => {

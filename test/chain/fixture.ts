@@ -15,7 +15,7 @@ import { sellerChain } from '../../gateway/chain/seller.ts'
 import { Sender } from '../../gateway/chain/sender.ts'
 import { payerWallet } from '../../gateway/chain/signers.ts'
 import type { Address, Hex32 } from '../../gateway/domain/identifiers.ts'
-import type { Authorization, Mandate, MandateFile, MandatePayee, MandateProduct } from '../../gateway/domain/mandate.ts'
+import type { Authorization, Mandate, MandateFile, MandateOffer } from '../../gateway/domain/mandate.ts'
 import { ManualClock } from '../../gateway/lib/clock.ts'
 import type { AuthorizationItem, Chain, PayerWallet } from '../../gateway/ports/chain.ts'
 import type { SellerChain } from '../../gateway/ports/merchant.ts'
@@ -87,14 +87,10 @@ export async function openMarket(options: Partial<EmbeddedChainOptions> = {}): P
   return {
     ...{ folder, embedded, connection, db, clock, relayerKey, relayer, senderOf, chain, seller, wallet, deviceKey },
     mandateFile(limits = {}) {
-      const products: MandateProduct[] = [
-        { salt: hex32(), gtin: '96385074', packSize: 1, maxUnitPrice: 1n },
-        { salt: hex32(), gtin: GTIN, packSize: 1400, maxUnitPrice: 8n * DOLLAR },
-        { salt: hex32(), gtin: GTIN, packSize: 700, maxUnitPrice: 5n * DOLLAR },
-      ]
-      const payees: MandatePayee[] = [
-        { salt: hex32(), payee: addressOf(newSigningKey()) },
-        { salt: hex32(), payee: seller.address },
+      const offers: MandateOffer[] = [
+        { salt: hex32(), seller: addressOf(newSigningKey()), gtin: '96385074', packSize: 1, maxUnitPrice: 1n },
+        { salt: hex32(), seller: seller.address, gtin: GTIN, packSize: 1400, maxUnitPrice: 8n * DOLLAR },
+        { salt: hex32(), seller: seller.address, gtin: GTIN, packSize: 700, maxUnitPrice: 5n * DOLLAR },
       ]
       const start = Math.floor(clock.nowMs() / 1000) - 60
       const mandate: Mandate = {
@@ -111,20 +107,20 @@ export async function openMarket(options: Partial<EmbeddedChainOptions> = {}): P
         maxPerOrder: 20n * DOLLAR,
         maxOpenOrders: 10,
         coolingOffSeconds: 0,
-        ...chain.mandateRoots(products, payees),
+        offersRoot: chain.offersRoot(offers),
         household: 0n,
         salt: BigInt(hex32().slice(0, 18)),
         extraData: chain.readableHash('what the person saw'),
         ...limits,
       }
-      return { mandateHash: chain.mandateHash(mandate), mandate, products, payees, readable: 'what the person saw' }
+      return { mandateHash: chain.mandateHash(mandate), mandate, offers, readable: 'what the person saw' }
     },
     order(file, changes = {}) {
       const nowSeconds = Math.floor(clock.nowMs() / 1000)
       const authorization: Authorization = {
         mandateHash: file.mandateHash,
         seller: seller.address,
-        productLeaf: chain.productLeaf(file.products[1]!),
+        offerLeaf: chain.offerLeaf(file.offers[1]!),
         quantity: 2,
         total: 12n * DOLLAR,
         quoteHash: hex32(),

@@ -9,9 +9,9 @@ import {
   encodeBasket,
   escrow,
   type Mandate,
+  type Offer,
   ORDER_STATES,
-  payeesTree,
-  productsTree,
+  offersTree,
   type Section,
   type Terms,
   termsHash,
@@ -37,20 +37,19 @@ let relayer: JsonRpcSigner
 let seller: JsonRpcSigner
 let escrowDomain: ReturnType<typeof domain>
 
-const product = { salt: salt(), gtin: 4006381333931n, packSize: 40, maxUnitPrice: 13n * DOLLAR }
-const otherProduct = { ...product, salt: salt(), gtin: 96385074n }
-const products = productsTree([otherProduct, product])
-let payees: { salt: Hex; payee: Hex }[]
+let offer: Offer
+let offers: ReturnType<typeof offersTree>
 
 beforeAll(async () => {
   anvil = await Anvil.start()
   relayer = await anvil.provider.getSigner(0)
   seller = await anvil.provider.getSigner(1)
   escrowDomain = domain((await anvil.provider.getNetwork()).chainId, ESCROW_ADDRESS)
-  payees = [
-    { salt: salt(), payee: relayer.address as Hex },
-    { salt: salt(), payee: seller.address as Hex },
-  ]
+  offer = {
+    ...{ salt: salt(), seller: seller.address as Hex, gtin: 4006381333931n, packSize: 40 },
+    maxUnitPrice: 13n * DOLLAR,
+  }
+  offers = offersTree([{ ...offer, salt: salt(), gtin: 96385074n }, offer])
   await deployEscrow(relayer)
   await deployTestDollar(relayer)
 })
@@ -91,7 +90,7 @@ describe('an order', () => {
     expect(await stateOf(order)).toBe('shipped')
 
     const amount = order.total - DOLLAR
-    const confirmation = { shipment, authorizationIds: [order.id], amounts: [amount] }
+    const confirmation = { shipment, deliveries: [{ authorizationId: order.id, amount }] }
     const signature = await home.device.signTypedData(escrowDomain, typesOf('Confirmation'), confirmation)
     const claim = { terms: order.terms, ...confirmation, ...compactSignature(signature) }
     const receipt = await send(seller, escrow.encode('capture', [[claim]]))
@@ -158,8 +157,7 @@ async function openHome(account: number): Promise<Home> {
     maxPerOrder: 50n * DOLLAR,
     maxOpenOrders: 3,
     coolingOffSeconds: DAY,
-    payeesRoot: payeesTree(payees).root as Hex,
-    productsRoot: products.root,
+    offersRoot: offers.root,
     household: 0n,
     salt: 1n,
     extraData: id('the readable mandate') as Hex,
@@ -181,7 +179,7 @@ async function signOrder(home: Home, nonce: number): Promise<SignedOrder> {
   const authorization: Authorization = {
     mandateHash: home.mandateHash,
     seller: seller.address as Hex,
-    productLeaf: products.getLeaf(1),
+    offerLeaf: offers.getLeaf(1),
     quantity: 2,
     total: 25n * DOLLAR,
     quoteHash: salt(),
@@ -195,15 +193,12 @@ async function signOrder(home: Home, nonce: number): Promise<SignedOrder> {
     entry: { ...authorization, ...compactSignature(signature) },
     id: escrow.decodeResult('authorizationDigest', data),
     terms: termsOf(home.mandate, home.mandateHash),
-    total: authorization.total,
+    total: 25n * DOLLAR,
   }
 }
 
 function basketOf({ mandate }: Home, { entry }: SignedOrder): Hex {
-  const { salt: payeeSalt, payee: seller } = payees[1]!
-  const payeeProof = payeesTree(payees).getProof(1)
-  const line = { seller, payeeSalt, payeeProof, product, productProof: products.getProof(1), orders: [entry] }
-  return encodeBasket([{ mandate, lines: [line] }])
+  return encodeBasket([{ mandate, lines: [{ offer, proof: offers.getProof(1), orders: [entry] }] }])
 }
 
 async function send(from: JsonRpcSigner, data: string): Promise<TransactionReceipt> {

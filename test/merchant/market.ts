@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { ZeroAddress } from 'ethers'
 import pino from 'pino'
 import { type Connection, connectChain, erc20 } from '../../gateway/chain/connection.ts'
-import { digestsOf, productLeaf, signDigest } from '../../gateway/chain/digests.ts'
+import { digestsOf, offerLeaf, signDigest } from '../../gateway/chain/digests.ts'
 import { startEmbeddedChain } from '../../gateway/chain/embedded-chain.ts'
 import { escrowChain } from '../../gateway/chain/escrow.ts'
 import { addressOf, newSigningKey } from '../../gateway/chain/keys.ts'
@@ -13,7 +13,13 @@ import { RpcBlock } from '../../gateway/chain/rpc.ts'
 import { Sender } from '../../gateway/chain/sender.ts'
 import { payerWallet } from '../../gateway/chain/signers.ts'
 import type { Address, Hex32, HexBytes } from '../../gateway/domain/identifiers.ts'
-import type { Authorization, Mandate, MandateFile, Terms } from '../../gateway/domain/mandate.ts'
+import {
+  type Authorization,
+  type Mandate,
+  type MandateFile,
+  offerFor,
+  type Terms,
+} from '../../gateway/domain/mandate.ts'
 import type { QuoteRequest, SignedQuote } from '../../gateway/domain/quote.ts'
 import { systemClock } from '../../gateway/lib/clock.ts'
 import { type MerchantOptions, startMerchant } from '../../gateway/merchant/main.ts'
@@ -67,13 +73,12 @@ export async function openMarket(options: { virtualTimeSeconds?: number } = {}) 
 
   /** A mandate for everything the demo shop sells, from these sellers. */
   async function grantMandate(sellers: Address[], coolingOffSeconds: number): Promise<MandateFile> {
-    const products = [DETERGENT, SOFTENER, '9521234000051'].map((gtin) => ({
-      salt: randomHex32(),
-      gtin,
-      packSize: 1,
-      maxUnitPrice: 10n ** 9n,
-    }))
-    const payees = sellers.map((payee) => ({ salt: randomHex32(), payee }))
+    const offers = sellers.flatMap((seller) =>
+      [DETERGENT, SOFTENER, '9521234000051'].map((gtin) => ({
+        ...{ salt: randomHex32(), seller, gtin, packSize: 1 },
+        maxUnitPrice: 10n ** 9n,
+      })),
+    )
     const mandate: Mandate = {
       payer,
       deviceKey: addressOf(deviceKey),
@@ -91,10 +96,10 @@ export async function openMarket(options: { virtualTimeSeconds?: number } = {}) 
       household: 0n,
       salt: BigInt(randomHex32().slice(0, 18)),
       extraData: chain.readableHash('test'),
-      ...chain.mandateRoots(products, payees),
+      offersRoot: chain.offersRoot(offers),
     }
     await chain.grant(mandate, await wallet.sign(mandate), store.save)
-    return { mandateHash: digests.mandate(mandate), mandate, products, payees, readable: 'test' }
+    return { mandateHash: digests.mandate(mandate), mandate, offers, readable: 'test' }
   }
 
   let nonce = 0
@@ -108,7 +113,7 @@ export async function openMarket(options: { virtualTimeSeconds?: number } = {}) 
     const authorization: Authorization = {
       mandateHash: file.mandateHash,
       seller: quote.seller,
-      productLeaf: productLeaf(file.products.find(({ gtin }) => BigInt(gtin) === BigInt(quote.gtin))!),
+      offerLeaf: offerLeaf(offerFor(file, quote)!),
       quantity: quote.quantity,
       total: quote.totalMinorUnits,
       quoteHash: digests.quote(quote),

@@ -81,7 +81,7 @@ test('without held funds there is no order, and the buyer may tell it again', as
     kind: 'unreachable',
     reason: expect.stringContaining('No funds'),
   })
-  expect(await tell(signed, { ...terms, start: terms.start + 1 })).toMatchObject({ kind: 'unreachable' })
+  expect(await tell(signed, { ...terms, household: terms.household + 1n })).toMatchObject({ kind: 'unreachable' })
   expect(await tell(signed, { ...terms, shipBy: terms.shipBy + 1 })).toMatchObject({ kind: 'refused' })
   expect(await isKnown(invented)).toBe(false)
 })

@@ -41,7 +41,7 @@ function states(): unknown[] {
 test('a draft names the product with its highest price, the caps, the seller and the way out, and signs that text', async () => {
   home.describeSlot('4006381333931')
   const { file } = await drafted()
-  expect(file.products).toMatchObject([{ gtin: '04006381333931', packSize: 1400, maxUnitPrice: 13_740_000n }])
+  expect(file.offers).toMatchObject([{ gtin: '04006381333931', packSize: 1400, maxUnitPrice: 13_740_000n }])
   expect(file.mandate).toMatchObject({ payer: home.wallet.address, maxOpenOrders: 1, household: 0n })
   expect(file.mandate.extraData).toBe(home.chain.readableHash(file.readable))
   for (const words of [
@@ -108,7 +108,7 @@ test("a wallet of the homeowner's own signs the typed data", async () => {
 test('a draft that was changed on its way is not signed', async () => {
   home.describeSlot('4006381333931')
   const { file, ...rest } = await drafted()
-  const dearer = { ...file, products: file.products.map((product) => ({ ...product, maxUnitPrice: 99_000_000n })) }
+  const dearer = { ...file, offers: file.offers.map((offer) => ({ ...offer, maxUnitPrice: 99_000_000n })) }
   const otherText = { ...file, readable: file.readable.replace('25.00', '1.00') }
   const otherCap = { ...file, mandate: { ...file.mandate, allowance: 10n ** 12n } }
   for (const changed of [dearer, otherText, otherCap]) {

@@ -143,10 +143,10 @@ export async function openRecord(options: { rules?: string; timeZone?: string; s
       const mandate = {
         ...{ payer: SELLER, deviceKey: SELLER, deviceId: '0', deviceEpoch: '0', arbiter: SELLER, token: SELLER },
         ...{ allowance: '50000000', period: 2_592_000, start: 0, end: 4_000_000_000, maxPerOrder, maxOpenOrders: 1 },
-        ...{ coolingOffSeconds, payeesRoot: ZERO, productsRoot: ZERO, household: '0', salt: '0', extraData: ZERO },
+        ...{ coolingOffSeconds, offersRoot: ZERO, household: '0', salt: '0', extraData: ZERO },
       }
-      const products = [{ salt: ZERO, gtin: GTIN, packSize, maxUnitPrice }]
-      const file = { mandateHash: ZERO, mandate, products, payees: [{ salt: ZERO, payee: SELLER }], readable: 'x' }
+      const offers = [{ salt: ZERO, seller: SELLER, gtin: GTIN, packSize, maxUnitPrice }]
+      const file = { mandateHash: ZERO, mandate, offers, readable: 'x' }
       db.prepare(
         `INSERT OR REPLACE INTO mandates VALUES (?, 'home', 'washer-1', ?, 'http://shop.test', '0x', 'granted', NULL, 0, ?)`,
       ).run(ZERO, JSON.stringify(file), clock.nowMs())

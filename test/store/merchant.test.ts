@@ -54,8 +54,6 @@ function termsOf(number: number): Terms {
     amount: 24_980_000n,
     shipBy: 700_000,
     coolingOffSeconds: 86_400,
-    start: 0,
-    period: 2_592_000,
     household: 0n,
   }
 }

@@ -85,7 +85,7 @@ contract GrantTest is EscrowTest {
     function test_givesEveryFieldAPartInTheHash() public view {
         bytes32 hash = escrow.mandateHash(_mandate());
         vm.assertEq(hash, _mandateHash(_mandate()));
-        for (uint256 field = 0; field < 18; ++field) {
+        for (uint256 field = 0; field < 17; ++field) {
             MandateManager.Mandate memory changed = _mandate();
             assembly ("memory-safe") {
                 let word := add(changed, mul(field, 0x20))
@@ -116,17 +116,21 @@ contract GrantTest is EscrowTest {
         _grant(mandate);
     }
 
-    function test_reverts_withoutSellers() public {
+    function test_reverts_withoutOffers() public {
         MandateManager.Mandate memory mandate = _mandate();
-        mandate.payeesRoot = 0;
-        _expectMissing("payeesRoot");
+        mandate.offersRoot = 0;
+        _expectMissing("offersRoot");
         _grant(mandate);
     }
 
-    function test_reverts_withoutProducts() public {
+    function test_takesCoolingOffOfTheLongestTerm_atMost() public {
         MandateManager.Mandate memory mandate = _mandate();
-        mandate.productsRoot = 0;
-        _expectMissing("productsRoot");
+        mandate.coolingOffSeconds = 3653 days;
+        _grant(mandate);
+        mandate.coolingOffSeconds += 1;
+        vm.expectRevert(
+            abi.encodeWithSelector(MandateManager.CoolingOffTooLong.selector, 3653 days + 1, 3653 days)
+        );
         _grant(mandate);
     }
 
@@ -190,7 +194,7 @@ contract GrantTest is EscrowTest {
 
     function test_grants_whenTheEndIsAfterTheStart() public {
         MandateManager.Mandate memory mandate = _mandate();
-        for (uint48 end = START - 1; end <= START; ++end) {
+        for (uint256 end = START - 1; end <= START; ++end) {
             mandate.end = end;
             _expectWrongTerm(mandate);
             _grant(mandate);

@@ -80,7 +80,7 @@ contract InvalidateTest is EscrowTest {
     }
 
     function _invalidationDigest(uint48 nonce) private view returns (bytes32) {
-        bytes32 typeHash = keccak256("Invalidation(bytes32 mandateHash,uint48 nonce)");
+        bytes32 typeHash = keccak256("Invalidation(bytes32 mandateHash,uint256 nonce)");
         return _digest(keccak256(abi.encode(typeHash, hash, nonce)));
     }
 }

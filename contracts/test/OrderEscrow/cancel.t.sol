@@ -95,7 +95,7 @@ contract CancelTest is EscrowTest {
     }
 
     function test_reverts_forUnknownTerms() public {
-        placed.terms.period += 1;
+        placed.terms.household += 1;
         _expectWrongState(placed, OrderBook.State.None, OrderBook.State.Authorized);
         _cancel();
     }

@@ -48,7 +48,7 @@ contract CaptureTest is EscrowTest {
 
         OrderEscrow.Claim[] memory claims = new OrderEscrow.Claim[](2);
         claims[0] = _parcel(placed, second);
-        (claims[0].amounts[0], claims[0].amounts[1]) = (PRICE - 1, PRICE - 2);
+        (claims[0].deliveries[0].amount, claims[0].deliveries[1].amount) = (PRICE - 1, PRICE - 2);
         _confirm(claims[0], DEVICE_KEY);
         claims[1] = _claims(third, PRICE - 4, DEVICE_KEY)[0];
         vm.expectEmit(address(firstDollar));
@@ -141,13 +141,13 @@ contract CaptureTest is EscrowTest {
     function test_reverts_withAConfirmationOfAnotherAmountOrderOrShipment() public {
         _ship(placed);
         OrderEscrow.Claim[] memory claims = _claims(placed, PRICE - 1, DEVICE_KEY);
-        claims[0].amounts[0] = PRICE;
+        claims[0].deliveries[0].amount = PRICE;
         _assertWrongSignature(claims);
         claims = _claims(placed, PRICE, DEVICE_KEY);
         claims[0].shipment = "another";
         _assertWrongSignature(claims);
         claims = _claims(placed, PRICE, DEVICE_KEY);
-        claims[0].authorizationIds[0] = _place(_mandate(), 2).id;
+        claims[0].deliveries[0].authorizationId = _place(_mandate(), 2).id;
         _assertWrongSignature(claims);
     }
 
@@ -159,17 +159,6 @@ contract CaptureTest is EscrowTest {
         (parcel.r, parcel.vs) = (claims[0].r, claims[0].vs);
         claims[0] = parcel;
         _assertWrongSignature(claims);
-    }
-
-    function test_reverts_withMoreOrLessAmountsThanOrders() public {
-        _ship(placed);
-        OrderEscrow.Claim[] memory claims = _claims(placed, PRICE, DEVICE_KEY);
-        for (uint256 count = 0; count <= 2; count += 2) {
-            claims[0].amounts = new uint96[](count);
-            _confirm(claims[0], DEVICE_KEY);
-            vm.expectRevert(abi.encodeWithSelector(OrderEscrow.DifferentLengths.selector, count, 1));
-            _send(claims);
-        }
     }
 
     function test_skips_whatHasNotShipped() public {
@@ -248,10 +237,9 @@ contract CaptureTest is EscrowTest {
     function _parcel(Placed memory first, Placed memory second) private pure returns (OrderEscrow.Claim memory claim) {
         claim.terms = first.terms;
         claim.shipment = SHIPMENT;
-        claim.authorizationIds = new bytes32[](2);
-        (claim.authorizationIds[0], claim.authorizationIds[1]) = (first.id, second.id);
-        claim.amounts = new uint96[](2);
-        (claim.amounts[0], claim.amounts[1]) = (first.amount, second.amount);
+        claim.deliveries = new OrderEscrow.Delivery[](2);
+        claim.deliveries[0] = OrderEscrow.Delivery(first.id, first.amount);
+        claim.deliveries[1] = OrderEscrow.Delivery(second.id, second.amount);
     }
 
     function _assertWrongSignature(OrderEscrow.Claim[] memory claims) private {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {Hashes} from "@openzeppelin/contracts/utils/cryptography/Hashes.sol";
 import {Disputes} from "../../src/Disputes.sol";
 import {MandateManager} from "../../src/MandateManager.sol";
 import {OrderBook} from "../../src/OrderBook.sol";
@@ -142,16 +141,16 @@ contract SettleTest is EscrowTest {
     function _placeAt(address seller, address payer) private returns (Placed memory) {
         mandate = _mandate();
         mandate.payer = payer;
-        mandate.payeesRoot = Hashes.commutativeKeccak256(_payeeLeaf(seller), OTHER_LEAF);
+        mandate.offersRoot = _rootOf(_offerOf(seller));
         _grant(mandate);
         return _placeAgain(1);
     }
 
     function _placeAgain(uint48 nonce) private returns (Placed memory) {
         OrderEscrow.Authorization memory authorization = _authorization(mandate, nonce);
-        authorization.seller = shop;
+        (authorization.seller, authorization.offerLeaf) = (shop, _offerLeaf(_offerOf(shop)));
         OrderEscrow.Section memory section = _section(mandate, _order(authorization));
-        section.lines[0].seller = shop;
+        section.lines[0].offer = _offerOf(shop);
         _authorize(section);
         return Placed(_terms(mandate), _authorizationId(authorization), PRICE);
     }
@@ -174,7 +173,7 @@ contract SettleTest is EscrowTest {
     }
 
     function _settlementDigest(uint96 toSeller) private view returns (bytes32) {
-        bytes32 typeHash = keccak256("Settlement(bytes32 authorizationId,uint96 toSeller,uint48 validBefore)");
+        bytes32 typeHash = keccak256("Settlement(bytes32 authorizationId,uint256 toSeller,uint256 validBefore)");
         return _digest(keccak256(abi.encode(typeHash, placed.id, toSeller, validBefore)));
     }
 

@@ -182,8 +182,8 @@ contract AccountingTest is EscrowTest {
         _buy(_a, 12);
         _buy(_a, 13);
         _assertOpen(46, 4);
-        // | 2 | authorize 14: refused, TooManyOpenOrders(4, 4) | 46 | 4 |
-        _assertRefused(_a, 14, abi.encodeWithSelector(MandateManager.TooManyOpenOrders.selector, 4, 4));
+        // | 2 | authorize 14: refused, TooManyOpenOrders(5, 4) | 46 | 4 |
+        _assertRefused(_a, 14, abi.encodeWithSelector(MandateManager.TooManyOpenOrders.selector, 5, 4));
         _assertOpen(46, 4);
         // | 3 | the 10 ships | 46 | 4 |
         _onDay(3);

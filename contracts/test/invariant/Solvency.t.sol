@@ -54,7 +54,7 @@ contract Handler is EscrowTest {
         total = total % PRICE + 1;
         if (openOrders == _current.maxOpenOrders || block.timestamp >= _current.end) return;
         if (escrow.spentNow(_current) + total > _current.allowance || _spentByHousehold() + total > CAP) return;
-        OrderEscrow.Authorization memory authorization = _authorization(_current, uint48(_all.length + 1));
+        OrderEscrow.Authorization memory authorization = _authorization(_current, _all.length + 1);
         authorization.total = total;
         _all.push(_place(_current, authorization));
         ++openOrders;
@@ -67,11 +67,11 @@ contract Handler is EscrowTest {
     function authorizeForeign(uint96 total, address seller, bool overprice) external {
         if (seller == SELLER && !overprice) return;
         uint256 before = dollar.balanceOf(PAYER);
-        OrderEscrow.Authorization memory authorization = _authorization(_current, uint48(_all.length + 1));
+        OrderEscrow.Authorization memory authorization = _authorization(_current, _all.length + 1);
         authorization.seller = seller;
         authorization.total = overprice ? PRICE + total % PRICE + 1 : total % PRICE + 1;
         OrderEscrow.Section memory section = _section(_current, _order(authorization));
-        section.lines[0].seller = seller;
+        section.lines[0].offer.seller = seller;
         _authorize(section);
         vm.assertEq(dollar.balanceOf(PAYER), before);
     }
@@ -85,7 +85,7 @@ contract Handler is EscrowTest {
         escrow.ship(_shipments(placed));
     }
 
-    function capture(uint256 pick, uint96 amount) external {
+    function capture(uint256 pick, uint256 amount) external {
         (Placed memory placed, bool found) = _pick(pick, OrderBook.State.Shipped);
         if (!found) return;
         amount %= placed.amount + 1;
@@ -95,7 +95,7 @@ contract Handler is EscrowTest {
         _ended(placed, amount);
     }
 
-    function refund(uint256 pick, uint96 amount) external {
+    function refund(uint256 pick, uint256 amount) external {
         (Placed memory placed, bool found) = _pick(pick, OrderBook.State.Captured);
         OrderBook.Record memory current = _record(placed);
         if (!found || current.amount == 0 || block.timestamp > current.since + 30 days) return;
@@ -132,7 +132,7 @@ contract Handler is EscrowTest {
         escrow.dispute(placed.terms, SELLER, placed.id, "");
     }
 
-    function decide(uint256 pick, uint96 toSeller) external {
+    function decide(uint256 pick, uint256 toSeller) external {
         (Placed memory placed, bool found) = _pick(pick, OrderBook.State.Disputed);
         if (!found || block.timestamp > _record(placed).since + 30 days) return;
         toSeller %= placed.amount + 1;
@@ -141,13 +141,13 @@ contract Handler is EscrowTest {
         _ended(placed, toSeller);
     }
 
-    function settle(uint256 pick, uint8 state, uint96 toSeller) external {
+    function settle(uint256 pick, uint8 state, uint256 toSeller) external {
         OrderBook.State[3] memory open = [OrderBook.State.Authorized, OrderBook.State.Shipped, OrderBook.State.Disputed];
         (Placed memory placed, bool found) = _pick(pick, open[state % 3]);
         if (!found) return;
         toSeller %= placed.amount + 1;
-        bytes32 typeHash = keccak256("Settlement(bytes32 authorizationId,uint96 toSeller,uint48 validBefore)");
-        uint48 validBefore = uint48(block.timestamp + 1);
+        bytes32 typeHash = keccak256("Settlement(bytes32 authorizationId,uint256 toSeller,uint256 validBefore)");
+        uint256 validBefore = block.timestamp + 1;
         bytes32 digest = _digest(keccak256(abi.encode(typeHash, placed.id, toSeller, validBefore)));
         vm.prank(SELLER);
         escrow.settle(
@@ -245,7 +245,7 @@ contract Handler is EscrowTest {
             state == OrderBook.State.Authorized || state == OrderBook.State.Shipped || state == OrderBook.State.Disputed;
     }
 
-    function _ended(Placed memory placed, uint96 amount) private {
+    function _ended(Placed memory placed, uint256 amount) private {
         --openOrders;
         captured += amount;
         returned += placed.amount - amount;

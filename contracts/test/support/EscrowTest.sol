@@ -9,14 +9,14 @@ import {OrderEscrow} from "../../src/OrderEscrow.sol";
 import {TestDollar} from "../../src/TestDollar.sol";
 import {Vm} from "./Vm.sol";
 
-/// @dev A home, its mandate and a seller. Each tree of the mandate has two leaves, so that a proof is one word. What
+/// @dev A home, its mandate and a seller. The tree of the mandate has two leaves, so that a proof is one word. What
 ///      is hashed and signed is worked out here once more, without asking the contract.
 abstract contract EscrowTest {
     /// @dev An order of `SELLER` and what names it.
     struct Placed {
         MandateManager.Terms terms;
         bytes32 id;
-        uint96 amount;
+        uint256 amount;
     }
 
     Vm internal constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
@@ -34,8 +34,7 @@ abstract contract EscrowTest {
     uint32 internal constant PERIOD = 30 days;
     uint96 internal constant ALLOWANCE = 100e6;
     uint96 internal constant PRICE = 20e6;
-    uint64 internal constant HOUSEHOLD = 7;
-    bytes32 internal constant PAYEE_SALT = "payee salt";
+    uint256 internal constant HOUSEHOLD = 7;
     bytes32 internal constant SHIPMENT = "shipment";
     bytes32 internal constant OTHER_LEAF = "the other leaf";
 
@@ -85,8 +84,7 @@ abstract contract EscrowTest {
             maxPerOrder: 50e6,
             maxOpenOrders: 3,
             coolingOffSeconds: 1 days,
-            payeesRoot: Hashes.commutativeKeccak256(_payeeLeaf(SELLER), OTHER_LEAF),
-            productsRoot: Hashes.commutativeKeccak256(_productLeaf(_product()), OTHER_LEAF),
+            offersRoot: _rootOf(_offer()),
             household: 0,
             salt: 1,
             extraData: "readable"
@@ -111,26 +109,32 @@ abstract contract EscrowTest {
 
     function _mandateHash(MandateManager.Mandate memory mandate) internal view returns (bytes32) {
         bytes32 typeHash = keccak256(
-            "Mandate(address payer,address deviceKey,uint256 deviceId,uint64 deviceEpoch,address arbiter,address token,uint96 allowance,uint32 period,uint48 start,uint48 end,uint96 maxPerOrder,uint16 maxOpenOrders,uint32 coolingOffSeconds,bytes32 payeesRoot,bytes32 productsRoot,uint64 household,uint64 salt,bytes32 extraData)"
+            "Mandate(address payer,address deviceKey,uint256 deviceId,uint256 deviceEpoch,address arbiter,address token,uint256 allowance,uint256 period,uint256 start,uint256 end,uint256 maxPerOrder,uint256 maxOpenOrders,uint256 coolingOffSeconds,bytes32 offersRoot,uint256 household,uint256 salt,bytes32 extraData)"
         );
         return _digest(keccak256(abi.encode(typeHash, mandate)));
     }
 
-    function _product() internal pure returns (OrderEscrow.Product memory) {
-        return OrderEscrow.Product("product salt", 4006381333931, 40, PRICE);
+    function _offer() internal pure returns (OrderEscrow.Offer memory) {
+        return _offerOf(SELLER);
     }
 
-    function _payeeLeaf(address seller) internal pure returns (bytes32) {
-        return keccak256(bytes.concat(keccak256(abi.encode(keccak256("adept.payee"), PAYEE_SALT, seller))));
+    function _offerOf(address seller) internal pure returns (OrderEscrow.Offer memory) {
+        return OrderEscrow.Offer("offer salt", seller, 4006381333931, 40, PRICE);
     }
 
-    function _productLeaf(OrderEscrow.Product memory it) internal pure returns (bytes32) {
-        bytes memory encoded = abi.encode(keccak256("adept.product"), it.salt, it.gtin, it.packSize, it.maxUnitPrice);
+    function _offerLeaf(OrderEscrow.Offer memory it) internal pure returns (bytes32) {
+        bytes memory encoded =
+            abi.encode(keccak256("adept.offer"), it.salt, it.seller, it.gtin, it.packSize, it.maxUnitPrice);
         return keccak256(bytes.concat(keccak256(encoded)));
     }
 
+    /// @dev Root of the tree of this offer and another.
+    function _rootOf(OrderEscrow.Offer memory it) internal pure returns (bytes32) {
+        return Hashes.commutativeKeccak256(_offerLeaf(it), OTHER_LEAF);
+    }
+
     /// @dev One pack at its highest price, to be shipped within seven days.
-    function _authorization(MandateManager.Mandate memory mandate, uint48 nonce)
+    function _authorization(MandateManager.Mandate memory mandate, uint256 nonce)
         internal
         view
         returns (OrderEscrow.Authorization memory)
@@ -138,19 +142,19 @@ abstract contract EscrowTest {
         return OrderEscrow.Authorization({
             mandateHash: _mandateHash(mandate),
             seller: SELLER,
-            productLeaf: _productLeaf(_product()),
+            offerLeaf: _offerLeaf(_offer()),
             quantity: 1,
             total: PRICE,
             quoteHash: "quote",
-            shipBy: uint48(block.timestamp + 7 days),
-            validBefore: uint48(block.timestamp + 15 minutes),
+            shipBy: block.timestamp + 7 days,
+            validBefore: block.timestamp + 15 minutes,
             nonce: nonce
         });
     }
 
     function _authorizationId(OrderEscrow.Authorization memory authorization) internal view returns (bytes32) {
         bytes32 typeHash = keccak256(
-            "Authorization(bytes32 mandateHash,address seller,bytes32 productLeaf,uint32 quantity,uint96 total,bytes32 quoteHash,uint48 shipBy,uint48 validBefore,uint48 nonce)"
+            "Authorization(bytes32 mandateHash,address seller,bytes32 offerLeaf,uint256 quantity,uint256 total,bytes32 quoteHash,uint256 shipBy,uint256 validBefore,uint256 nonce)"
         );
         return _digest(keccak256(abi.encode(typeHash, authorization)));
     }
@@ -172,15 +176,11 @@ abstract contract EscrowTest {
         section.lines[0] = _line(count);
     }
 
-    /// @dev A line of `SELLER` and the product with `count` places for orders.
+    /// @dev A line of the offer with `count` places for orders.
     function _line(uint256 count) internal pure returns (OrderEscrow.Line memory line) {
-        line.seller = SELLER;
-        line.payeeSalt = PAYEE_SALT;
-        line.payeeProof = new bytes32[](1);
-        line.payeeProof[0] = OTHER_LEAF;
-        line.product = _product();
-        line.productProof = new bytes32[](1);
-        line.productProof[0] = OTHER_LEAF;
+        line.offer = _offer();
+        line.proof = new bytes32[](1);
+        line.proof[0] = OTHER_LEAF;
         line.orders = new OrderEscrow.Order[](count);
     }
 
@@ -201,7 +201,7 @@ abstract contract EscrowTest {
     }
 
     function _basket(OrderEscrow.Section[] memory sections) internal pure returns (bytes memory) {
-        return abi.encodeCall(OrderEscrow.authorizeBasket, (sections));
+        return abi.encodeCall(OrderEscrow.placeBasket, (sections));
     }
 
     function _baskets(bytes memory basket) internal pure returns (bytes[] memory baskets) {
@@ -220,8 +220,6 @@ abstract contract EscrowTest {
             deviceKey: mandate.deviceKey,
             arbiter: mandate.arbiter,
             token: mandate.token,
-            start: mandate.start,
-            period: mandate.period,
             household: mandate.household
         });
     }
@@ -231,7 +229,7 @@ abstract contract EscrowTest {
     }
 
     /// @dev Places an order of `PRICE` now.
-    function _place(MandateManager.Mandate memory mandate, uint48 nonce) internal returns (Placed memory) {
+    function _place(MandateManager.Mandate memory mandate, uint256 nonce) internal returns (Placed memory) {
         return _place(mandate, _authorization(mandate, nonce));
     }
 
@@ -259,7 +257,7 @@ abstract contract EscrowTest {
     }
 
     /// @dev The parcel with this one order, confirmed by the owner of `key`.
-    function _claims(Placed memory placed, uint96 amount, uint256 key)
+    function _claims(Placed memory placed, uint256 amount, uint256 key)
         internal
         view
         returns (OrderEscrow.Claim[] memory claims)
@@ -267,10 +265,8 @@ abstract contract EscrowTest {
         claims = new OrderEscrow.Claim[](1);
         claims[0].terms = placed.terms;
         claims[0].shipment = SHIPMENT;
-        claims[0].authorizationIds = new bytes32[](1);
-        claims[0].authorizationIds[0] = placed.id;
-        claims[0].amounts = new uint96[](1);
-        claims[0].amounts[0] = amount;
+        claims[0].deliveries = new OrderEscrow.Delivery[](1);
+        claims[0].deliveries[0] = OrderEscrow.Delivery(placed.id, amount);
         _confirm(claims[0], key);
     }
 
@@ -279,7 +275,7 @@ abstract contract EscrowTest {
     }
 
     /// @dev The seller captures `amount` with the device's confirmation.
-    function _capture(Placed memory placed, uint96 amount) internal {
+    function _capture(Placed memory placed, uint256 amount) internal {
         OrderEscrow.Claim[] memory claims = _claims(placed, amount, DEVICE_KEY);
         vm.prank(SELLER);
         escrow.capture(claims);
@@ -292,18 +288,18 @@ abstract contract EscrowTest {
         _assertState(placed, OrderBook.State.Disputed);
     }
 
-    /// @dev EIP-712 hashes a list as its members in a row, each in a word.
+    /// @dev EIP-712 hashes a list of structs as the hashes of its members in a row.
     function _confirmationDigest(OrderEscrow.Claim memory claim) internal view returns (bytes32) {
-        bytes32 typeHash = keccak256("Confirmation(bytes32 shipment,bytes32[] authorizationIds,uint96[] amounts)");
-        bytes memory ids;
-        for (uint256 i = 0; i < claim.authorizationIds.length; ++i) {
-            ids = bytes.concat(ids, claim.authorizationIds[i]);
+        bytes32 typeHash = keccak256(
+            "Confirmation(bytes32 shipment,Delivery[] deliveries)Delivery(bytes32 authorizationId,uint256 amount)"
+        );
+        bytes32 itemHash = keccak256("Delivery(bytes32 authorizationId,uint256 amount)");
+        bytes memory all;
+        for (uint256 i = 0; i < claim.deliveries.length; ++i) {
+            OrderEscrow.Delivery memory it = claim.deliveries[i];
+            all = bytes.concat(all, keccak256(abi.encode(itemHash, it.authorizationId, it.amount)));
         }
-        bytes memory amounts;
-        for (uint256 i = 0; i < claim.amounts.length; ++i) {
-            amounts = bytes.concat(amounts, bytes32(uint256(claim.amounts[i])));
-        }
-        return _digest(keccak256(abi.encode(typeHash, claim.shipment, keccak256(ids), keccak256(amounts))));
+        return _digest(keccak256(abi.encode(typeHash, claim.shipment, keccak256(all))));
     }
 
     function _cancellationDigest(Placed memory placed) internal view returns (bytes32) {
@@ -361,7 +357,7 @@ abstract contract EscrowTest {
     }
 
     /// @dev The whole record, the mandate's counters and the escrow's balance after the only order has ended.
-    function _assertEnded(Placed memory placed, OrderBook.State state, uint96 toSeller, uint96 spent) internal view {
+    function _assertEnded(Placed memory placed, OrderBook.State state, uint256 toSeller, uint256 spent) internal view {
         OrderBook.Record memory current = _record(placed);
         vm.assertEq(uint256(current.state), uint256(state));
         vm.assertEq(current.since, block.timestamp);
@@ -385,7 +381,7 @@ abstract contract EscrowTest {
     }
 
     /// @dev The seven days of an order of `START` are over with it.
-    function _shipBy() internal pure returns (uint48) {
+    function _shipBy() internal pure returns (uint256) {
         return START + 7 days;
     }
 }
