@@ -204,14 +204,14 @@ function fileOf(request: MandateRequest): MandateFile {
       maxPerOrder: request.maxPerOrder,
       maxOpenOrders: request.maxOpenOrders ?? 1,
       coolingOffSeconds: request.coolingOffSeconds,
-      payeesRoot: ZERO,
-      productsRoot: ZERO,
+      offersRoot: ZERO,
       household: 0n,
       salt: 1n,
       extraData: ZERO,
     },
-    products: [{ salt: ZERO, gtin: '04006381333931', packSize: 1400, maxUnitPrice: 13_740_000n }],
-    payees: [{ salt: ZERO, payee: `0x${'5e'.repeat(20)}` }],
+    offers: [
+      { salt: ZERO, seller: `0x${'5e'.repeat(20)}`, gtin: '04006381333931', packSize: 1400, maxUnitPrice: 13_740_000n },
+    ],
     readable: 'MANDATE: ORDER WITH OBLIGATION TO PAY',
   }
 }
