@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import Database from 'better-sqlite3'
 import { HomeProcesses } from '../support/home-processes.ts'
 import { RawDevice } from './raw-device.ts'
-import { pause, type Watched } from './watch.ts'
+import { pause, quantile, type Watched } from './watch.ts'
 
 const HONEST = 'honest-1'
 /** How long it is watched. */
@@ -78,7 +78,7 @@ export class Stand {
     const { figures, problems } = await attack()
     // A p99 of a few is none.
     await pause(Math.max(0, AT_LEAST_MS - (performance.now() - startedAtMs)))
-    const { sent, p99Ms, problems: missed } = await honest.stop()
+    const { sent, timesMs, problems: missed } = await honest.stop()
     const grownMb = this.rssMb() - grownFrom
     if (this.home.gateway.child.pid !== pid || this.home.gateway.child.exitCode !== null) {
       missed.push(`The gateway ended:\n${this.home.gateway.lines.slice(-10).join('\n')}`)
@@ -96,7 +96,7 @@ export class Stand {
     if (stored !== sent || rows !== sent)
       missed.push(`Of ${sent} honest reports ${stored} are stored, in ${rows} rows.`)
     return {
-      figures: `${figures} · honest p99 ${p99Ms.toFixed(1)} ms · RSS ${grownMb < 0 ? '−' : '+'}${Math.abs(grownMb).toFixed(0)} MB`,
+      figures: `${figures} · honest p99 ${quantile(timesMs, 0.99).toFixed(1)} ms · RSS ${grownMb < 0 ? '−' : '+'}${Math.abs(grownMb).toFixed(0)} MB`,
       problems: [...problems, ...missed],
     }
   }

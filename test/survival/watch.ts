@@ -4,7 +4,7 @@ const EVERY_MS = 50
 /** An ack that takes longer is a problem. */
 const ANSWER_MS = 5_000
 
-export type Watched = { sent: number; p50Ms: number; p99Ms: number; problems: string[] }
+export type Watched = { sent: number; timesMs: number[]; problems: string[] }
 
 /** Reports at a steady pace and keeps the times to the acks. */
 export function watchHonest(device: RawDevice, session: string, everyMs = EVERY_MS) {
@@ -30,11 +30,15 @@ export function watchHonest(device: RawDevice, session: string, everyMs = EVERY_
   return {
     async stop(): Promise<Watched> {
       clearInterval(timer)
-      const late = pause(ANSWER_MS).then(() => 'late' as const)
+      let timer: NodeJS.Timeout | undefined
+      const late = new Promise<'late'>((resolve) => {
+        timer = setTimeout(resolve, ANSWER_MS, 'late')
+      })
       if ((await Promise.race([Promise.all(acks), late])) === 'late')
         problems.push('Honest reports wait for their acks.')
+      clearTimeout(timer)
       isEnding = true
-      return { sent: seq, p50Ms: quantile(times, 0.5), p99Ms: quantile(times, 0.99), problems: problems.slice(0, 5) }
+      return { sent: seq, timesMs: times, problems: problems.slice(0, 5) }
     },
   }
 }
