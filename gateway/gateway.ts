@@ -32,10 +32,12 @@ import { sqliteCommandStore } from './store/commands.ts'
 import { openDatabase } from './store/database.ts'
 import { sqliteDeviceStore } from './store/devices.ts'
 import { sqliteDeliveryStore, sqliteFeedStore } from './store/feed.ts'
+import { sqliteHealthStore } from './store/health.ts'
 import { ensureHome } from './store/homes.ts'
 import { sqliteHourStore } from './store/hours.ts'
 import { lockFolder } from './store/lock.ts'
 import { sqliteMandateStore } from './store/mandates.ts'
+import { notifier } from './store/notifications.ts'
 import { sqliteOnboardingStore } from './store/onboarding.ts'
 import { sqliteOrderActionStore } from './store/order-actions.ts'
 import { sqliteOrderStore } from './store/orders.ts'
@@ -111,6 +113,10 @@ export async function startGateway(options: {
       transactions,
       clock,
       virtualTimeSeconds,
+      onDeath(text) {
+        log.error(text)
+        notifier(db, channels)({ homeId: config.home.id, kind: 'problem', text }, clock.nowMs())
+      },
       onFault,
     })
     started.push(opened.stop)
@@ -248,6 +254,14 @@ export async function startGateway(options: {
         audit: () =>
           audit({ store: sqliteAuditStore(db), chain, nudge: () => scheduler.nudge('watch') }, config.home.id),
         chain,
+        health: {
+          store: sqliteHealthStore(db),
+          writerAnswers: () => intake.keep([]),
+          hasRoom: intake.hasRoom,
+          head: chain.head,
+          clock,
+          version: options.version,
+        },
         clock,
         async status() {
           const payer = wallet && { address: wallet.address, ...(await chain.funds(wallet.address)) }

@@ -15,6 +15,7 @@ import type { HourStore } from '../ports/retention.ts'
 import type { RulesDesk } from '../ports/rules.ts'
 import { deviceRoutes } from './devices.ts'
 import { FeedStreams, feedRoutes } from './feed.ts'
+import { type HealthPorts, healthRoutes } from './health.ts'
 import { hourRoutes } from './hours.ts'
 import { sendLines } from './lines.ts'
 import { mandateRoutes } from './mandates.ts'
@@ -52,6 +53,7 @@ export type WebPorts = {
   /** Compares the home's rows with the chain, with progress. */
   audit(): AsyncIterable<object>
   chain: Pick<Chain, 'facts' | 'mandateStatus'>
+  health: HealthPorts
   clock: Clock
   status(): Promise<GatewayStatus>
   /** Called after a person changed something: wakes the workers, for speed only. */
@@ -91,7 +93,7 @@ export function createWebServer(ports: WebPorts, options: WebOptions): WebServer
   const streams = new FeedStreams(ports.feed, homeId, token)
   app.addHook('preClose', async () => streams.stop())
 
-  app.get('/healthz', async () => ({ ok: true }))
+  healthRoutes(app, ports.health)
   pageRoutes(app)
   // The check belongs to the routes themselves: a test of the address's text would miss `/%761/devices`.
   app.register((api, _options, done) => {

@@ -14,6 +14,7 @@ import { openRules } from '../../gateway/rules/open-rules.ts'
 import { type Db, openDatabase } from '../../gateway/store/database.ts'
 import { sqliteDeviceStore } from '../../gateway/store/devices.ts'
 import { sqliteFeedStore } from '../../gateway/store/feed.ts'
+import { sqliteHealthStore } from '../../gateway/store/health.ts'
 import { sqliteHourStore } from '../../gateway/store/hours.ts'
 import { sqliteMandateStore } from '../../gateway/store/mandates.ts'
 import { notifier } from '../../gateway/store/notifications.ts'
@@ -41,6 +42,8 @@ export type RunningGateway = {
   /** What was asked of orders and mandates. */
   asked: unknown[]
   faults: unknown[]
+  /** What hinders a part of the gateway, if anything. */
+  hindered: { chain?: Error; writer?: Error }
   tell(kind: NotificationKind, text: string): void
   call(path: string, body?: object, headers?: Record<string, string>): Promise<{ status: number; body: unknown }>
   stop(): Promise<void>
@@ -54,6 +57,7 @@ export async function runGateway(port = 0): Promise<RunningGateway> {
   const orders: OrderView[] = []
   const asked: unknown[] = []
   const faults: unknown[] = []
+  const hindered: RunningGateway['hindered'] = {}
   const audited: RunningGateway['audited'] = { differing: 0, unread: 0 }
   const clock = new ManualClock(NOW_MS)
   const tell = notifier(db, [])
@@ -137,6 +141,19 @@ export async function runGateway(port = 0): Promise<RunningGateway> {
           household: undefined,
         }),
       },
+      health: {
+        store: sqliteHealthStore(db),
+        async writerAnswers() {
+          if (hindered.writer !== undefined) throw hindered.writer
+        },
+        hasRoom: () => hindered.writer === undefined,
+        async head() {
+          if (hindered.chain !== undefined) throw hindered.chain
+          return { blockNumber: 12, blockHash: ZERO, timestampSeconds: NOW_MS / 1000 - 3 }
+        },
+        clock,
+        version: '0.1.0',
+      },
       clock,
       status: async () => ({
         version: '0.1.0',
@@ -171,6 +188,7 @@ export async function runGateway(port = 0): Promise<RunningGateway> {
     asked,
     audited,
     faults,
+    hindered,
     tell(kind, text) {
       tell({ homeId: HOME, kind, text, amountMinorUnits: 12_490_000n }, NOW_MS)
       server.nudge()
