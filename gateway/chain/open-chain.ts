@@ -54,6 +54,8 @@ export async function openChain(
     clock: Clock
     /** Chain seconds of a virtual run; undefined for real time. */
     virtualTimeSeconds: number | undefined
+    /** The embedded chain ended by itself: a sentence for the homeowner, which says whether it runs again. */
+    onDeath(sentence: string): void
     onFault(error: unknown): void
   },
 ): Promise<OpenChain> {
@@ -68,7 +70,7 @@ export async function openChain(
       payer,
       virtualTimeSeconds: parts.virtualTimeSeconds,
       nowMs: () => parts.clock.nowMs(),
-      onDeath: (reason) => parts.onFault(new Error(reason)),
+      onDeath: parts.onDeath,
       onFault: parts.onFault,
     })
   }

@@ -1,3 +1,5 @@
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
 import { readNodeFile } from '../../gateway/chain/node-file.ts'
 import type { HomeProcesses } from '../support/home-processes.ts'
 
@@ -33,9 +35,17 @@ export class Victims {
       case 'shop':
         await shop.kill()
         return await this.home.startShop()
-      case 'anvil':
+      case 'anvil': {
+        const told = this.#deathsTold()
         this.#revivals++
-        return await this.#untilRevived(this.#killAnvil())
+        this.#killAnvil()
+        // The homeowner hears of it once the chain runs again.
+        await this.home.until(
+          async () => this.#deathsTold(),
+          (now) => now > told,
+        )
+        return
+      }
       case 'machine': {
         // The gateway first, so that nobody starts anything again in between.
         const ends = [gateway.kill(), shop.kill()]
@@ -47,18 +57,20 @@ export class Victims {
     }
   }
 
-  #killAnvil(): number {
+  #killAnvil(): void {
     const node = readNodeFile(this.home.folder)
     if (node === undefined) throw new Error('There is no embedded chain to kill.')
     process.kill(node.pid, 'SIGKILL')
-    return node.pid
   }
 
-  async #untilRevived(killedPid: number): Promise<void> {
-    await this.home.until(
-      async () => readNodeFile(this.home.folder),
-      (node) => node?.isWhole === true && node.pid !== killedPid,
-    )
+  #deathsTold(): number {
+    const db = new Database(join(this.home.folder, 'gateway.db'), { readonly: true })
+    try {
+      const count = `SELECT count(*) FROM notifications WHERE kind = 'problem' AND text LIKE '%it was started again with all its blocks.'`
+      return db.prepare<[], number>(count).pluck().get()!
+    } finally {
+      db.close()
+    }
   }
 
   async #startGateway(): Promise<void> {

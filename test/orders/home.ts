@@ -66,7 +66,15 @@ export async function openHome(slots = ['detergent'], rules = RULES) {
   }
   const opened = await openChain(
     { kind: 'embedded' },
-    { dataFolder: folder, keyring, transactions, clock, virtualTimeSeconds: START_MS / 1000, onFault },
+    {
+      dataFolder: folder,
+      keyring,
+      transactions,
+      clock,
+      virtualTimeSeconds: START_MS / 1000,
+      onDeath: onFault,
+      onFault,
+    },
   )
   const { chain, wallet } = opened
   const rpcUrl = readNodeFile(folder)!.rpcUrl
