@@ -25,8 +25,8 @@ export async function startWriter(
   })
   worker.on('exit', (code) => {
     if (stopping) return
-    const why = fault?.message ?? `exit code ${code}`
-    onLost(new Error(`The thread that stores what devices say has ended: ${why}.`, { cause: fault }))
+    const why = fault?.message ?? `exit code ${code}.`
+    onLost(new Error(`The thread that stores what devices say has ended: ${why}`, { cause: fault }))
   })
   return {
     port,

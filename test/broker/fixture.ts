@@ -73,8 +73,10 @@ export async function startLine(
   const results: { deviceId: string; result: unknown }[] = []
   const { port1: writer, port2 } = new MessageChannel()
   runWriter(port2, options.wrapStore?.(store.intake, store.db) ?? store.intake)
+  const limits = { ...DEFAULT_LIMITS, ...options.limits }
   const intake = createIntake({
     writer,
+    maxWaitingMessages: limits.maxWaitingMessages,
     clock,
     log,
     onCommitted: (receipts) => {
@@ -84,7 +86,6 @@ export async function startLine(
     onCommandResult: (deviceId, result) => results.push({ deviceId, result }),
   })
   const rights = deviceRights(store.devices)
-  const limits = { ...DEFAULT_LIMITS, ...options.limits }
   const persistence = new BrokerPersistence({
     clock,
     state: sqliteBrokerState(store.db).load(clock.nowMs()),
