@@ -30,13 +30,13 @@ export function watchHonest(device: RawDevice, session: string, everyMs = EVERY_
   return {
     async stop(): Promise<Watched> {
       clearInterval(timer)
-      let timer: NodeJS.Timeout | undefined
+      let bound: NodeJS.Timeout | undefined
       const late = new Promise<'late'>((resolve) => {
-        timer = setTimeout(resolve, ANSWER_MS, 'late')
+        bound = setTimeout(resolve, ANSWER_MS, 'late')
       })
       if ((await Promise.race([Promise.all(acks), late])) === 'late')
         problems.push('Honest reports wait for their acks.')
-      clearTimeout(timer)
+      clearTimeout(bound)
       isEnding = true
       return { sent: seq, timesMs: times, problems: problems.slice(0, 5) }
     },
