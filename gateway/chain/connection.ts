@@ -23,13 +23,7 @@ export async function connectChain(options: {
 }): Promise<Connection> {
   const { chainId, escrow, token } = options
   const rpc = openRpc(options.rpcUrl)
-  const host = new URL(options.rpcUrl).host
-  const actual = RpcNumber.parse(await rpc.send('eth_chainId', []))
-  if (actual !== chainId) {
-    throw new Error(
-      `The chain at ${host} has the id ${actual}, but ${chainId} is configured. Correct the endpoint or the chain id.`,
-    )
-  }
+  await checkChainId(rpc, chainId, new URL(options.rpcUrl).host)
   const [escrowCode, tokenCode, symbol, decimals] = await rpc.batch([
     ['eth_getCode', [escrow, 'latest']],
     ['eth_getCode', [token, 'latest']],
@@ -54,6 +48,15 @@ export async function connectChain(options: {
   } catch (cause) {
     throw new Error(`The contract at ${token} is no ERC-20 token with a symbol and decimals.`, { cause })
   }
+}
+
+/** Throws a sentence when another chain answers: also later, since an endpoint may be set up anew. */
+export async function checkChainId(rpc: Rpc, chainId: number, host = 'the configured endpoint'): Promise<void> {
+  const actual = RpcNumber.parse(await rpc.send('eth_chainId', []))
+  if (actual === chainId) return
+  throw new Error(
+    `The chain at ${host} has the id ${actual}, but ${chainId} is configured. Correct the endpoint or the chain id.`,
+  )
 }
 
 /** The embedded chain makes blocks for transactions only: its time is that of the next block, not of the latest. */

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { escrow } from '../../contracts/escrow.ts'
 import type { ChainEvent, ChainWatch, WatchedBlock } from '../ports/chain.ts'
-import type { Connection } from './connection.ts'
+import { type Connection, checkChainId } from './connection.ts'
 import { explainRefusal } from './refusals.ts'
 import { RpcBlock, RpcError, RpcLog } from './rpc.ts'
 
@@ -23,6 +23,9 @@ export function chainWatch(connection: Connection, { confirmations, from }: Watc
     async after(known) {
       const last = known.at(-1)
       const [latest, lastNow] = await readBlocks(connection, ['latest', ...(last ? [last.blockNumber] : [])])
+      // On another chain all that is known looks like a fork that was lost.
+      if (last !== undefined && lastNow?.hash !== last.blockHash)
+        await checkChainId(connection.rpc, connection.facts.chainId)
       if (latest === undefined) throw new Error('The chain has no latest block.')
       if (last !== undefined && lastNow?.hash !== last.blockHash) {
         return { kind: 'reorg', lastGood: await lastGoodOf(connection, known.slice(0, -1)) }

@@ -112,6 +112,16 @@ test('a chain that is shorter than what is known is a reorg, down to nothing', a
   expect(await watchOf().after([...known, beyond])).toEqual({ kind: 'reorg', lastGood: known.at(-1) })
 })
 
+test('an endpoint that came back as another chain is no reorg', async () => {
+  const { known } = await follow(watchOf())
+  const elsewhere = known.map((block) => ({ ...block, blockHash: `0x${'34'.repeat(32)}` as const }))
+  const send: Connection['rpc']['send'] = async (method, params) =>
+    method === 'eth_chainId' ? '0x1' : rpc(method, params)
+  const watch = watchOf(0, 'genesis', { ...market.connection, rpc: { ...market.connection.rpc, send } })
+  await expect(watch.after(elsewhere)).rejects.toThrow(/has the id 1, but 427015 is configured/)
+  expect(await watchOf().after(elsewhere)).toEqual({ kind: 'reorg', lastGood: undefined })
+})
+
 test('logs that a reorg swaps between two requests are not taken', async () => {
   const { known } = await follow(watchOf())
   await grantedFile(market)
