@@ -9,7 +9,7 @@ const STEPS: [what: string, script: string, ...args: string[]][] = [
   ['end to end', 'test:e2e'],
   ['a million damaged serial streams', 'test:serial'],
   ['hostile devices and strangers, the reduced table', 'test:survival', '--', '--quick'],
-  ['kill -9, two rounds each', 'test:crash', '--', '--rounds', '2'],
+  ['kill -9 at each point, one round each', 'test:crash', '--', '--rounds', '1'],
   ['the story', 'demo'],
 ]
 
