@@ -1,52 +1,12 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { afterEach, expect, test } from 'vitest'
-import { startEmbeddedChain } from '../../gateway/chain/embedded-chain.ts'
+import { expect, test } from 'vitest'
 import { type NodeFile, readNodeFile } from '../../gateway/chain/node-file.ts'
-import { openRpc } from '../../gateway/chain/rpc.ts'
 import { chainWatch } from '../../gateway/chain/watcher.ts'
-import { DOLLAR, grantedFile, type Market, openMarket, saveTo, temporaryFolder } from './fixture.ts'
-
-const STARTED_AGAIN = 'The embedded chain (anvil) ended unexpectedly; it was started again with all its blocks.'
-const PAYER = '0x2222222222222222222222222222222222222222'
-const cleanUps: (() => unknown)[] = []
-afterEach(async () => {
-  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp()
-})
-
-function newFolder(): string {
-  const folder = temporaryFolder()
-  cleanUps.push(() => rmSync(folder, { recursive: true, force: true }))
-  return folder
-}
-async function start(dataFolder: string, virtualTimeSeconds?: number) {
-  const deaths: string[] = []
-  const chain = await startEmbeddedChain({
-    ...{ dataFolder, gasFor: [PAYER], payer: PAYER, virtualTimeSeconds, nowMs: Date.now },
-    onDeath: (reason) => deaths.push(reason),
-    onFault: (error) => deaths.push(String(error)),
-  })
-  cleanUps.push(() => chain.stop())
-  return { chain, deaths, rpc: openRpc(chain.access.rpcUrl) }
-}
-const journalIn = (folder: string) => join(folder, 'chain', 'blocks.jsonl')
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return !readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ')
-  } catch {
-    return false
-  }
-}
-async function until(condition: () => boolean): Promise<void> {
-  const deadlineMs = performance.now() + 10_000
-  while (!condition()) {
-    if (performance.now() > deadlineMs) throw new Error('It did not come to pass within 10 s.')
-    await new Promise((resolve) => setTimeout(resolve, 10))
-  }
-}
+import { cleanUps, isRunning, newFolder, PAYER, STARTED_AGAIN, start, until } from './embedded-fixture.ts'
+import { DOLLAR, grantedFile, type Market, openMarket, saveTo } from './fixture.ts'
 
 test('a clean stop ends the process and keeps blocks, hashes, logs and money', async () => {
   const folder = newFolder()
@@ -130,87 +90,6 @@ test('the node of another folder is not adopted', async () => {
   writeFileSync(join(two, 'chain', 'node.json'), JSON.stringify(lie))
   const { chain } = await start(two)
   expect(chain.access.rpcUrl).not.toBe(lie.rpcUrl)
-})
-
-test('a node that is killed comes back at the same address with the same blocks, hashes and logs', async () => {
-  const folder = newFolder()
-  const deaths: string[] = []
-  const market = await openMarket({ dataFolder: folder, onDeath: (reason) => deaths.push(reason) })
-  cleanUps.push(() => market.stop())
-  const file = await grantedFile(market)
-  await market.chain.authorize([[market.order(file)]], saveTo(market))
-  const head = () => market.connection.rpc.send('eth_getBlockByNumber', ['latest', false]) as Promise<{ hash: string }>
-  const { hash } = await head()
-  await until(() => readFileSync(journalIn(folder), 'utf8').includes(hash))
-  const before = await chainWatch(market.connection, { confirmations: 0, from: 'genesis' }).after([])
-  const { pid, rpcUrl } = readNodeFile(folder)!
-
-  process.kill(pid, 'SIGKILL')
-  await until(() => deaths.length > 0)
-  expect(readNodeFile(folder)!.pid).not.toBe(pid)
-  expect(readNodeFile(folder)!.rpcUrl).toBe(rpcUrl)
-  expect(deaths).toEqual(['The embedded chain (anvil) ended unexpectedly; it was started again with all its blocks.'])
-  expect((await head()).hash).toBe(hash)
-  expect(await chainWatch(market.connection, { confirmations: 0, from: 'genesis' }).after([])).toEqual(before)
-})
-
-test('who speaks to a node while it is started again gets no block in among those of the journal', async () => {
-  const folder = newFolder()
-  const { deaths, rpc } = await start(folder)
-  const headHash = async () => ((await rpc.send('eth_getBlockByNumber', ['latest', false])) as { hash: string }).hash
-  for (let block = 0; block < 3; block++) await rpc.send('evm_mine', [])
-  const hash = await headHash()
-  await until(() => readFileSync(journalIn(folder), 'utf8').includes(hash))
-  process.kill(readNodeFile(folder)!.pid, 'SIGKILL')
-  let mined = 0
-  while (deaths.length === 0) {
-    await rpc.send('evm_mine', []).then(
-      () => mined++,
-      () => new Promise((resolve) => setTimeout(resolve, 1)),
-    )
-  }
-  expect(deaths).toEqual([STARTED_AGAIN])
-  expect(mined).toBeGreaterThan(0)
-  expect(await rpc.send('eth_getBlockByHash', [hash, false])).not.toBeNull()
-})
-
-test('a node that only made blocks again when its gateway was killed is ended, not taken over', async () => {
-  const folder = newFolder()
-  const first = await start(folder)
-  const piece = { ...readNodeFile(folder)!, isWhole: false }
-  writeFileSync(join(folder, 'chain', 'node.json'), JSON.stringify(piece))
-  const second = await start(folder)
-  expect(readNodeFile(folder)).toMatchObject({ isWhole: true })
-  expect(readNodeFile(folder)!.pid).not.toBe(piece.pid)
-  await until(() => !isRunning(piece.pid))
-  await second.chain.stop()
-  await until(() => first.deaths.length === 1)
-})
-
-test('after a power cut the next start has every block of the journal; a torn line ends it', async () => {
-  const folder = newFolder()
-  const { chain, rpc } = await start(folder)
-  const heads: unknown[] = []
-  for (let block = 0; block < 3; block++) {
-    await rpc.send('evm_mine', [])
-    heads.push(await rpc.send('eth_getBlockByNumber', ['latest', false]))
-  }
-  const hashOf = (head: unknown) => (head as { hash: string }).hash
-  await until(() => readFileSync(journalIn(folder), 'utf8').includes(hashOf(heads[2])))
-  const kept = readFileSync(journalIn(folder))
-  // The stop in between keeps a whole state: what a power cut leaves is laid down again afterwards.
-  const state = readFileSync(join(folder, 'chain', 'state.json'))
-  await chain.stop()
-  const restoreWith = async (journal: Buffer) => {
-    writeFileSync(join(folder, 'chain', 'state.json'), state)
-    writeFileSync(journalIn(folder), journal)
-    const next = await start(folder)
-    const head = await next.rpc.send('eth_getBlockByNumber', ['latest', false])
-    await next.chain.stop()
-    return hashOf(head)
-  }
-  expect(await restoreWith(kept)).toBe(hashOf(heads[2]))
-  expect(await restoreWith(kept.subarray(0, -5))).toBe(hashOf(heads[1]))
 })
 
 test('a node that another gateway of the folder has stopped stays stopped', async () => {

@@ -130,48 +130,6 @@ test('not included for 30 s: fees rise by an eighth with the same nonce, and the
   expect(await countOf(market, address)).toBe(1)
 })
 
-test('bytes that the network dropped are sent again', async () => {
-  await rpc('evm_setAutomine', [false])
-  const patient = onSlowChain()
-  const tx = await patient.send(CALL, store.save)
-  expect(await rpc('anvil_dropTransaction', [tx.txHash])).toBe(tx.txHash)
-  later(9_000)
-  await patient.settle()
-  expect(await rpc('eth_getTransactionByHash', [tx.txHash])).toBeNull()
-  later(1_000)
-  await patient.settle()
-  await rpc('evm_mine', [])
-  await patient.settle()
-  expect(stateOf(tx.txHash)).toBe('included')
-  expect(await countOf(market, address)).toBe(1)
-})
-
-test('after a fee spike the replacement offers what is asked now, and at the cap the old bytes wait for it to end', async () => {
-  await rpc('evm_setAutomine', [false])
-  const cap = 500n * GWEI
-  const sender = onSlowChain(cap)
-  const first = await sender.send(CALL, store.save)
-  const spike = async (baseFee: bigint) => {
-    await rpc('anvil_setNextBlockBaseFeePerGas', [`0x${baseFee.toString(16)}`])
-    await rpc('evm_mine', [])
-    later(40_000)
-    await sender.settle()
-  }
-  await spike(100n * GWEI)
-  const [second] = await store.open(address, 2)
-  expect(second).toMatchObject({ nonce: 0, replaced: [first.txHash] })
-  expect(Transaction.from(second!.raw).maxFeePerGas!).toBeGreaterThan(100n * GWEI)
-  // Before the replacement is in a block, the fees rise beyond the cap.
-  await spike(600n * GWEI)
-  expect((await store.open(address, 2)).map(({ txHash }) => txHash)).toEqual([second!.txHash])
-  await expect(sender.send(CALL, store.save)).rejects.toThrow(/more than the cap of 500\. Wait, or raise/)
-  await spike(1n * GWEI)
-  await rpc('evm_mine', [])
-  await sender.settle()
-  expect(await countOf(market, address)).toBe(1)
-  expect(await store.open(address, 2)).toEqual([])
-})
-
 test('when the old bytes are included after all, the replacement is what was replaced', async () => {
   const first = await halfSent()
   later(40_000)

@@ -1,0 +1,88 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { readNodeFile } from '../../gateway/chain/node-file.ts'
+import { chainWatch } from '../../gateway/chain/watcher.ts'
+import { cleanUps, isRunning, journalIn, newFolder, STARTED_AGAIN, start, until } from './embedded-fixture.ts'
+import { grantedFile, openMarket, saveTo } from './fixture.ts'
+
+test('a node that is killed comes back at the same address with the same blocks, hashes and logs', async () => {
+  const folder = newFolder()
+  const deaths: string[] = []
+  const market = await openMarket({ dataFolder: folder, onDeath: (reason) => deaths.push(reason) })
+  cleanUps.push(() => market.stop())
+  const file = await grantedFile(market)
+  await market.chain.authorize([[market.order(file)]], saveTo(market))
+  const head = () => market.connection.rpc.send('eth_getBlockByNumber', ['latest', false]) as Promise<{ hash: string }>
+  const { hash } = await head()
+  await until(() => readFileSync(journalIn(folder), 'utf8').includes(hash))
+  const before = await chainWatch(market.connection, { confirmations: 0, from: 'genesis' }).after([])
+  const { pid, rpcUrl } = readNodeFile(folder)!
+
+  process.kill(pid, 'SIGKILL')
+  await until(() => deaths.length > 0)
+  expect(readNodeFile(folder)!.pid).not.toBe(pid)
+  expect(readNodeFile(folder)!.rpcUrl).toBe(rpcUrl)
+  expect(deaths).toEqual(['The embedded chain (anvil) ended unexpectedly; it was started again with all its blocks.'])
+  expect((await head()).hash).toBe(hash)
+  expect(await chainWatch(market.connection, { confirmations: 0, from: 'genesis' }).after([])).toEqual(before)
+})
+
+test('who speaks to a node while it is started again gets no block in among those of the journal', async () => {
+  const folder = newFolder()
+  const { deaths, rpc } = await start(folder)
+  const headHash = async () => ((await rpc.send('eth_getBlockByNumber', ['latest', false])) as { hash: string }).hash
+  for (let block = 0; block < 3; block++) await rpc.send('evm_mine', [])
+  const hash = await headHash()
+  await until(() => readFileSync(journalIn(folder), 'utf8').includes(hash))
+  process.kill(readNodeFile(folder)!.pid, 'SIGKILL')
+  let mined = 0
+  while (deaths.length === 0) {
+    await rpc.send('evm_mine', []).then(
+      () => mined++,
+      () => new Promise((resolve) => setTimeout(resolve, 1)),
+    )
+  }
+  expect(deaths).toEqual([STARTED_AGAIN])
+  expect(mined).toBeGreaterThan(0)
+  expect(await rpc.send('eth_getBlockByHash', [hash, false])).not.toBeNull()
+})
+
+test('a node that only made blocks again when its gateway was killed is ended, not taken over', async () => {
+  const folder = newFolder()
+  const first = await start(folder)
+  const piece = { ...readNodeFile(folder)!, isWhole: false }
+  writeFileSync(join(folder, 'chain', 'node.json'), JSON.stringify(piece))
+  const second = await start(folder)
+  expect(readNodeFile(folder)).toMatchObject({ isWhole: true })
+  expect(readNodeFile(folder)!.pid).not.toBe(piece.pid)
+  await until(() => !isRunning(piece.pid))
+  await second.chain.stop()
+  await until(() => first.deaths.length === 1)
+})
+
+test('after a power cut the next start has every block of the journal; a torn line ends it', async () => {
+  const folder = newFolder()
+  const { chain, rpc } = await start(folder)
+  const heads: unknown[] = []
+  for (let block = 0; block < 3; block++) {
+    await rpc.send('evm_mine', [])
+    heads.push(await rpc.send('eth_getBlockByNumber', ['latest', false]))
+  }
+  const hashOf = (head: unknown) => (head as { hash: string }).hash
+  await until(() => readFileSync(journalIn(folder), 'utf8').includes(hashOf(heads[2])))
+  const kept = readFileSync(journalIn(folder))
+  // The stop in between keeps a whole state: what a power cut leaves is laid down again afterwards.
+  const state = readFileSync(join(folder, 'chain', 'state.json'))
+  await chain.stop()
+  const restoreWith = async (journal: Buffer) => {
+    writeFileSync(join(folder, 'chain', 'state.json'), state)
+    writeFileSync(journalIn(folder), journal)
+    const next = await start(folder)
+    const head = await next.rpc.send('eth_getBlockByNumber', ['latest', false])
+    await next.chain.stop()
+    return hashOf(head)
+  }
+  expect(await restoreWith(kept)).toBe(hashOf(heads[2]))
+  expect(await restoreWith(kept.subarray(0, -5))).toBe(hashOf(heads[1]))
+})
