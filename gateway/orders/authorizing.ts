@@ -1,11 +1,16 @@
 import { type Authorization, holdsAt, type Mandate, offerFor } from '../domain/mandate.ts'
 import { formatMoney } from '../domain/money.ts'
 import { SHIP_WITHIN_MS } from '../domain/timers.ts'
+import { backoffMs } from '../lib/backoff.ts'
 import type { AuthorizationItem, Basket, Chain, DeviceSigner, Head, MandateStatus } from '../ports/chain.ts'
 import type { OrderStore, OrderWork, UsableMandate } from '../ports/orders.ts'
 
 /** A mandate that the chain does not know yet, or not any more after a reorg, is on its way: it is asked for again. */
 const UNKNOWN_MANDATE_POLL_MS = 2_000
+/** What could not be sent is tried again, until its quote ends; the homeowner hears of it after so many times. */
+const FIRST_RETRY_MS = 5_000
+const LONGEST_RETRY_MS = 300_000
+const TELL_AFTER_FAILURES = 4
 /** Time after a quote's end in which its authorization may still be found in a block. */
 const LATE_BLOCK_MS = 60_000
 
@@ -45,10 +50,12 @@ function dropRefused(order: QuotedOrder, reason: string, parts: AuthorizingParts
 
 async function sendTogether(prepared: Prepared[], parts: AuthorizingParts, nowMs: number): Promise<void> {
   const baskets = byPayer(prepared)
-  await parts.chain.authorize(
+  let isSigned = false
+  const sending = parts.chain.authorize(
     baskets.map((basket): Basket => basket.map(({ item }) => item)),
-    (tx) =>
-      parts.store.saveAuthorizations(
+    (tx) => {
+      isSigned = true
+      return parts.store.saveAuthorizations(
         tx,
         baskets.flatMap((basket, index) =>
           basket.map(({ order, item }) => ({
@@ -61,8 +68,25 @@ async function sendTogether(prepared: Prepared[], parts: AuthorizingParts, nowMs
           })),
         ),
         nowMs,
-      ),
+      )
+    },
   )
+  await sending.catch(async (error: unknown) => {
+    if (isSigned) throw error
+    // Nothing was saved: the chain is away, asks more than the fee cap, or the relayer has no gas.
+    for (const { order } of prepared) await tryLater(order, sentenceOf(error), parts, nowMs)
+  })
+}
+
+function tryLater(order: QuotedOrder, sentence: string, parts: AuthorizingParts, nowMs: number): Promise<void> {
+  return parts.store.postpone(order, nowMs + backoffMs(order.failures, FIRST_RETRY_MS, LONGEST_RETRY_MS), nowMs, {
+    reason: `${order.deviceId} ${order.slot} cannot be ordered yet: ${sentence}`,
+    tell: order.failures + 1 === TELL_AFTER_FAILURES ? 'problem' : undefined,
+  })
+}
+
+function sentenceOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
 
 async function prepare(

@@ -2,6 +2,9 @@ import type { Worker } from '../lib/scheduler.ts'
 import type { ChainWatch, WatchStore } from '../ports/chain.ts'
 import type { Clock } from '../ports/clock.ts'
 
+/** A chain that cannot be read for so long is told to the homeowner, once, and its return too. */
+const AWAY_TOLD_AFTER_MS = 10 * 60_000
+
 /** Reads the escrow's logs past the cursor and commits what they say of orders and mandates; a reorg rewinds. */
 export function watchWorker(parts: {
   store: WatchStore
@@ -10,11 +13,18 @@ export function watchWorker(parts: {
   /** Called after orders were moved: speed only. */
   onMoved(): void
 }): Worker {
+  let awaySinceMs: number | undefined
+  let isTold = false
   return {
     name: 'watch',
     async step() {
-      const found = await parts.chain.after(await parts.store.known())
+      const found = await parts.chain.after(await parts.store.known()).catch(away)
       const nowMs = parts.clock.nowMs()
+      awaySinceMs = undefined
+      if (isTold) {
+        await parts.store.tellHomes('The chain can be read again; what happened meanwhile is caught up on.', nowMs)
+        isTold = false
+      }
       if (found.kind === 'reorg') {
         await parts.store.rewind(found.lastGood, nowMs)
         return { worked: true }
@@ -24,5 +34,20 @@ export function watchWorker(parts: {
       if (found.events.length > 0) parts.onMoved()
       return { worked: true }
     },
+  }
+
+  async function away(error: unknown): Promise<never> {
+    const nowMs = parts.clock.nowMs()
+    awaySinceMs ??= nowMs
+    if (!isTold && nowMs - awaySinceMs >= AWAY_TOLD_AFTER_MS) {
+      const sentence = error instanceof Error ? error.message : String(error)
+      const minutes = Math.round((nowMs - awaySinceMs) / 60_000)
+      await parts.store.tellHomes(
+        `For ${minutes} minutes the chain cannot be read, so nothing can be bought or followed: ${sentence}`,
+        nowMs,
+      )
+      isTold = true
+    }
+    throw error
   }
 }

@@ -156,6 +156,8 @@ export type WatchStore = {
   apply(events: ChainEvent[], upTo: WatchedBlock, atMs: number): Promise<void>
   /** Takes back what was learned above the last good block, and sends its transactions again. */
   rewind(lastGood: WatchedBlock | undefined, atMs: number): Promise<void>
+  /** Tells every home what concerns the chain as a whole. */
+  tellHomes(text: string, atMs: number): Promise<void>
 }
 
 export type ChainWatch = {

@@ -44,6 +44,7 @@ export function sqliteWatchStore(
   const unmoveMandates = db.prepare(
     `UPDATE mandates SET state = CASE state WHEN 'revoked' THEN 'granted' ELSE 'signed' END, state_block = NULL WHERE state_block > ?`,
   )
+  const homes = db.prepare<[], string>('SELECT home_id FROM homes').pluck()
   const putBackAuthorization = db.prepare('UPDATE authorizations SET state = ? WHERE order_id = ? AND attempt = ?')
 
   return {
@@ -75,6 +76,10 @@ export function sqliteWatchStore(
       unmoveMandates.run(height)
       resend.run(height)
       forgetBlocks.run(height)
+    }),
+
+    tellHomes: inOneTransaction(db, (text, atMs) => {
+      for (const homeId of homes.all()) tell({ homeId, kind: 'problem', text }, atMs)
     }),
   }
 }

@@ -205,9 +205,9 @@ export async function openHome(slots = ['detergent'], rules = RULES) {
     homeId,
     connection,
     drain: () => scheduler.drain(),
-    /** Lets the sender look after its open transactions, and the line after what comes of it. */
+    /** Lets gateway and shop look after their open transactions, and the line after what comes of it. */
     async settle() {
-      await settleWorker(opened.senders).step()
+      await settleWorker([...opened.senders, sellerSender]).step()
       await scheduler.drain()
     },
     /** Lives to that time: every due time on the way is met. */

@@ -1,0 +1,106 @@
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { watchWorker } from '../../gateway/orders/watch.ts'
+import type { ChainWatch } from '../../gateway/ports/chain.ts'
+import { sqliteWatchStore } from '../../gateway/store/watch.ts'
+import { HOUR_MS, type Home, openHome, PRICE } from './home.ts'
+
+let home: Home
+beforeEach(async () => {
+  home = await openHome()
+  await home.signMandate({ coolingOffSeconds: 0 })
+  await home.confirm('auto')
+  await home.level(1400)
+  await home.pass(HOUR_MS)
+  await home.level(800)
+  await home.pass(HOUR_MS)
+})
+afterEach(() => home.close())
+
+const rpc = (method: string, params: unknown[]) => home.connection.rpc.send(method, params)
+const state = async () => (await home.onlyOrder()).state
+const told = async () => (await home.feed()).map(({ text }) => text)
+async function sentAgain(): Promise<void> {
+  await home.pass(20_000)
+  await home.settle()
+  await home.settle()
+  await home.drain()
+}
+const escrow = () => home.balance(home.chain.facts.escrow)
+
+it('a reorg that takes back shipping and payment leads to the same end, once', async () => {
+  await home.level(250)
+  await home.ship()
+  await rpc('anvil_reorg', [1, []])
+  await home.drain()
+  expect(await state()).toBe('due')
+  expect((await told()).at(-1)).toContain('A correction')
+  await sentAgain()
+  expect(await state()).toBe('shipped')
+
+  await home.pass(HOUR_MS)
+  await home.level(1400)
+  await home.actions.received(home.homeId, (await home.onlyOrder()).orderId, 'owner')
+  await home.drain()
+  await home.capture()
+  expect(await state()).toBe('completed')
+  await rpc('anvil_reorg', [1, []])
+  await home.drain()
+  expect(await state()).toBe('delivered')
+  await sentAgain()
+  expect(await state()).toBe('completed')
+  expect([await escrow(), await home.balance(home.selling.address)]).toEqual([0n, PRICE])
+})
+
+it('a reorg that takes back a cancellation cancels again', async () => {
+  await home.level(250)
+  await home.actions.cancel(home.homeId, (await home.onlyOrder()).orderId, 'owner')
+  await home.drain()
+  expect(await state()).toBe('cancelled')
+  await rpc('anvil_reorg', [1, []])
+  await home.drain()
+  expect(await state()).toBe('due')
+  await sentAgain()
+  expect(await state()).toBe('cancelled')
+  expect(await escrow()).toBe(0n)
+})
+
+it('fees beyond the cap only delay an order, and the homeowner hears why', async () => {
+  const baseFee = (gwei: bigint) => rpc('anvil_setNextBlockBaseFeePerGas', [`0x${(gwei * 10n ** 9n).toString(16)}`])
+  await baseFee(2_000n)
+  await rpc('evm_mine', [])
+  await home.level(250)
+  expect(await state()).toBe('quoted')
+  await home.pass(60_000)
+  expect(await state()).toBe('quoted')
+  const because = (await told()).filter((text) => text.includes('cannot be ordered yet'))
+  expect(because).toEqual([expect.stringMatching(/gwei per gas, more than the cap of 1000\. Wait, or raise/)])
+  await baseFee(1n)
+  await rpc('evm_mine', [])
+  await home.pass(300_000)
+  expect(await state()).toBe('due')
+  expect((await home.onlyOrder()).attempt).toBe(1)
+})
+
+it('a chain that is away for hours is told once, and its return too', async () => {
+  let isAway = true
+  const chain: ChainWatch = {
+    async after() {
+      if (isAway) throw new Error('No chain answers at example.test.')
+      return { kind: 'events', events: [], upTo: undefined }
+    },
+  }
+  const { clock, db } = home
+  const worker = watchWorker({ store: sqliteWatchStore(db, [], String), chain, clock, onMoved: () => undefined })
+  const before = (await told()).length
+  for (let minute = 0; minute < 180; minute++) {
+    await expect(worker.step()).rejects.toThrow('No chain answers')
+    clock.set(clock.nowMs() + 60_000)
+  }
+  isAway = false
+  await worker.step()
+  await worker.step()
+  expect((await told()).slice(before)).toEqual([
+    'For 10 minutes the chain cannot be read, so nothing can be bought or followed: No chain answers at example.test.',
+    'The chain can be read again; what happened meanwhile is caught up on.',
+  ])
+})
