@@ -1,0 +1,128 @@
+/**
+ * Several devices live on while processes of their home are killed at random times; by hand, for as long as wanted. The seed
+ * decides who is killed and when; what that meets is up to the machine.
+ */
+import { setTimeout } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { Wallet } from 'ethers'
+import { erc20 } from '../../gateway/chain/connection.ts'
+import { fundGas } from '../../gateway/chain/fund-gas.ts'
+import { readNodeFile } from '../../gateway/chain/node-file.ts'
+import { openRpc } from '../../gateway/chain/rpc.ts'
+import type { Address } from '../../gateway/domain/identifiers.ts'
+import { Seed } from '../../gateway/lib/seed.ts'
+import { HomeProcesses } from '../support/home-processes.ts'
+import { CrashDevice, PRICE_MINOR_UNITS } from './device.ts'
+import { balanceOf, problemsOf } from './home.ts'
+import { type Victim, Victims } from './victims.ts'
+
+const HELP = `npm run soak -- [options]
+
+  --minutes <number>  how long (default 30)
+  --seed <name>       of who is killed when (default 1)
+  --devices <number>  that buy at the same time (default 4)
+  --json              the result as JSON
+  --help              this text
+
+Kills gateway, shop, anvil and all three at once at random times while devices buy, and checks readings, orders, money and
+audit at the end. Exit code 1 when anything is wrong.`
+
+/** A kill rests at least so long after the one before has been got over. */
+const SHORTEST_REST_MS = 500
+const LONGEST_REST_MS = 12_000
+/** More than the devices of a run can spend. */
+const ORDERS_PER_DEVICE = 10_000
+const VICTIMS: { victim: Victim; weight: number }[] = [
+  { victim: 'gateway', weight: 4 },
+  { victim: 'shop', weight: 2 },
+  { victim: 'anvil', weight: 2 },
+  { victim: 'machine', weight: 2 },
+]
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '30' },
+    seed: { type: 'string', default: '1' },
+    devices: { type: 'string', default: '4' },
+    json: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+})
+if (values.help) console.log(HELP)
+else process.exitCode = (await soak(Number(values.minutes), values.seed, Number(values.devices))) ? 0 : 1
+
+async function soak(minutes: number, seedName: string, deviceCount: number): Promise<boolean> {
+  if (!(minutes > 0) || !(deviceCount > 0)) throw new Error('There is nothing to do: see --help.')
+  process.stderr.write(`seed ${seedName}, ${minutes} minutes, ${deviceCount} devices\n`)
+  const home = await HomeProcesses.start({ ADEPT_LOG_LEVEL: 'error' })
+  const victims = new Victims(home)
+  const devices: CrashDevice[] = []
+  const kills: Record<Victim, number> = { gateway: 0, shop: 0, anvil: 0, machine: 0 }
+  let orders = 0
+  try {
+    await giveTestDollars(home)
+    for (let index = 0; index < deviceCount; index++) {
+      devices.push(await CrashDevice.add(home, `washer-${index}`, ORDERS_PER_DEVICE))
+    }
+    const before = await balanceOf(home)
+    const endMs = performance.now() + minutes * 60_000
+    await Promise.all([
+      killAtRandom(victims, new Seed(`soak-${seedName}`), endMs, kills),
+      ...devices.map(async (device) => {
+        while (performance.now() < endMs) {
+          await device.live()
+          orders++
+        }
+      }),
+    ])
+    const problems = await problemsOf(home, devices, { before, orders })
+    const result = { seed: seedName, minutes, devices: deviceCount, kills, orders, problems }
+    if (values.json) console.log(JSON.stringify(result, null, 2))
+    else console.log([lineOf(kills, orders), ...problems].join('\n'))
+    return problems.length === 0
+  } catch (error) {
+    for (const { lines } of [home.gateway, home.shop]) process.stderr.write(`${lines.slice(-20).join('\n')}\n`)
+    process.stderr.write(`seed ${seedName}: ${lineOf(kills, orders)}\n`)
+    throw error
+  } finally {
+    for (const device of devices) await device.close()
+    await home.close()
+  }
+}
+
+async function killAtRandom(victims: Victims, seed: Seed, endMs: number, kills: Record<Victim, number>): Promise<void> {
+  for (;;) {
+    await setTimeout(seed.between(SHORTEST_REST_MS, LONGEST_REST_MS))
+    if (performance.now() > endMs) return
+    const { victim } = seed.pick(VICTIMS)
+    await victims.ready(victim)
+    await victims.kill(victim)
+    kills[victim]++
+  }
+}
+
+/** The gift of the demo is enough for 80 orders; anyone may mint more. A clean restart then keeps the state with it. */
+async function giveTestDollars(home: HomeProcesses): Promise<void> {
+  const node = readNodeFile(home.folder)!
+  const { payer } = await home.api<{ payer: { address: Address } }>('/v1/status')
+  const minter = Wallet.createRandom()
+  await fundGas(node.rpcUrl, minter.address.toLowerCase() as Address)
+  const raw = await minter.signTransaction({
+    type: 2,
+    chainId: node.chainId,
+    nonce: 0,
+    to: node.token,
+    data: erc20.encode('mint', [payer.address, PRICE_MINOR_UNITS * BigInt(ORDERS_PER_DEVICE)]),
+    gasLimit: 200_000n,
+    maxFeePerGas: 10n ** 10n,
+    maxPriorityFeePerGas: 1n,
+  })
+  await openRpc(node.rpcUrl).send('eth_sendRawTransactionSync', [raw])
+  await home.gateway.stop()
+  await home.startGateway()
+}
+
+function lineOf(kills: Record<Victim, number>, orders: number): string {
+  const killed = Object.entries(kills).map(([victim, count]) => `${victim} ${count}×`)
+  return `${orders} orders paid once; killed: ${killed.join(', ')}`
+}
