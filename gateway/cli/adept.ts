@@ -10,6 +10,7 @@ import { consentCommand } from './consent.ts'
 import { deadLettersCommand } from './dead-letters.ts'
 import { deviceCommand } from './device.ts'
 import { devicesCommand } from './devices.ts'
+import { doctorCommand } from './doctor.ts'
 import { feedCommand } from './feed.ts'
 import { initCommand } from './init.ts'
 import { mandateCommand } from './mandate.ts'
@@ -72,6 +73,7 @@ function program(): Command {
     rulesCommand(),
     stockCommand(),
     replayCommand(),
+    doctorCommand(),
     auditCommand(),
     backupCommand(),
     restoreCommand(),

@@ -95,14 +95,19 @@ async function sentenceOf(response: Response, url: string): Promise<string> {
   return answer.success ? answer.data.error : `What answers at ${url} is no gateway (HTTP ${response.status}).`
 }
 
-/** As the running gateway says in `gateway.json`, else the configured port. */
-function gatewayUrl(dataFolder: string): string {
+/** Throws a sentence when no gateway was ever made in this folder. */
+export function requireGateway(dataFolder: string): void {
   // Not existsSync: it finds nothing either in a folder of another user, and there the fault is thrown.
   if (statSync(tokenFile(dataFolder), { throwIfNoEntry: false }) === undefined) {
     throw new CliError(
       `There is no gateway in ${dataFolder}. Make one with \`adept init\`, or name its folder with --data.`,
     )
   }
+}
+
+/** As the running gateway says in `gateway.json`, else the configured port. */
+function gatewayUrl(dataFolder: string): string {
+  requireGateway(dataFolder)
   const file = join(dataFolder, 'gateway.json')
   if (existsSync(file)) {
     const running = RunningGateway.safeParse(readJson(file))

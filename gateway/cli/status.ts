@@ -45,6 +45,7 @@ export function statusCommand(): Command {
     })
 }
 
-function gwei(wei: string): string {
+/** Of the chain's own coin, for people. */
+export function gwei(wei: string): string {
   return (BigInt(wei) / 1_000_000_000n).toLocaleString('en')
 }
