@@ -95,6 +95,8 @@ export async function startGateway(options: {
       intake.fail(fault)
       options.onLost(fault)
     })
+    // It is awaited below; until then nobody would hear that it failed.
+    writing.catch(() => undefined)
     started.push(() => writing.then((writer) => writer.stop()))
     const devices = sqliteDeviceStore(db)
     const transactions = sqliteTransactionStore(db, clock)

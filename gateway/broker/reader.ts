@@ -82,7 +82,7 @@ export class PacketReader {
     const inside = this.#inside
     const { conn } = this.#client
     while (inside._parsingBatch === 0 && !inside._paused && !this.#resting && !conn.destroyed) {
-      if (!this.#hasRoom()) return
+      if (this.#client.closed || !this.#hasRoom()) return
       const chunk = conn.read(Math.min(conn.readableLength, CHUNK_BYTES)) as Buffer | null
       if (chunk === null) return
       this.#seen = 0

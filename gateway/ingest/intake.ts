@@ -11,7 +11,7 @@ const BATCH_BYTES = 131_072
 const MAX_WAITING_MESSAGES = 10_000
 const MAX_WAITING_BYTES = 16_777_216
 
-/** Messages that were taken together and wait for their answer. */
+/** What was taken together and waits for its answer; `bytes` is 0 for a change of the broker's state. */
 type Run = { count: number; bytes: number; settled(outcome: Outcome): void }
 
 /**
@@ -22,7 +22,7 @@ export function createIntake(options: {
   writer: WriterPort
   clock: Clock
   log: pino.Logger
-  /** After each commit: wakes the next stage and sends receipts. */
+  /** After each commit of messages: wakes the next stage and sends receipts. */
   onCommitted(receipts: Receipts): void
   onCommandResult?(deviceId: string, result: CommandResult): void
   maxWaitingMessages?: number
@@ -59,6 +59,7 @@ export function createIntake(options: {
   }
 
   function answered({ count, faults, receipts, commandResults }: Answer): void {
+    if (broken !== undefined) return
     if (faults.length > 0) {
       log.error(
         { count: faults.length, reason: faults[0]!.reason },
@@ -67,14 +68,17 @@ export function createIntake(options: {
     }
     let first = 0
     let settled = 0
+    let isNews = false
     while (first < count) {
       const run = runs[settled++]!
-      settle(run, outcomeOf(run, first, faults))
+      const outcome = outcomeOf(run, first, faults)
+      isNews ||= run.bytes > 0 && outcome.stored > 0
+      settle(run, outcome)
       first += run.count
     }
     runs.splice(0, settled)
     for (const { deviceId, result } of commandResults) options.onCommandResult?.(deviceId, result)
-    if (faults.length < count) options.onCommitted(receipts)
+    if (isNews) options.onCommitted(receipts)
     wake()
   }
 

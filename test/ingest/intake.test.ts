@@ -138,6 +138,19 @@ it('stores the state of the broker in order with the messages, and rejects what 
   expect(groups).toHaveLength(2) // another try would find the same disk
 })
 
+it('wakes no other stage for the state of the broker', async () => {
+  const { intake, groups, committed, add } = slowIntake()
+  const kept = intake.keep([['no-will', 'a']])
+  await until(() => groups.length === 1)
+  groups[0]!.end()
+  await kept
+  add(0)
+  await until(() => groups.length === 2)
+  expect(committed).toEqual([])
+  groups[1]!.end()
+  await until(() => committed.length === 1)
+})
+
 it('fails what waits and what comes once the writer is lost', async () => {
   const { intake, outcomes, add } = slowIntake()
   const fault = new Error('lost')
