@@ -33,6 +33,25 @@ describe('the length of a packet', () => {
     await device.closed
     expect(device.packets).toMatchObject([{ cmd: 'connack', returnCode: 0 }])
   })
+  it('may be 64 KiB from the CONNACK on, also while what was queued for the device is on its way to it', async () => {
+    line = await startLine({ limits: { messagesPerSecond: 100_000, burstMessages: 100_000 } })
+    const password = await line.add('washer-1')
+    const topic = 'adept/v1/washer-1/command'
+    const before = await line.client('washer-1', password, { clean: false })
+    await before.subscribeAsync(topic, { qos: 1 })
+    await before.endAsync(true)
+    await until(() => line.broker.connectedCount() === 0)
+    for (let id = 0; id < 200; id++)
+      await line.broker.publish('washer-1', 'command', { id: `${id}`, name: 'pause' } as never)
+
+    const device = await line.raw()
+    device.send(connectPacket('washer-1', password, { clean: false }))
+    await until(() => device.packets.length > 0)
+    const payload = 'x'.repeat(12_000)
+    device.send({ cmd: 'publish', topic: 'adept/v1/washer-1/event', payload, qos: 1, messageId: 7 } as never)
+    await until(() => device.packets.some(({ cmd }) => cmd === 'puback'))
+    await until(() => device.packets.filter(({ cmd }) => cmd === 'publish').length === 200)
+  })
   it('may be 64 KiB: the message is then a dead letter and acknowledged', async () => {
     line = await startLine()
     const client = await line.client('washer-1', await line.add('washer-1'))
