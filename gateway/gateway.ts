@@ -7,6 +7,7 @@ import { settleWorker } from './chain/sender.ts'
 import { deviceSigner } from './chain/signers.ts'
 import type { Config } from './config/schema.ts'
 import { formatMoney } from './domain/money.ts'
+import type { Answer } from './ingest/batch.ts'
 import { createIntake } from './ingest/intake.ts'
 import { retentionWorker } from './ingest/retention.ts'
 import { startWriter } from './ingest/thread.ts'
@@ -158,6 +159,9 @@ export async function startGateway(options: {
       onFault,
     })
     const { broker } = door
+    writer.port.on('message', ({ faults }: Answer) => {
+      if (faults.length > 0) broker.excuse()
+    })
 
     // rules, orders, watch, notify
     const nudge =

@@ -18,8 +18,7 @@ import type { Rights, Will } from './rights.ts'
 import { grantedQos, type Subscriptions } from './topic-filter.ts'
 import { refuseViolations } from './violations.ts'
 
-/** CONNACK with return code 2. */
-const IDENTIFIER_REJECTED = Buffer.of(0x20, 2, 0, 2)
+const IDENTIFIER_REJECTED = Buffer.of(0x20, 2, 0, 2) // CONNACK with return code 2
 /** Of a name that a stranger chose. */
 const MAX_LOGGED_CHARACTERS = 100
 
@@ -42,6 +41,8 @@ export type Broker = {
   sendReceipts(receipts: ({ deviceId: string } & Receipt)[]): void
   /** Drops all connections of this name; resolves when they are gone. */
   disconnect(clientId: string): Promise<void>
+  /** What devices sent could not be stored, and they were cut for it: no device is called flapping for coming back. */
+  excuse(): void
   /** Devices that are connected now. */
   connectedCount(): number
 }
@@ -70,6 +71,7 @@ class MqttBroker implements Broker {
   readonly #connections = new Map<Duplex, Connection>()
   readonly #wills = new WeakMap<Client, Will>()
   readonly #receiptReaders = new ReceiptReaders()
+  readonly excuse = () => this.#guard.excuse()
 
   constructor(options: Options) {
     this.#options = options
@@ -116,9 +118,7 @@ class MqttBroker implements Broker {
       },
     })
     this.#aedes.onFault((err) => log.error({ err }, 'a fault in the broker'))
-    this.#aedes.on('clientError', ({ id: deviceId }, err) =>
-      quietLog.write('info', { deviceId, err }, 'device disconnected'),
-    )
+    this.#aedes.on('clientError', ({ id }, err) => quietLog.write('info', { deviceId: id, err }, 'device disconnected'))
     this.#aedes.on('connectionError', (_client, err) => quietLog.write('info', { err }, 'connection refused'))
     this.#aedes.on('clientDisconnect', (client) => this.#receiptReaders.gone(client))
     this.#aedes.on('subscribe', (subscriptions, client) => {

@@ -10,6 +10,8 @@ import type { TokenBucket } from './token-bucket.ts'
 
 /** CONNACK return code of MQTT 3.1.1, table 3.1. */
 const SERVER_UNAVAILABLE = 3
+/** Devices that were cut come back within so long: mqtt.js and Paho try again after 1 s to 2 min. */
+const EXCUSED_MS = 120_000
 
 /** What one connection's reader asks. */
 export type ConnectionGuard = {
@@ -31,6 +33,7 @@ export class Guard {
   readonly #slots: ConnectionSlots
   readonly #conduct: ConductTable
   readonly #onFlapping: (deviceId: string) => void
+  #excusedUntilMs = Number.NEGATIVE_INFINITY
 
   /** `onFlapping` is told once per ban. */
   constructor(limits: BrokerLimits, onFlapping: (deviceId: string) => void) {
@@ -47,13 +50,19 @@ export class Guard {
 
   /** Why a client that proved who it is may still not connect now; undefined: it is let in. */
   refusalOf(client: Client): Refusal | undefined {
-    const outcome = this.#conduct.connect(client.id, performance.now())
+    const nowMs = performance.now()
+    const outcome = nowMs < this.#excusedUntilMs ? 'welcome' : this.#conduct.connect(client.id, nowMs)
     if (outcome === 'welcome') {
       this.#slots.settle(client.conn as Duplex)
       return undefined
     }
     if (outcome === 'flapping') this.#onFlapping(client.id)
     return { returnCode: SERVER_UNAVAILABLE, reason: 'it connected too often and must wait' }
+  }
+
+  /** Connections were cut for a fault of ours: for a while connecting again is not held against anybody, banned before or not. */
+  excuse(): void {
+    this.#excusedUntilMs = performance.now() + EXCUSED_MS
   }
 
   /** Whether a client may hold this subscription too; one that it has already it may name again. */

@@ -98,6 +98,12 @@ describe('a device that connects over and over', () => {
     expect(outcomes).toEqual([undefined, undefined, 3, 3])
     expect((await line.client('dryer-1', await line.add('dryer-1'))).connected).toBe(true)
   })
+  it('is let in all the same while it is cut because the gateway cannot store what it says', async () => {
+    line = await startLine({ limits: { maxConnectsPerMinute: 2 } })
+    password = await line.add('washer-1')
+    line.broker.excuse()
+    for (let connect = 0; connect < 4; connect++) await (await line.client('washer-1', password)).endAsync(true)
+  })
   it('cannot be brought to it by a stranger without its password', async () => {
     line = await startLine({ limits: { maxConnectsPerMinute: 2 } })
     password = await line.add('washer-1')
