@@ -4,9 +4,11 @@ import { DeviceId } from '../domain/identifiers.ts'
 import { HttpError, parseInput } from '../lib/http.ts'
 import type { DeviceDesk, Refused } from '../ports/onboarding.ts'
 
+const MAX_MINUTES = 60
+const MAX_DEVICES = 50
 const PairingBody = z.strictObject({
-  minutes: z.number().min(1).max(60).default(5),
-  devices: z.int().min(1).max(50).default(1),
+  minutes: z.number().min(1).max(MAX_MINUTES, `at most ${MAX_MINUTES}`).default(5),
+  devices: z.int().min(1).max(MAX_DEVICES, `at most ${MAX_DEVICES}`).default(1),
 })
 const RemoveBody = z.strictObject({ force: z.boolean().default(false) })
 const NoBody = z.strictObject({})
