@@ -6,14 +6,15 @@ import { SignedQuote } from './quote.ts'
 
 /**
  * Every legal arrow of an order as the seller sees it. `shipping`, `capturing`, `declining` and `refunding` have a signed
- * transaction on its way; the arrow back from them is for one that reverted. `returning` waits for the refund to be sent.
+ * transaction on its way; the arrow back from them is for one that reverted, and `packed → shipped` and `confirmed → paid`
+ * for one that a reorg then included after all. `returning` waits for the refund to be sent.
  */
 export const SELLER_ORDER_TRANSITIONS = {
   accepted: ['packed', 'refusing', 'cancelled', 'reclaimed', 'settled'],
-  packed: ['shipping', 'refusing', 'cancelled', 'reclaimed', 'settled'],
+  packed: ['shipping', 'shipped', 'refusing', 'cancelled', 'reclaimed', 'settled'],
   shipping: ['shipped', 'packed', 'cancelled', 'reclaimed', 'settled'],
   shipped: ['confirmed', 'reclaimed', 'disputed', 'settled'],
-  confirmed: ['capturing', 'reclaimed', 'disputed', 'settled'],
+  confirmed: ['capturing', 'paid', 'reclaimed', 'disputed', 'settled'],
   capturing: ['paid', 'confirmed', 'reclaimed', 'disputed', 'settled'],
   disputed: ['settled', 'decided', 'reclaimed'],
   refusing: ['declining', 'declined', 'cancelled', 'reclaimed', 'settled'],

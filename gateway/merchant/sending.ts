@@ -73,3 +73,9 @@ export function restMs(failures: number): number {
 export function sentenceOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
+
+/** While its transaction has no receipt, what the chain says of an order may be a promise only: it waits. */
+export function isUnderWay({ state, transaction }: SellerOrder): boolean {
+  const sends = state === 'shipping' || state === 'capturing' || state === 'declining' || state === 'refunding'
+  return sends && transaction?.state === 'sent'
+}

@@ -5,7 +5,7 @@ import type { StepResult, Worker } from '../lib/scheduler.ts'
 import type { Hold } from '../ports/chain.ts'
 import type { Fulfilment, SellerOrder } from '../ports/merchant.ts'
 import { shippingNotice } from './notice.ts'
-import { batches, restMs, type SellerParts, send, sendCapture, sendShip, sentenceOf } from './sending.ts'
+import { batches, isUnderWay, restMs, type SellerParts, send, sendCapture, sendShip, sentenceOf } from './sending.ts'
 import { chainNowSeconds } from './time.ts'
 
 /** Orders of one transaction: beyond 50 the cost per order hardly falls, and a revert wastes more (CONTRACTS.md). */
@@ -57,12 +57,6 @@ async function step(parts: SellerParts): Promise<StepResult> {
   return { worked, nextDueAtMs: await orders.nextDueAtMs() }
 }
 
-/** While its transaction has no receipt, what the chain says of an order may be a promise only: it waits. */
-function isUnderWay({ state, transaction }: SellerOrder): boolean {
-  const sends = state === 'shipping' || state === 'capturing' || state === 'declining' || state === 'refunding'
-  return sends && transaction?.state === 'sent'
-}
-
 type Advance = 'moved' | 'waits' | 'ship' | 'capture'
 
 /** One order's turn: what its own state and the chain's say about it. */
@@ -79,15 +73,8 @@ async function advance(turn: Turn, parts: SellerParts): Promise<Advance> {
     return 'moved'
   }
   if (hold.state === 'disputed' && order.state !== 'disputed') {
-    const pollAtMs = turn.nowMs + RECLAIM_POLL_MS
-    await move(
-      turn,
-      parts,
-      order.state as 'shipped',
-      'disputed',
-      'the order is disputed; its money is frozen',
-      pollAtMs,
-    )
+    const reason = 'the order is disputed; its money is frozen'
+    await move(turn, parts, order.state as 'shipped', 'disputed', reason, turn.nowMs + RECLAIM_POLL_MS)
     return 'moved'
   }
   if (hold.state === 'none') return fail(turn, parts, 'the funds are not to be seen on chain: it may have been rewound')
@@ -95,6 +82,8 @@ async function advance(turn: Turn, parts: SellerParts): Promise<Advance> {
     case 'accepted':
       return waitsForShipping(turn, parts) ?? pack(turn, parts)
     case 'packed':
+      // Only we can ship and capture: a transaction that was given up after a reorg is on the chain after all.
+      if (hold.state === 'shipped') return settled(turn, parts, 'shipped', 'shipping', 'packed')
       return waitsForShipping(turn, parts) ?? 'ship'
     case 'shipping':
       return settled(turn, parts, 'shipped', 'shipping', 'packed')
@@ -107,6 +96,7 @@ async function advance(turn: Turn, parts: SellerParts): Promise<Advance> {
     case 'refunding':
       return refunded(turn, parts)
     case 'confirmed':
+      if (hold.state === 'captured') return settled(turn, parts, 'captured', 'capturing', 'confirmed')
       return hold.state === 'shipped' ? 'capture' : unexpected(turn, parts)
     case 'capturing':
       return settled(turn, parts, 'captured', 'capturing', 'confirmed')
@@ -161,15 +151,24 @@ async function settled<S extends 'shipping' | 'capturing' | 'declining'>(
     if (wanted === 'shipped') {
       await parts.fulfilment.handOver(order)
       const reclaimableAtMs = hold.sinceSeconds * 1000 + UNCONFIRMED_MS + 1000
-      await move(turn, parts, 'shipping', 'shipped', 'the chain says shipped; the carrier has it', reclaimableAtMs)
+      await move(
+        turn,
+        parts,
+        order.state as 'shipping',
+        'shipped',
+        'the chain says shipped; the carrier has it',
+        reclaimableAtMs,
+      )
     } else if (wanted === 'captured') {
-      await move(turn, parts, 'capturing', 'paid', `${order.terms.amount} minor units were paid to us`)
+      await move(turn, parts, order.state as 'capturing', 'paid', `${order.terms.amount} minor units were paid to us`)
     } else {
       await move(turn, parts, 'declining', 'declined', 'the funds went back to the buyer')
     }
     return 'moved'
   }
   const what = `transaction ${order.transaction?.txHash} is ${order.transaction?.state} and had no effect`
+  // Its sender has yet to see that a reorg took the block; then the same bytes are sent again.
+  if (order.transaction?.state === 'included') return fail(turn, parts, what)
   await move(turn, parts, state, back, what, nowMs)
   return fail({ ...turn, order: { ...order, state: back } }, parts, what)
 }
