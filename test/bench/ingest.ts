@@ -23,6 +23,8 @@ mosquitto comes from Debian: apt-get install -y mosquitto
 const READINGS = 1_000_000
 const PACE_PER_SECOND = 2_000
 const REPEATS = 2
+/** The compilers of a new process need some 100,000 messages. */
+const WARM_UP_SECONDS = 1
 
 const { values: options } = parseArgs({
   options: {
@@ -55,7 +57,7 @@ if (MOSQUITTO !== undefined) targets.push(await mosquitto(MOSQUITTO, folder))
 const gateway = targets[1]!
 let session = 0
 
-await rateOf(targets) // warms the compilers up and is not counted
+await rateOf(targets, WARM_UP_SECONDS)
 const compared: Record<string, Measured<Rate>>[] = []
 for (let round = 0; round < rounds; round++) {
   // Each round begins with another target, so that a drift of the machine hits all alike.
@@ -72,6 +74,7 @@ for (let round = 0; round < rounds; round += 2) {
   const fresh = { ...(await nodeTarget('gateway')), name: 'empty' }
   const full = { ...(await nodeTarget('gateway', READINGS)), name: 'full' }
   const order = round % 4 === 0 ? [fresh, full] : [full, fresh]
+  await rateOf(order, WARM_UP_SECONDS)
   slowdowns.push(await whenQuiet('a million', () => rateOf(order)))
   stop(order)
 }
@@ -107,7 +110,7 @@ async function whenQuiet<Result>(
   }
 }
 
-async function rateOf(order: Target[]): Promise<Record<string, Measured<Rate>>> {
+async function rateOf(order: Target[], forSeconds = seconds): Promise<Record<string, Measured<Rate>>> {
   const results: Record<string, Measured<Rate>> = {}
   for (const target of order) {
     const {
@@ -115,7 +118,9 @@ async function rateOf(order: Target[]): Promise<Record<string, Measured<Rate>>> 
       acksPerSecond,
       cpuSeconds: used,
       otherCpuCores,
-    } = await measure<{ acksPerSecond: number }>(target, {})
+    } = await measure<{ acksPerSecond: number }>(target, {
+      seconds: forSeconds,
+    })
     results[target.name] = {
       acksPerSecond: Math.round(acksPerSecond),
       cpuMicrosPerMessage: round2((used * 1e6) / acks),
@@ -126,20 +131,23 @@ async function rateOf(order: Target[]): Promise<Record<string, Measured<Rate>>> 
 }
 
 async function waitAt(target: Target): Promise<Measured<Wait>> {
-  const { p50Ms, p99Ms, otherCpuCores } = await measure<Wait>(target, { perSecond: PACE_PER_SECOND })
+  const { p50Ms, p99Ms, otherCpuCores } = await measure<Wait>(target, {
+    seconds,
+    perSecond: PACE_PER_SECOND,
+  })
   return { p50Ms, p99Ms, otherCpuCores }
 }
 
 /** Runs one job of the load generator against a target. */
 async function measure<Answer>(
   target: Target,
-  more: { perSecond?: number },
+  job: { seconds: number; perSecond?: number },
 ): Promise<Answer & { acks: number; cpuSeconds: number; otherCpuCores: number }> {
   const cpu = () => ({ busy: busySeconds(), target: cpuSeconds(target.child.pid!), load: cpuSeconds(load.pid!) })
   const beganAt = performance.now()
   const before = cpu()
   const { port, password } = target
-  load.stdin!.write(`${JSON.stringify({ port, password, seconds, round: session++, ...more })}\n`)
+  load.stdin!.write(`${JSON.stringify({ port, password, round: session++, ...job })}\n`)
   const answer = JSON.parse(await loadLines()) as Answer & { acks: number }
   const after = cpu()
   const used = after.target - before.target
