@@ -59,21 +59,31 @@ async function examine(client: Client, dataFolder: string, config: Config): Prom
     () => false,
   )
   let db: Db | undefined
+  let isReadable = false
   try {
     await check('gateway', () => gatewayCheck(client, isRunning))
     await check('disk', () => diskCheck(dataFolder))
     await check('database', () => {
       db = openToRead(dataFolder)
-      return databaseCheck(db, dataFolder)
+      const found = databaseCheck(db, dataFolder)
+      isReadable = true
+      return found
     })
+    // What cannot be read once need not be tried, and waited for, again.
+    if (!isReadable) {
+      db?.close()
+      db = undefined
+    }
     await check('clock', () => clockCheck(db, nowMs))
     if (!isRunning) await check('ports', () => portsCheck(config))
     await check('plain text', () => plainTextCheck(config))
     await check('certificates', () => certificateCheck(config, dataFolder, nowMs))
     await check('chain', () => chainCheck(config, isRunning, nowMs))
     if (isRunning) await check('money', () => moneyCheck(client))
-    await check('mandates', () => mandatesCheck(db, nowMs))
-    await check('transactions', () => transactionsCheck(db, nowMs))
+    if (isReadable) {
+      await check('mandates', () => mandatesCheck(db, nowMs))
+      await check('transactions', () => transactionsCheck(db, nowMs))
+    }
     await check('seller', () => sellerCheck(config, sellersOf(db)))
     await check('notifications', () => notificationsCheck(db, config))
     await check('time zone', () => timeZoneCheck(config))
