@@ -39,9 +39,9 @@ export async function announce(
       )
       responders.set(host, responder)
     }
-    // Two gateways of one network often serve a home of the same name.
+    // Two gateways of one network, or of one machine, often serve a home of the same name.
     responder
-      .publish({ name: `${options.name} on ${machine}`, type, port, host: `${machine}.local` })
+      .publish({ name: `${options.name} on ${machine}:${port}`, type, port, host: `${machine}.local` })
       .on('error', options.onFault)
   }
   return async () => {
