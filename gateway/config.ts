@@ -58,6 +58,9 @@ function mistake(issue: z.core.$ZodIssue, file: string, env: Record<string, stri
   const path = issue.path.map(String)
   const name = environmentName(path)
   if (env[name] !== undefined) return `${name} in the environment (${path.join('.')}): ${issue.message}.`
+  if (issue.code === 'invalid_type' && issue.expected === 'object' && issue.message.endsWith('received null')) {
+    return `${path.join('.')} in ${file} has no setting below it: give it one, or put the # before it again.`
+  }
   const isSetting = settingPaths().some((known) => known.join('.') === path.join('.'))
   return `${path.join('.')} in ${file}${isSetting ? ` (or ${name} in the environment)` : ''}: ${issue.message}.`
 }
