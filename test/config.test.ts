@@ -43,6 +43,7 @@ it.each([
   ],
   ['mqtt: { webSocket: { host: 0.0.0.0 } }', {}, /^mqtt\.webSocket\.host in .*plain text/],
   ['mqtt: { tls: { certificateFile: a.pem } }', {}, /certificateFile and mqtt\.tls\.keyFile go together/],
+  ['mqtt:\n  tls:\n    # port: 1', {}, /^mqtt\.tls in .* has no setting below it: give it one/],
   ['', { ADEPT_MQTT_ANNOUNCE: 'no' }, /^ADEPT_MQTT_ANNOUNCE in the environment .*boolean/],
   ['', { ADEPT_CHAIN_KIND: 'other' }, /ADEPT_CHAIN_KIND in the environment/],
 ])('says what is wrong in %j with %j', (text, env, sentence) => {
