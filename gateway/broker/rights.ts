@@ -51,8 +51,9 @@ export type PairingGate = {
 }
 
 /**
- * The rights of devices: each its own topics, with its own secret or certificate. Who fails too often is refused for a while
- * without a look at its password, except from the address where the device itself was let in: a stranger cannot lock it out.
+ * The rights of devices: each its own topics, with its own secret or certificate. An address that fails too often is refused
+ * for a while without a look at its password, except a device that was let in from there. Failures by name are only told:
+ * refusing a name would let strangers lock its device out, and nobody guesses a secret of 128 bits and more.
  */
 export function deviceRights(
   devices: Pick<DeviceStore, 'credentialsOf'>,
@@ -77,7 +78,7 @@ export function deviceRights(
       return { returnCode: IDENTIFIER_REJECTED, reason: 'the client id must be the id of a device' }
     }
     const isKnown = letInFrom.get(clientId) === remoteAddress
-    if (!isKnown && (addresses.isRefused(remoteAddress, nowMs()) || names.isRefused(clientId, nowMs()))) {
+    if (!isKnown && addresses.isRefused(remoteAddress, nowMs())) {
       return { returnCode: SERVER_UNAVAILABLE, reason: 'too many wrong passwords: the next is looked at in a minute' }
     }
     // A device may have that name: it is added by hand then.

@@ -110,7 +110,7 @@ describe('who fails too often', () => {
     expect(await refusal(connect('washer-1', password))).toBe(0)
   })
 
-  it('is forgiven after a minute, counted by name as well as by address, for a bounded number of both', async () => {
+  it('is forgiven after a minute; wrong passwords from many addresses are told and lock no device out', async () => {
     let nowMs = 0
     const hammered: string[] = []
     const rights = deviceRights(door.devices, { nowMs: () => nowMs, onHammered: (it) => hammered.push(it.deviceId) })
@@ -128,13 +128,14 @@ describe('who fails too often', () => {
       return (await rights.admit(request))?.returnCode ?? 0
     }
     for (let address = 0; address < 10; address++) expect(await admit('washer-1', 'wrong', `10.0.0.${address}`)).toBe(4)
-    expect(await admit('washer-1', secret, '10.0.0.99')).toBe(3)
-    nowMs = 59_999
-    expect(await admit('washer-1', secret, '10.0.0.99')).toBe(3)
-    nowMs = 60_000
     expect(await admit('washer-1', secret, '10.0.0.99')).toBe(0)
+    for (let wrong = 0; wrong < 10; wrong++) expect(await admit('stranger', 'wrong', '10.0.2.1')).toBe(4)
+    expect(await admit('washer-1', secret, '10.0.2.1')).toBe(3)
+    nowMs = 59_999
+    expect(await admit('washer-1', secret, '10.0.2.1')).toBe(3)
+    nowMs = 60_000
+    expect(await admit('washer-1', secret, '10.0.2.1')).toBe(0)
     for (let wrong = 0; wrong < 10; wrong++) await admit('washer-1', 'wrong', `10.0.1.${wrong}`)
-    expect(await admit('washer-1', secret, '10.0.1.99')).toBe(3)
     expect(hammered).toEqual(['washer-1'])
     nowMs = 86_460_000
     for (let wrong = 0; wrong < 10; wrong++) await admit('washer-1', 'wrong', `10.0.1.${wrong}`)
