@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import type { Address } from '../domain/identifiers.ts'
 import type { Endpoints } from '../ports/onboarding.ts'
-import { contextOf } from './client.ts'
+import { CliError, contextOf } from './client.ts'
 import { fingerprintText, plainTextWarning } from './endpoints.ts'
 
 /** `GET /v1/status`, as JSON has it. */
@@ -27,10 +27,15 @@ export function statusCommand(): Command {
     .action(async (_options: unknown, command: Command) => {
       const { client, print } = contextOf(command)
       const status = await client.get<StatusAnswer>('/v1/status')
+      const notReady = await client.get('/readyz').then(
+        () => undefined,
+        (error: unknown) => (error instanceof CliError ? error.message : Promise.reject(error)),
+      )
       const { chain, payer, relayer } = status
       const { addresses, authorityFingerprint } = status.endpoints
       const lines = [
         `Gateway ${status.version} on Node ${status.nodeVersion}, home ${status.homeId}`,
+        notReady && `${notReady} More: \`adept doctor\``,
         `Devices connect by MQTT to port ${status.mqttPort}: ${addresses.map(({ url }) => url).join(', ')}`,
         authorityFingerprint && `By TLS they trust the authority ${fingerprintText(authorityFingerprint)}`,
         plainTextWarning(addresses),
@@ -41,7 +46,7 @@ export function statusCommand(): Command {
         `Gas is paid by ${relayer.address}, which has ${gwei(relayer.balanceWei)} gwei${relayer.balanceWei === '0' ? ": send it some of the chain's own coin" : ''}`,
         chain.kind === 'embedded' ? 'The embedded chain is for development: its money is play money.' : '',
       ]
-      print(status, lines.filter(Boolean).join('\n'))
+      print({ ...status, ready: notReady === undefined }, lines.filter(Boolean).join('\n'))
     })
 }
 

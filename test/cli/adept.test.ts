@@ -222,3 +222,10 @@ test('status tells where devices connect, and that the money is play money', asy
   expect(out).toMatch(/1000\.00 USDT/)
   expect(out).toMatch(/play money/)
 })
+
+test('status says first what does not do its work', async () => {
+  gateway.hindered.writer = new Error('database or disk is full.')
+  const { out } = await adept('status')
+  expect(out.split('\n')[1]).toBe('Not ready: writer: database or disk is full. More: `adept doctor`')
+  expect(await json('status')).toMatchObject({ ready: false })
+})
