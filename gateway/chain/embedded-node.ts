@@ -58,28 +58,34 @@ export class EmbeddedNode {
   #reviving = Promise.resolve()
   #aliveTimer: NodeJS.Timeout | undefined
 
-  private constructor(options: EmbeddedNodeOptions, file: NodeFile, child: ChildProcess | undefined) {
+  private constructor(
+    options: EmbeddedNodeOptions,
+    journal: BlockJournal,
+    file: NodeFile,
+    child: ChildProcess | undefined,
+  ) {
     this.#options = options
     this.#file = file
     this.#virtualSeconds = options.virtualTimeSeconds
     this.rpc = openRpc(file.rpcUrl)
-    this.journal = journalOf(options.dataFolder)
+    this.journal = journal
     this.#guard(child)
   }
 
   /** Adopts the node of this folder if it still runs, or starts one with the state that was kept. */
   static async start(options: EmbeddedNodeOptions): Promise<EmbeddedNode> {
     mkdirSync(join(options.dataFolder, 'chain'), { recursive: true, mode: 0o700 })
+    const journal = new BlockJournal(join(options.dataFolder, 'chain', 'blocks.jsonl'))
     const running = await findRunningNode(options.dataFolder)
     // Its gateway was killed while it made the journal's blocks again: the next one begins anew.
     if (running?.isWhole === false) process.kill(running.pid, 'SIGKILL')
     else if (running !== undefined) {
       const file = { ...running, ...options.contracts }
       writeNodeFile(options.dataFolder, file)
-      return await EmbeddedNode.#ready(new EmbeddedNode(options, file, undefined))
+      return await EmbeddedNode.#ready(new EmbeddedNode(options, journal, file, undefined))
     }
-    const { file, child } = await launch(options, undefined)
-    return await EmbeddedNode.#ready(new EmbeddedNode(options, file, child))
+    const { file, child } = await launch(options, journal, undefined)
+    return await EmbeddedNode.#ready(new EmbeddedNode(options, journal, file, child))
   }
 
   get file(): NodeFile {
@@ -176,7 +182,7 @@ export class EmbeddedNode {
     }
     try {
       this.#countRevival()
-      const { file, child } = await launch(this.#options, Number(new URL(this.#file.rpcUrl).port))
+      const { file, child } = await launch(this.#options, this.journal, Number(new URL(this.#file.rpcUrl).port))
       this.#file = file
       this.#guard(child)
       await EmbeddedNode.#ready(this)
@@ -199,8 +205,7 @@ export class EmbeddedNode {
 }
 
 /** A new process with the state that was kept and the journal's blocks after it. */
-async function launch(options: EmbeddedNodeOptions, port: number | undefined): Promise<Anvil> {
-  const journal = journalOf(options.dataFolder)
+async function launch(options: EmbeddedNodeOptions, journal: BlockJournal, port: number | undefined): Promise<Anvil> {
   if (!journal.isEmpty()) await rebuild(options, journal)
   return await launchAnvil({ ...placeOf(options), port, isWhole: true })
 }
@@ -236,4 +241,3 @@ const placeOf = ({ dataFolder, contracts, virtualTimeSeconds }: EmbeddedNodeOpti
   stateFile: stateFileOf(dataFolder),
 })
 const stateFileOf = (dataFolder: string) => join(dataFolder, 'chain', 'state.json')
-const journalOf = (dataFolder: string) => new BlockJournal(join(dataFolder, 'chain', 'blocks.jsonl'))

@@ -46,6 +46,9 @@ test('who speaks to a node while it is started again gets no block in among thos
   expect(deaths).toEqual([STARTED_AGAIN])
   expect(mined).toBeGreaterThan(0)
   expect(await rpc.send('eth_getBlockByHash', [hash, false])).not.toBeNull()
+  // What came since is journaled as before.
+  const newHash = await headHash()
+  await until(() => readFileSync(journalIn(folder), 'utf8').includes(newHash))
 })
 
 test('a node that only made blocks again when its gateway was killed is ended, not taken over', async () => {
