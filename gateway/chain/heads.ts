@@ -7,10 +7,14 @@ const LONGEST_REST_MS = 10_000
 /** A head is about 2 kB. */
 const MAX_HEAD_BYTES = 1024 * 1024
 
-const Announcement = z.object({ method: z.literal('eth_subscription') })
+/** A new block, or the answer that they are announced from now on. */
+const Announcement = z.union([
+  z.object({ method: z.literal('eth_subscription') }),
+  z.object({ id: z.literal(1), result: z.string() }),
+])
 
 /**
- * Calls `onHead` when a new block is announced over WebSocket, and on every (re)connection, for blocks that were missed.
+ * Calls `onHead` when a new block is announced over WebSocket, and once a subscription stands, for blocks that were missed.
  * A hint only: polling finds every block without it. Returns the way to end it.
  */
 export function watchHeads(rpcUrl: string, onHead: () => void): () => void {
@@ -30,7 +34,6 @@ export function watchHeads(rpcUrl: string, onHead: () => void): () => void {
     socket.on('open', () => {
       restMs = FIRST_REST_MS
       socket?.send(JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'eth_subscribe', params: ['newHeads'] }))
-      onHead()
     })
     socket.on('message', (data) => {
       if (!ended && isAnnouncement(data)) onHead()
