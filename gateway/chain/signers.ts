@@ -10,6 +10,7 @@ import { digestsOf, signDigest } from './digests.ts'
 import { escrowSend } from './escrow.ts'
 import { householdCall, readHousehold } from './households.ts'
 import type { Keyring } from './keys.ts'
+import { RpcError } from './rpc.ts'
 import type { Sender } from './sender.ts'
 
 /** ERC-20's "as much as it likes": what the escrow may take is bounded by the mandates that the payer signs. */
@@ -77,9 +78,11 @@ export async function allowEscrow(
   await untilOnChain('the allowance', isEnough)
 }
 
+/** A node that takes in a block just now may mix its state with the time of the block before: a refused call asks again. */
 async function untilOnChain(what: string, isThere: () => Promise<boolean>): Promise<void> {
+  const notYet = (error: unknown) => (error instanceof RpcError ? false : Promise.reject(error))
   for (let poll = 0; poll < CHAIN_POLLS; poll++) {
-    if (await isThere()) return
+    if (await isThere().catch(notYet)) return
     await wait(CHAIN_POLL_MS)
   }
   throw new Error(`It was sent, but ${what} is not on chain after 30 seconds; try again later.`)
