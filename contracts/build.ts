@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import solc from 'solc'
+import { type CompiledContract, compileSources } from './compiler.ts'
 import { type StandardInput, standardInput } from './standard-json.ts'
 
 const HELP = `Compiles contracts/src and writes ABI and bytecode to contracts/generated.
@@ -26,12 +27,7 @@ const SETTINGS = {
   ),
 }
 
-type AbiEntry = Record<string, unknown>
-type Compiled = { abi: AbiEntry[]; evm: { bytecode: { object: string } } }
-type SolcOutput = {
-  errors?: { severity: string; formattedMessage: string; sourceLocation?: { file: string } }[]
-  contracts?: Record<string, Record<string, Compiled>>
-}
+type Compiled = CompiledContract & { evm: { bytecode: { object: string } } }
 
 const sourceUrl = (name: string) => new URL(`src/${name}.sol`, import.meta.url)
 const generatedUrl = (name: ContractName) => new URL(`generated/${name}.ts`, import.meta.url)
@@ -46,11 +42,10 @@ export function sourceInput(): StandardInput {
 
 /** Compiles the sources as they are now; throws the compiler's messages. */
 export function compile(): Record<ContractName, Compiled> {
-  const output = JSON.parse(solc.compile(JSON.stringify(sourceInput()))) as SolcOutput
-  // Our own warnings are errors; those of packages are not.
-  const errors = output.errors?.filter((it) => it.severity === 'error' || it.sourceLocation?.file.startsWith('src/'))
-  if (errors !== undefined && errors.length > 0) throw new Error(errors.map((it) => it.formattedMessage).join('\n'))
-  return Object.fromEntries(CONTRACTS.map((name) => [name, output.contracts![`src/${name}.sol`]![name]!])) as Record<
+  const { sources } = sourceInput()
+  const texts = Object.fromEntries(Object.entries(sources).map(([path, { content }]) => [path, content]))
+  const { contracts } = compileSources(texts, SETTINGS)
+  return Object.fromEntries(CONTRACTS.map((name) => [name, contracts[`src/${name}.sol`]![name]!])) as Record<
     ContractName,
     Compiled
   >
