@@ -5,6 +5,7 @@ import { audit } from './orders/audit.ts'
 import { sqliteAuditStore } from './store/audit.ts'
 import { sqliteFeedStore } from './store/feed.ts'
 import { sqliteHealthStore } from './store/health.ts'
+import { sqliteHomeStore } from './store/homes.ts'
 import { sqliteHourStore } from './store/hours.ts'
 import { sqliteOrderActionStore } from './store/order-actions.ts'
 import { createWebServer, type WebServer } from './web/server.ts'
@@ -15,9 +16,9 @@ export function openHomeownersSide(ground: Ground, line: Line, mqttPort: () => n
   const { dataFolder, config, version, db, clock, onFault, devices, mandates, keyring, signer, verbs } = ground
   const { chain, wallet, relayer } = ground.opened
   const { door, intake, rules, scheduler } = line
-  const homeId = config.home.id
   return createWebServer(
     {
+      homes: sqliteHomeStore(db),
       devices,
       hours: sqliteHourStore(db),
       deviceKeys: keyring,
@@ -34,10 +35,11 @@ export function openHomeownersSide(ground: Ground, line: Line, mqttPort: () => n
         onActed: line.nudge('orders', 'watch', 'notify'),
       }),
       rules: rules.desk,
-      audit: () => audit({ store: sqliteAuditStore(db), chain, nudge: () => scheduler.nudge('watch') }, homeId),
+      audit: (homeId) => audit({ store: sqliteAuditStore(db), chain, nudge: () => scheduler.nudge('watch') }, homeId),
       chain,
       health: {
         store: sqliteHealthStore(db),
+        storage: ground.storage,
         writerAnswers: () => intake.keep([]),
         hasRoom: intake.hasRoom,
         head: chain.head,
@@ -59,6 +61,6 @@ export function openHomeownersSide(ground: Ground, line: Line, mqttPort: () => n
       onChanged: () => scheduler.nudge(),
       onFault,
     },
-    { homeId, token: openToken(dataFolder), port: config.http.port, sellerUrl: config.seller.url },
+    { homeId: config.home.id, token: openToken(dataFolder), port: config.http.port, sellerUrl: config.seller.url },
   )
 }

@@ -91,14 +91,16 @@ export async function openLine(ground: Ground, onMoved: () => void): Promise<Lin
   })
   const { broker } = door
   ground.writer.on('message', ({ faults }: Answer) => {
-    if (faults.length > 0) broker.excuse()
+    const [first] = faults
+    if (first === undefined) return
+    broker.excuse()
+    if (first.problem !== undefined) ground.storage.refused(first.problem)
   })
 
   // rules, orders, watch, notify
   const rules = await openRules({
     stores: sqliteRulesStores(db, channels),
     file: join(dataFolder, 'rules.yaml'),
-    home: config.home,
     token: chain.facts.token,
     clock,
     program: ground.version,
@@ -136,6 +138,7 @@ export async function openLine(ground: Ground, onMoved: () => void): Promise<Lin
       }),
       strayFundsWorker({ store: sqliteStrayFundsStore(db, channels), chain, signer, clock }),
       settleWorker(senders),
+      ground.storage.worker,
       retentionWorker({ store: sqliteRetentionStore(db, retentionLimits), clock }),
       notifyWorker({
         store: sqliteDeliveryStore(db),
@@ -151,7 +154,10 @@ export async function openLine(ground: Ground, onMoved: () => void): Promise<Lin
     {
       clock,
       pollMs: POLL_MS,
-      onFault: (worker, error) => log.error({ worker, err: error }, 'a stage failed and tries again'),
+      onFault(worker, error) {
+        log.error({ worker, err: error }, 'a stage failed and tries again')
+        ground.storage.hear(error)
+      },
     },
   )
   return { door, intake, rules, scheduler, nudge }

@@ -12,6 +12,7 @@ import { deviceCommand } from './device.ts'
 import { devicesCommand } from './devices.ts'
 import { doctorCommand } from './doctor.ts'
 import { feedCommand } from './feed.ts'
+import { homeCommand } from './home.ts'
 import { initCommand } from './init.ts'
 import { mandateCommand } from './mandate.ts'
 import { orderCommand } from './order.ts'
@@ -51,6 +52,7 @@ function program(): Command {
     .description('Appliances that buy their own consumables, within limits that you signed.')
     .version(ownVersion(), '--version', 'print the version')
     .option('--data <folder>', "the gateway's data folder (default: ADEPT_DATA, else ~/.adept)")
+    .option('--home <id>', 'the home that it is about (default: the one of adept.yaml)')
     .option('--json', 'print JSON instead of text')
     .configureHelp({ showGlobalOptions: true })
     .showHelpAfterError('(add --help to see what is possible)')
@@ -60,6 +62,7 @@ function program(): Command {
     startCommand(),
     serviceCommand(),
     statusCommand(),
+    homeCommand(),
     deviceCommand(),
     devicesCommand(),
     readingsCommand(),

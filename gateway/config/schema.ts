@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { isLoopback } from '../broker/addresses.ts'
 import { BrokerLimits } from '../broker/limits.ts'
+import { isTimeZone } from '../domain/home-calendar.ts'
 import { Address, HomeId } from '../domain/identifiers.ts'
 
 const Host = z.string().min(1).max(255)
@@ -146,11 +147,3 @@ export const Config = z.strictObject({
     .prefault({}),
 })
 export type Config = z.infer<typeof Config>
-
-function isTimeZone(name: string): boolean {
-  try {
-    return new Intl.DateTimeFormat('en', { timeZone: name }).format(0) !== ''
-  } catch {
-    return false
-  }
-}

@@ -10,15 +10,13 @@ export type FeedStore = {
 }
 /** Deliveries beyond the feed. */
 export type DeliveryStore = {
-  /** Oldest first; `only` of that kind. */
-  due(
-    nowMs: number,
-    limit: number,
-    only?: NotificationKind,
-  ): Promise<{ notification: Notification; attempts: number }[]>
+  /** Oldest first. */
+  due(nowMs: number, limit: number): Promise<{ notification: Notification; attempts: number }[]>
   nextDueAtMs(): Promise<number | undefined>
   delivered(notificationId: number, atMs: number): Promise<void>
   failed(notificationId: number, nextAtMs: number | undefined): Promise<void>
+  /** Waits until then, which counts as no attempt. */
+  held(notificationId: number, untilMs: number): Promise<void>
   /** Orders whose device has not been told their present state; a removed device is told nothing. */
   untoldOrders(limit: number): Promise<Order[]>
   deviceTold(orderId: OrderId, state: OrderState): Promise<void>

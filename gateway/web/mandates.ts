@@ -54,26 +54,33 @@ export function mandateRoutes(
     clock: Clock
     onChanged(): void
   },
-  options: { homeId: string; sellerUrl: string },
+  options: { sellerUrl: string },
 ): void {
   const { mandateVerbs } = ports
-  const { homeId } = options
 
-  app.get('/v1/mandates', async () => {
+  app.get('/v1/mandates', async ({ homeId }) => {
     const rows = await ports.mandates.list(homeId)
     return { mandates: await Promise.all(rows.map(answer)) }
   })
 
   app.post('/v1/mandates/draft', async (request) => {
     const body = parseInput(DraftBody, request.body, 'a request for a mandate')
-    const drafted = await mandateVerbs.draft({ ...body, sellerUrl: body.sellerUrl ?? options.sellerUrl, homeId })
+    const drafted = await mandateVerbs.draft({
+      ...body,
+      sellerUrl: body.sellerUrl ?? options.sellerUrl,
+      homeId: request.homeId,
+    })
     if (!drafted.ok) throw new HttpError(409, drafted.sentence)
     return { draft: drafted.draft, typedData: mandateVerbs.typedData(drafted.draft) }
   })
 
   app.post('/v1/mandates', async (request, reply) => {
     const body = parseInput(SignBody, request.body, 'a draft with its signature')
-    const signed = await mandateVerbs.sign(homeId, body.draft, 'signature' in body ? body.signature : 'gateway-wallet')
+    const signed = await mandateVerbs.sign(
+      request.homeId,
+      body.draft,
+      'signature' in body ? body.signature : 'gateway-wallet',
+    )
     if (!signed.ok) throw new HttpError(409, signed.sentence)
     ports.onChanged()
     const { sentence, txHash } = signed
@@ -82,7 +89,7 @@ export function mandateRoutes(
 
   app.post<{ Params: { mandateHash: string } }>('/v1/mandates/:mandateHash/revoke', async (request) => {
     const mandateHash = parseInput(Hex32, request.params.mandateHash, 'a mandate hash')
-    const revoked = await mandateVerbs.revoke(homeId, mandateHash)
+    const revoked = await mandateVerbs.revoke(request.homeId, mandateHash)
     if (!revoked.ok) throw new HttpError(409, revoked.sentence)
     ports.onChanged()
     return { mandateHash, sentence: revoked.sentence }

@@ -12,6 +12,7 @@ const OrderName = z
   .toLowerCase()
   .regex(/^[0-9a-f-]{4,36}$/, 'give the id or its first 4 or more characters, as `adept orders` shows them')
 type OrderParams = { Params: { orderId: string } }
+type OrderRequest = { homeId: string; params: OrderParams['Params'] }
 const ListQuery = z.object({ limit: queryNumber({ min: 1, max: 1000, default: 50 }) })
 const Who = z.string().min(1).max(64).default('owner')
 const ActionBody = z.strictObject({ who: Who }).prefault({})
@@ -23,56 +24,57 @@ const NEWEST_ORDERS = 1000
 export function orderRoutes(
   app: FastifyInstance,
   ports: { orders: OrderActions; onChanged(): void },
-  homeId: string,
   token: TokenFormat,
 ): void {
   const { orders } = ports
 
   app.get('/v1/orders', async (request) => {
     const { limit } = parseInput(ListQuery, request.query, 'a query')
-    return { orders: (await orders.list(homeId, limit)).map((order) => orderAnswer(order, token)) }
+    return { orders: (await orders.list(request.homeId, limit)).map((order) => orderAnswer(order, token)) }
   })
 
   app.get<OrderParams>('/v1/orders/:orderId', async (request) => {
-    return { order: orderAnswer(await findOrder(request.params), token) }
+    return { order: orderAnswer(await findOrder(request), token) }
   })
 
   app.post<OrderParams>('/v1/orders/:orderId/received', async (request) => {
     const { who } = parseInput(ActionBody, request.body, 'an action')
-    return act(request.params, (orderId) => orders.received(homeId, orderId, who))
+    return act(request, (orderId) => orders.received(request.homeId, orderId, who))
   })
 
   app.post<OrderParams>('/v1/orders/:orderId/cancel', async (request) => {
     const { who } = parseInput(ActionBody, request.body, 'an action')
-    return act(request.params, (orderId) => orders.cancel(homeId, orderId, who))
+    return act(request, (orderId) => orders.cancel(request.homeId, orderId, who))
   })
 
   app.post<OrderParams>('/v1/orders/:orderId/dispute', async (request) => {
     const { who } = parseInput(ActionBody, request.body, 'an action')
-    return act(request.params, (orderId) => orders.dispute(homeId, orderId, who))
+    return act(request, (orderId) => orders.dispute(request.homeId, orderId, who))
   })
 
   app.post<OrderParams>('/v1/orders/:orderId/consent', async (request) => {
     const { answer, who, seenMinorUnits } = parseInput(ConsentBody, request.body, 'a consent')
-    return act(request.params, (orderId) => orders.consent(homeId, orderId, answer, who, seenMinorUnits))
+    return act(request, (orderId) => orders.consent(request.homeId, orderId, answer, who, seenMinorUnits))
   })
 
-  async function act(params: OrderParams['Params'], action: (orderId: string) => Promise<ActionResult>) {
-    const { orderId } = await findOrder(params)
+  async function act(request: OrderRequest, action: (orderId: string) => Promise<ActionResult>) {
+    const { orderId } = await findOrder(request)
     const result = await action(orderId)
     if (!result.ok) throw new HttpError(409, result.sentence)
     ports.onChanged()
     return { orderId, sentence: result.sentence }
   }
 
-  async function findOrder(params: OrderParams['Params']): Promise<OrderView> {
+  async function findOrder({ homeId, params }: OrderRequest): Promise<OrderView> {
     const orderId = parseInput(OrderName, params.orderId, 'an order id')
-    const order = OrderId.safeParse(orderId).success ? await orders.get(homeId, orderId) : await findByPrefix(orderId)
+    const order = OrderId.safeParse(orderId).success
+      ? await orders.get(homeId, orderId)
+      : await findByPrefix(homeId, orderId)
     if (order === undefined) throw new HttpError(404, `There is no order ${orderId}. See all with \`adept orders\`.`)
     return order
   }
 
-  async function findByPrefix(prefix: string): Promise<OrderView | undefined> {
+  async function findByPrefix(homeId: string, prefix: string): Promise<OrderView | undefined> {
     const matching = (await orders.list(homeId, NEWEST_ORDERS)).filter((order) => order.orderId.startsWith(prefix))
     if (matching.length > 1) {
       const some = matching.slice(0, 3).map((order) => order.orderId)

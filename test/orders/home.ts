@@ -168,7 +168,6 @@ export async function openHome(slots = ['detergent'], rules = RULES) {
   const opening = await openRules({
     stores: sqliteRulesStores(db, []),
     file: join(folder, 'rules.yaml'),
-    home: { id: homeId, timeZone: 'UTC' },
     token: chain.facts.token,
     clock,
     program: 'test',
@@ -276,8 +275,11 @@ export async function openHome(slots = ['detergent'], rules = RULES) {
       const confirmation = shop.messages.find((message) => message.kind === 'confirmation')
       if (order?.kind !== 'order' || confirmation?.kind !== 'confirmation')
         throw new Error('The shop has no confirmation.')
-      const { shipment, amount, signature } = confirmation
-      await selling.capture([{ terms: order.terms, shipment, amount, signature }], transactions.save)
+      const { shipment, deliveries, signature } = confirmation
+      const claim = deliveries.map(({ authorizationId, amount }) => ({
+        ...{ terms: { ...order.terms, authorizationId }, shipment, amount, signature },
+      }))
+      await selling.capture(claim, transactions.save)
       await scheduler.drain()
     },
     balance: async (account: `0x${string}`) => (await chain.funds(account)).balance,

@@ -33,7 +33,6 @@ export async function openRecord(options: { rules?: string; timeZone?: string; s
     openRules({
       stores,
       file,
-      home,
       token: { decimals: 6, symbol: 'TUSD' },
       clock,
       program,
