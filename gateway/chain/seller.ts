@@ -39,7 +39,8 @@ export function sellerChain(connection: Connection, sender: Sender, key: Signing
     quoteSigner: (signed) => quoteSigner(digests, signed),
     signQuote: async (quote) => signDigest(key, digests.quote(quote)),
     shipmentHash: textHash,
-    confirmationSigner: ({ signature, ...message }) => signerOf(digests.confirmation([message]), signature),
+    confirmationSigner: ({ shipment, deliveries, signature }) =>
+      signerOf(digests.confirmation(deliveries.map((delivery) => ({ ...delivery, shipment }))), signature),
     ship: (shipments, save) =>
       send(`ship ${shipments.length} orders`, escrow.encode('ship', [parcelsOf(shipments)]), save),
     capture: (captures, save) =>

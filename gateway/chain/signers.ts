@@ -34,7 +34,8 @@ export function deviceSigner(
   }
   return {
     authorization: (deviceId, authorization) => sign(deviceId, digests.authorization(authorization)),
-    confirmation: (deviceId, confirmation) => sign(deviceId, digests.confirmation([confirmation])),
+    confirmation: (deviceId, { shipment, deliveries }) =>
+      sign(deviceId, digests.confirmation(deliveries.map((delivery) => ({ ...delivery, shipment })))),
     cancellation: (deviceId, authorizationId) => sign(deviceId, digests.cancellation(authorizationId)),
     dispute: (deviceId, authorizationId) => sign(deviceId, digests.dispute(authorizationId)),
     invalidation: (deviceId, mandateHash, nonce) => sign(deviceId, digests.invalidation(mandateHash, nonce)),

@@ -37,8 +37,22 @@ export type NextSellerState<S extends SellerOrderState> = (typeof SELLER_ORDER_T
 export const OrderMessage = z.strictObject({ signedQuote: SignedQuote, terms: Terms })
 export type OrderMessage = z.infer<typeof OrderMessage>
 
-/** `POST /v1/orders/:authorizationId/confirmation`: the buyer signed that the goods arrived. */
-export const ConfirmationMessage = z.strictObject({ shipment: Hex32, amount: MinorUnits, signature: HexBytes })
+/** Orders that one confirmation may name: as many as one transaction carries. */
+export const MAX_PARCEL_ORDERS = 50
+
+/** An order of a parcel that has arrived, and what of its money is the seller's. */
+export const Delivery = z.strictObject({ authorizationId: Hex32, amount: MinorUnits })
+export type Delivery = z.infer<typeof Delivery>
+
+/**
+ * `POST /v1/orders/:authorizationId/confirmation`: the buyer signed that the goods arrived. One signature covers all orders
+ * of a parcel that are confirmed together; they are of one mandate.
+ */
+export const ConfirmationMessage = z.strictObject({
+  shipment: Hex32,
+  deliveries: z.array(Delivery).min(1).max(MAX_PARCEL_ORDERS),
+  signature: HexBytes,
+})
 export type ConfirmationMessage = z.infer<typeof ConfirmationMessage>
 
 /** A Serial Shipping Container Code: 17 digits (extension, GS1 company prefix, serial) and their check digit. */

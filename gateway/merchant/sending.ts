@@ -30,12 +30,17 @@ export function sendShip(batch: SellerOrder[], nowMs: number, parts: SellerParts
   return send(batch, 'packed', 'shipping', nowMs, parts, (save) => parts.chain.ship(shipments, save))
 }
 
+/** A parcel's confirmation takes in all of its orders, whether they are in this batch or not: the chain skips what has ended. */
 export function sendCapture(batch: SellerOrder[], nowMs: number, parts: SellerParts): Promise<boolean> {
-  const captures = batch.map(({ terms, packed, confirmation }) => ({
-    terms,
-    shipment: packed!.shipment,
-    ...confirmation!,
-  }))
+  const claims = new Map(batch.map((order) => [order.terms.mandateHash + order.confirmation!.signature, order]))
+  const captures = [...claims.values()].flatMap(({ terms, packed, confirmation }) =>
+    confirmation!.deliveries.map(({ authorizationId, amount }) => ({
+      terms: { ...terms, authorizationId },
+      shipment: packed!.shipment,
+      amount,
+      signature: confirmation!.signature,
+    })),
+  )
   return send(batch, 'confirmed', 'capturing', nowMs, parts, (save) => parts.chain.capture(captures, save))
 }
 

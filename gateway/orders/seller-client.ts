@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { QuoteRefusal, SellerProfile, SignedQuote } from '../domain/quote.ts'
 import { httpRequest } from '../lib/http-request.ts'
 import { jsonText } from '../lib/json.ts'
-import type { Seller } from '../ports/seller.ts'
+import type { Seller, SellerMessage } from '../ports/seller.ts'
 
 /** A shop that does not answer within this time counts as unreachable; real time, in virtual runs too. */
 const TIMEOUT_MS = 10_000
@@ -80,8 +80,8 @@ export function sellerClient(
   }
 }
 
-function confirmationBody({ shipment, amount, signature }: { shipment: string; amount: bigint; signature: string }) {
-  return { shipment, amount, signature }
+function confirmationBody({ shipment, deliveries, signature }: SellerMessage & { kind: 'confirmation' }) {
+  return { shipment, deliveries, signature }
 }
 
 /** A shop's address may have a path of its own; undefined when it is none that we call. */

@@ -1,6 +1,7 @@
 import type { Address, Gtin, Hex32, HexBytes } from '../domain/identifiers.ts'
 import type { Authorization, HouseholdCap, Mandate, MandateFile, MandateOffer, Terms } from '../domain/mandate.ts'
 import type { Quote, SignedQuote } from '../domain/quote.ts'
+import type { Delivery } from '../domain/seller-order.ts'
 
 /** A transaction whose bytes are fixed; it is saved before it is sent. */
 export type SignedTransaction = { txHash: Hex32; sender: Address; nonce: number; purpose: string; raw: HexBytes }
@@ -116,10 +117,8 @@ export type Chain = {
 /** Signs for a device with the key that the gateway keeps for it. */
 export type DeviceSigner = {
   authorization(deviceId: string, authorization: Authorization): Promise<HexBytes>
-  confirmation(
-    deviceId: string,
-    confirmation: { authorizationId: Hex32; shipment: Hex32; amount: bigint },
-  ): Promise<HexBytes>
+  /** Of orders of one parcel and one mandate, at least one. */
+  confirmation(deviceId: string, parcel: { shipment: Hex32; deliveries: Delivery[] }): Promise<HexBytes>
   cancellation(deviceId: string, authorizationId: Hex32): Promise<HexBytes>
   dispute(deviceId: string, authorizationId: Hex32): Promise<HexBytes>
   invalidation(deviceId: string, mandateHash: Hex32, nonce: number): Promise<HexBytes>

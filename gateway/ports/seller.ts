@@ -1,11 +1,13 @@
-import type { Hex32, HexBytes } from '../domain/identifiers.ts'
+import type { Hex32 } from '../domain/identifiers.ts'
 import type { Terms } from '../domain/mandate.ts'
 import type { QuoteRefusal, QuoteRequest, SellerProfile, SignedQuote } from '../domain/quote.ts'
+import type { ConfirmationMessage } from '../domain/seller-order.ts'
 
 /** What the buyer tells the seller after funds are held, and after the goods arrived. */
 export type SellerMessage =
   | { kind: 'order'; signedQuote: SignedQuote; terms: Terms }
-  | { kind: 'confirmation'; authorizationId: Hex32; shipment: Hex32; amount: bigint; signature: HexBytes }
+  /** About one order of the deliveries; each of them is told of on its own. */
+  | ({ kind: 'confirmation'; authorizationId: Hex32 } & ConfirmationMessage)
 
 /** The buyer's port to a shop. `unreachable` may be tried again; a refusal is the shop's answer. */
 export type Seller = {

@@ -139,7 +139,8 @@ export function sqliteOrderStore(db: Db, channels: readonly Channel[]): OrderSto
       schedule.run(nextAtMs, order.orderId, order.state)
       if (changes === 0) return
       const reason = "Arrival confirmed with the device's key; the seller may take the payment."
-      moves.record(order, order.state, order.state, { atMs, reason, amountMinorUnits: message.amount })
+      const delivery = message.deliveries.find((it) => it.authorizationId === message.authorizationId)
+      moves.record(order, order.state, order.state, { atMs, reason, amountMinorUnits: delivery?.amount })
     }),
 
     saveTransaction: inOneTransaction(db, (tx, order, nextAtMs, atMs) => {

@@ -1,8 +1,8 @@
 import { z } from 'zod'
-import { Hex32, HexBytes } from '../domain/identifiers.ts'
+import { Hex32 } from '../domain/identifiers.ts'
 import { Terms } from '../domain/mandate.ts'
-import { MinorUnits } from '../domain/money.ts'
 import { SignedQuote } from '../domain/quote.ts'
+import { ConfirmationMessage } from '../domain/seller-order.ts'
 import type { SellerMessageStore } from '../ports/orders.ts'
 import type { SellerMessage } from '../ports/seller.ts'
 import { type Db, inOneTransaction } from './database.ts'
@@ -10,13 +10,7 @@ import { type Channel, notifier } from './notifications.ts'
 
 const StoredMessage = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('order'), signedQuote: SignedQuote, terms: Terms }),
-  z.strictObject({
-    kind: z.literal('confirmation'),
-    authorizationId: Hex32,
-    shipment: Hex32,
-    amount: MinorUnits,
-    signature: HexBytes,
-  }),
+  z.strictObject({ kind: z.literal('confirmation'), authorizationId: Hex32, ...ConfirmationMessage.shape }),
 ]) satisfies z.ZodType<SellerMessage>
 
 /** `SellerMessageStore` over the gateway's database. */

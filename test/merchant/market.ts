@@ -143,9 +143,13 @@ export async function openMarket(options: { virtualTimeSeconds?: number } = {}) 
     requestFor(gtin: string, quantity = 1): QuoteRequest {
       return { orderId: randomUUID(), attempt: 1, buyer: payer, gtin, quantity }
     },
-    confirmationOf(terms: Terms, shipment: Hex32, key = deviceKey) {
-      const message = { authorizationId: terms.authorizationId, shipment, amount: terms.amount }
-      return { ...message, signature: signDigest(key, digests.confirmation([message])) }
+    /** Of the first order's parcel: one signature for all of them. */
+    confirmationOf(parcel: Terms | [Terms, ...Terms[]], shipment: Hex32, key = deviceKey) {
+      const orders = [parcel].flat() as [Terms, ...Terms[]]
+      const deliveries = orders.map(({ authorizationId, amount }) => ({ authorizationId, amount }))
+      const signed = deliveries.map((delivery) => ({ ...delivery, shipment }))
+      const signature = signDigest(key, digests.confirmation(signed))
+      return { authorizationId: orders[0].authorizationId, shipment, deliveries, signature }
     },
     async dispute(terms: Terms): Promise<void> {
       await chain.dispute(terms, signDigest(deviceKey, digests.dispute(terms.authorizationId)), store.save)
