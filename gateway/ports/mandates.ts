@@ -9,14 +9,23 @@ export type MandateRow = {
   deviceId: string
   sellerUrl: string
   state: MandateState
+  /** Why it is not used although it was granted; empty otherwise. */
+  fault: string
   createdAtMs: number
 }
 export type MandateStore = {
-  add(row: Omit<MandateRow, 'state'>, payerSignature: HexBytes): Promise<'added' | 'exists'>
+  add(row: Omit<MandateRow, 'state' | 'fault'>, payerSignature: HexBytes): Promise<'added' | 'exists'>
   list(homeId: string): Promise<MandateRow[]>
   get(homeId: string, mandateHash: Hex32): Promise<MandateRow | undefined>
   /** Signed, and not yet seen granted on chain; oldest first. */
   ungranted(limit: number): Promise<{ file: MandateFile; payerSignature: HexBytes }[]>
+}
+/** For the look at what is stored, at the start of the gateway. */
+export type MandateCheckStore = {
+  /** Signed or granted, oldest first; a file that cannot be read is undefined. */
+  inUse(): Promise<{ mandateHash: Hex32; deviceId: string; file: MandateFile | undefined; fault: string }[]>
+  /** A mandate with a fault is not used; an empty one lets it be used again. Told to its home. */
+  judge(mandateHash: Hex32, fault: string, atMs: number): Promise<void>
 }
 
 /** What the homeowner wants to let a device spend; amounts are token minor units. */

@@ -95,7 +95,7 @@ export function mandateRoutes(
     return { mandateHash, sentence: revoked.sentence }
   })
 
-  async function answer({ file, deviceId, sellerUrl, state, createdAtMs }: MandateRow) {
+  async function answer({ file, deviceId, sellerUrl, state, fault, createdAtMs }: MandateRow) {
     const { token } = ports.chain.facts
     // A chain that does not answer must not hide what was signed.
     const used = state === 'granted' ? await ports.chain.mandateStatus(file.mandate).catch(() => undefined) : undefined
@@ -104,7 +104,8 @@ export function mandateRoutes(
       deviceId,
       sellerUrl,
       state,
-      inForce: state === 'granted' && holdsAt(file.mandate, Math.floor(ports.clock.nowMs() / 1000)),
+      fault,
+      inForce: state === 'granted' && fault === '' && holdsAt(file.mandate, Math.floor(ports.clock.nowMs() / 1000)),
       createdAtMs,
       allowance: formatMoney(file.mandate.allowance, token),
       spent: used && formatMoney(used.spent, token),
