@@ -54,14 +54,11 @@ export class FaultPlan {
     return this.#happenings.get(tick) ?? []
   }
 
-  /** How often each kind of fault happens to processes, in the whole span. */
-  counts(): Record<string, number> {
-    const counts: Record<string, number> = {}
-    for (const happening of [...this.#happenings.values()].flat()) {
-      const name = happening.kind === 'kill' ? `kill -9 ${happening.victim}` : happening.kind
-      counts[name] = (counts[name] ?? 0) + 1
-    }
-    return counts
+  /** All that happens to processes and by strangers, for reports; days with fraction. */
+  timeline(): { day: number; what: string }[] {
+    return [...this.#happenings]
+      .sort(([a], [b]) => a - b)
+      .flatMap(([tick, list]) => list.map((one) => ({ day: tick / this.#ticksPerDay, what: whatOf(one) })))
   }
 
   /** How far the clock of a device is off; added to every `measuredAtMs`. */
@@ -157,13 +154,13 @@ export class FaultPlan {
     }
   }
 
-  /** One tick in each whole window of so many days; the last tick is left for things to come to rest. */
+  /** One tick in each whole window of so many days, after the first day and before the last tick: both are left in peace. */
   *#windows(name: string, everyDays: number | undefined): Generator<{ tick: number; number: number; seed: Seed }> {
     if (everyDays === undefined) return
     const ticks = everyDays * this.#ticksPerDay
-    for (let number = 0; (number + 1) * ticks <= this.#lastTick() + 1; number++) {
+    for (let number = 0; number * ticks < this.#lastTick(); number++) {
       const seed = this.#seed.fork(`${name} ${number}`)
-      const tick = Math.floor((number + seed.next()) * ticks)
+      const tick = this.#ticksPerDay + Math.floor((number + seed.next()) * ticks)
       if (tick < this.#lastTick()) yield { tick, number, seed }
     }
   }
@@ -178,6 +175,21 @@ export class FaultPlan {
 }
 
 type Span = { fromMinute: number; toMinute: number }
+
+function whatOf(happening: Happening): string {
+  switch (happening.kind) {
+    case 'kill':
+      return `kill -9 ${happening.victim}`
+    case 'reorg':
+      return `reorg of ${happening.blocks} blocks`
+    case 'hostile':
+      return `hostile device ${happening.device}: ${happening.deed}`
+    case 'seller-away':
+      return 'the seller is away'
+    case 'seller-back':
+      return 'the seller is back'
+  }
+}
 
 /** A whole number with this mean: the rest of it by chance. */
 function timesOf(seed: Seed, mean: number): number {

@@ -39,6 +39,8 @@ const perYear = z
 export const Population = z.strictObject({
   /** 1–100,000 in the pure run; the real gateway serves some thousands. */
   homes: z.int('it is a whole number').min(1, 'there is at least 1 home').max(100_000, 'it is at most 100000'),
+  /** Index of the first one: with `homes: 1` it is one home of a larger population, just as it was there. */
+  firstHome: z.int('it is a whole number').min(0, 'it is 0 or more').max(1e6, 'it is at most 1000000').default(0),
   /** Number of people → weight. Default: households of Germany (Destatis, 2023). */
   people: z
     .record(
@@ -135,13 +137,11 @@ export const Faults = z.strictObject({
 export type Faults = z.output<typeof Faults>
 
 const count = z.int('it is a whole number').min(0, 'it is 0 or more')
-/** What must hold at the end, besides what always must (README of this folder). What is absent is not judged. */
+/** What must hold at the end, besides what always must (run/expectations.ts). What is absent is not judged. */
 export const Holds = z.strictObject({
   orders: z.strictObject({ atLeast: count.optional(), atMost: count.optional() }).optional(),
   /** Days on which a slot stood empty, over all slots of a home, as a mean a year; at most. */
   stockOutDaysPerHomeYear: z.number().min(0, 'it is 0 or more').optional(),
-  /** Orders that had an end: at least this share of those older than 30 days (1: all of them). */
-  ordersEnded: share.optional(),
   /** What a homeowner is told in 30 days, on average; at most. Real run only. */
   messagesPerHomeMonth: z.number().min(0, 'it is 0 or more').optional(),
 })
@@ -151,6 +151,8 @@ export const Scenario = z.strictObject({
   /** One or two sentences, for `adept sim list` and the report. */
   about: z.string('it is a text').min(1, 'say what it shows').max(300, 'it is at most 300 characters'),
   population: Population,
+  /** `pure` (in process, seconds) or `real` (gateway, MQTT and chain, minutes), unless the command says which. */
+  run: z.enum(['pure', 'real'], 'it is pure or real').default('pure'),
   /** Any text; another one makes other homes. `--seed` goes before. */
   seed: z
     .union([z.string().min(1, 'it is not empty').max(64, 'it is at most 64 characters'), z.int()])

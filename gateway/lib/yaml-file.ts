@@ -37,7 +37,7 @@ export function parseYamlFile<Schema extends z.ZodType>(
   if (aliasAt !== undefined) {
     return wrong([{ line: lineAt(aliasAt), sentence: 'Anchors and aliases (& and *) are not taken: write it out.' }])
   }
-  const parsed = schema.safeParse(document.toJS() ?? {})
+  const parsed = schema.safeParse(document.toJS() ?? {}, { reportInput: true })
   if (parsed.success) return { ok: true, value: parsed.data }
 
   const { issues } = parsed.error
@@ -57,9 +57,9 @@ export function parseYamlFile<Schema extends z.ZodType>(
   return wrong(mistakes)
 }
 
-/** Where zod speaks of types, a person is told what is missing. */
-function messageOf({ code, message }: z.core.$ZodIssue): string {
-  return code === 'invalid_type' && message.endsWith('received undefined') ? 'it is missing' : message
+/** Of what is not there at all, a person is told just that. */
+function messageOf({ code, input, message }: z.core.$ZodIssue): string {
+  return code === 'invalid_type' && input === undefined ? 'it is missing' : message
 }
 
 function wrong(mistakes: Mistake[]): { ok: false; mistakes: Mistake[] } {
