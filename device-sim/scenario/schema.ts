@@ -1,8 +1,5 @@
 import { z } from 'zod'
-
-/** The appliances that a home may have. */
-export const APPLIANCES = ['washer', 'dishwasher', 'printer', 'coffee-machine', 'water-filter', 'pet-feeder'] as const
-export type ApplianceName = (typeof APPLIANCES)[number]
+import { APPLIANCE_NAMES } from '../models/registry.ts'
 
 const DAY_MINUTES = 1_440
 /** From nothing (0) to all (1). */
@@ -50,7 +47,7 @@ export const Population = z.strictObject({
     .refine((weights) => Object.values(weights).some((weight) => weight > 0), 'one weight at least is above 0')
     .default({ 1: 41, 2: 34, 3: 12, 4: 9, 5: 4 }),
   /** Appliance → share of homes that have one. A home without any gets a washer. */
-  appliances: z.partialRecord(z.enum(APPLIANCES), share).default({ washer: 1 }),
+  appliances: z.partialRecord(z.enum(APPLIANCE_NAMES), share).default({ washer: 1 }),
   /** How full slots are at the start, shares of capacity. */
   fullAtStart: range(0, 1).default({ least: 0.3, most: 1 }),
   /** What people do besides their weekly rhythm. */
