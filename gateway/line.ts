@@ -134,7 +134,7 @@ export async function openLine(ground: Ground, onMoved: () => void): Promise<Lin
         store: sqliteWatchStore(db, channels, formatAmount),
         chain: watch,
         clock,
-        onMoved: nudge('rules', 'orders', 'stray-funds', 'seller-messages', 'notify'),
+        onMoved: nudge('rules', 'orders', 'transactions', 'stray-funds', 'seller-messages', 'notify'),
       }),
       strayFundsWorker({ store: sqliteStrayFundsStore(db, channels), chain, signer, clock }),
       settleWorker(senders),

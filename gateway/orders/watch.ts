@@ -10,7 +10,7 @@ export function watchWorker(parts: {
   store: WatchStore
   chain: ChainWatch
   clock: Clock
-  /** Called after orders were moved: speed only. */
+  /** Called after orders were moved, or put back: speed only. */
   onMoved(): void
 }): Worker {
   let awaySinceMs: number | undefined
@@ -27,6 +27,7 @@ export function watchWorker(parts: {
       }
       if (found.kind === 'reorg') {
         await parts.store.rewind(found.lastGood, nowMs)
+        parts.onMoved()
         return { worked: true }
       }
       if (found.upTo === undefined) return { worked: false }

@@ -17,56 +17,50 @@ const HELP = `npm run test:crash -- [options]
   --rounds <number>  rounds of each row (default 20)
   --point <text>     only the points whose name has this in it
   --victim <name>    only gateway, shop, anvil, or machine (all three at once)
+  --homes <number>   homes side by side (default 3): a round is mostly waiting
   --json             the table as JSON
   --help             this text
 
 Kills a process with SIGKILL at each point of the line, has it run again, and checks what became of readings, order and
 money. Exit code 1 when a round ends otherwise than it must.`
 
-/** The demo payer's 1,000 test dollars are enough for 80 orders; a home of its own for each row spends at most these. */
+/** The demo payer's 1,000 test dollars are enough for 80 orders. */
 const ROUNDS_PER_HOME = 40
 
 const HEADER = `| killed | when | rounds | as it must be | slowest round |\n|---|---|---|---|---|`
 
 type Fault = { point: Point; victim: Victim }
-type Row = { victim: Victim; point: string; rounds: number; good: number; slowestSeconds: number }
+type Row = { victim: Victim; point: string; rounds: number; played: number; good: number; slowestSeconds: number }
+type Round = { fault: Fault; row: Row; deviceId: string }
 
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '20' },
     point: { type: 'string', default: '' },
     victim: { type: 'string' },
+    homes: { type: 'string', default: '3' },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 })
 if (values.help) console.log(HELP)
-else process.exitCode = (await crash(Number(values.rounds))) ? 0 : 1
+else process.exitCode = (await crash(Number(values.rounds), Number(values.homes))) ? 0 : 1
 
-async function crash(rounds: number): Promise<boolean> {
+async function crash(rounds: number, homes: number): Promise<boolean> {
   const faults = POINTS.filter(({ name }) => name.includes(values.point)).flatMap((point) =>
     point.victims
       .filter((victim) => values.victim === undefined || victim === values.victim)
       .map((victim): Fault => ({ point, victim })),
   )
-  if (faults.length === 0 || !(rounds > 0)) throw new Error('There is nothing to do: see --help.')
+  if (faults.length === 0 || !(rounds > 0) || !(homes > 0)) throw new Error('There is nothing to do: see --help.')
   const table = faults.map((fault): Row => rowOf(fault, rounds))
-  let victims: Victims | undefined
-  let played = 0
-  try {
-    for (const [index, fault] of faults.entries()) {
-      for (let round = 0; round < rounds; round++) {
-        if (played++ % ROUNDS_PER_HOME === 0) {
-          await victims?.home.close()
-          victims = new Victims(await HomeProcesses.start({ ADEPT_LOG_LEVEL: 'error' }))
-        }
-        await play(victims!, fault, table[index]!, `washer-${index}-${round}`)
-      }
-      progress(lineOf(table[index]!))
-    }
-  } finally {
-    await victims?.home.close()
-  }
+  const left = faults.flatMap((fault, index) =>
+    Array.from(
+      { length: rounds },
+      (_, round): Round => ({ fault, row: table[index]!, deviceId: `washer-${index}-${round}` }),
+    ),
+  )
+  await Promise.all(Array.from({ length: homes }, () => playInHomes(left)))
   const failed = table.filter(({ good }) => good < rounds).length
   if (values.json) console.log(JSON.stringify(table, null, 2))
   else
@@ -76,18 +70,38 @@ async function crash(rounds: number): Promise<boolean> {
   return failed === 0
 }
 
-/** One round of a row; a home whose processes fail to come back ends the run with what they said. */
-async function play(victims: Victims, fault: Fault, row: Row, deviceId: string): Promise<void> {
-  const startedAt = performance.now()
+/** Takes rounds until none is left, one after the other; a home is used for many, and not again after one that went wrong. */
+async function playInHomes(left: Round[]): Promise<void> {
+  let victims: Victims | undefined
+  let played = 0
   try {
-    const problems = await oneRound(victims, fault, deviceId)
-    if (problems.length === 0) row.good++
-    else progress(`${row.victim}, ${row.point}, ${deviceId}: ${problems.join(' ')}`)
-  } catch (error) {
-    for (const { lines } of [victims.home.gateway, victims.home.shop]) progress(lines.slice(-20).join('\n'))
-    throw error
+    for (let round = left.shift(); round !== undefined; round = left.shift()) {
+      if (victims === undefined || played === ROUNDS_PER_HOME) {
+        await victims?.home.close()
+        victims = new Victims(await HomeProcesses.start({ ADEPT_LOG_LEVEL: 'error' }))
+        played = 0
+      }
+      const isGood = await play(victims, round)
+      played = isGood ? played + 1 : ROUNDS_PER_HOME
+    }
+  } finally {
+    await victims?.home.close()
   }
+}
+
+/** Whether it went as it must; else what is wrong is told, with what the processes said. */
+async function play(victims: Victims, { fault, row, deviceId }: Round): Promise<boolean> {
+  const startedAt = performance.now()
+  const problems = await oneRound(victims, fault, deviceId).catch((error: unknown) => [String(error)])
   row.slowestSeconds = Math.max(row.slowestSeconds, (performance.now() - startedAt) / 1000)
+  row.played++
+  if (problems.length === 0) row.good++
+  else {
+    progress(`${row.victim}, ${row.point}, ${deviceId}: ${problems.join(' ')}`)
+    for (const { lines } of [victims.home.gateway, victims.home.shop]) progress(lines.slice(-20).join('\n'))
+  }
+  if (row.played === row.rounds) progress(lineOf(row))
+  return problems.length === 0
 }
 
 /** One device's whole story with one kill in it; resolves to what is wrong at the end. */
@@ -121,7 +135,7 @@ async function killAt(home: HomeProcesses, point: Point, deviceId: string, kill:
 }
 
 function rowOf({ point, victim }: Fault, rounds: number): Row {
-  return { victim, point: point.name, rounds, good: 0, slowestSeconds: 0 }
+  return { victim, point: point.name, rounds, played: 0, good: 0, slowestSeconds: 0 }
 }
 
 function lineOf({ victim, point, rounds, good, slowestSeconds }: Row): string {
