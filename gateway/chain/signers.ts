@@ -5,6 +5,7 @@ import type { HexBytes } from '../domain/identifiers.ts'
 import { HOME_HOUSEHOLD } from '../domain/mandate.ts'
 import type { ChainFacts, DeviceSigner, PayerWallet } from '../ports/chain.ts'
 import type { DeviceStore } from '../ports/devices.ts'
+import { buyersWords } from './agreements.ts'
 import { type Connection, call, erc20, estimateGas } from './connection.ts'
 import { digestsOf, signDigest } from './digests.ts'
 import { escrowSend } from './escrow.ts'
@@ -49,6 +50,7 @@ export function payerWallet(connection: Connection, sender: Sender, key: Signing
   return {
     address: sender.address,
     sign: async (mandate) => signDigest(key, digests.mandate(mandate)),
+    signWord: async (word) => signDigest(key, buyersWords(connection.facts).digest(word)),
     allow: () => allowEscrow(connection, sender, { atLeast: ENOUGH, allow: UNLIMITED }),
     async setHousehold(cap) {
       const { facts } = connection

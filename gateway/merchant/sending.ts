@@ -1,4 +1,4 @@
-import type { NextSellerState } from '../domain/seller-order.ts'
+import type { NextSellerState, SellerOrderState } from '../domain/seller-order.ts'
 import { backoffMs } from '../lib/backoff.ts'
 import type { SaveTransaction, SignedTransaction } from '../ports/chain.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -71,6 +71,26 @@ export async function send<S extends 'packed' | 'confirmed' | 'refusing' | 'retu
   return saved
 }
 
+/** Signs, saves and sends what leaves the order in its state until the chain tells; throws when nothing was saved. */
+export async function sendAside(
+  { terms, state }: SellerOrder,
+  nowMs: number,
+  parts: SellerParts,
+  verb: (save: SaveTransaction) => Promise<SignedTransaction>,
+): Promise<void> {
+  let saved = false
+  try {
+    await verb(async (tx) => {
+      await parts.orders.sendAside(terms.authorizationId, state, tx, { atMs: parts.clock.nowMs(), nextAtMs: nowMs })
+      saved = true
+    })
+    parts.onSent()
+  } catch (error) {
+    if (!saved) throw error
+    parts.warn(`Sending a transaction about the order ${terms.authorizationId} failed: ${sentenceOf(error)}`)
+  }
+}
+
 export function restMs(failures: number): number {
   return backoffMs(failures, FIRST_REST_MS, LONGEST_REST_MS)
 }
@@ -80,7 +100,11 @@ export function sentenceOf(error: unknown): string {
 }
 
 /** While its transaction has no receipt, what the chain says of an order may be a promise only: it waits. */
-export function isUnderWay({ state, transaction }: SellerOrder): boolean {
-  const sends = state === 'shipping' || state === 'capturing' || state === 'declining' || state === 'refunding'
-  return sends && transaction?.state === 'sent'
+export function isUnderWay({ state, wish, transaction }: SellerOrder): boolean {
+  return (isSending(state) || wish !== undefined) && transaction?.state === 'sent'
+}
+
+/** A signed transaction is to take the order out of this state. */
+export function isSending(state: SellerOrderState): boolean {
+  return state === 'shipping' || state === 'capturing' || state === 'declining' || state === 'refunding'
 }

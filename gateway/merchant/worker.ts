@@ -1,11 +1,12 @@
 import type { NextSellerState } from '../domain/seller-order.ts'
-import { REFUND_MS, UNCONFIRMED_MS } from '../domain/timers.ts'
+import { REFUND_MS } from '../domain/timers.ts'
 import type { StepResult, Worker } from '../lib/scheduler.ts'
 import type { SellerOrder } from '../ports/merchant.ts'
 import { pack, parcelsOf } from './packing.ts'
-import { batches, isUnderWay, type SellerParts, send, sendCapture, sendShip, sentenceOf } from './sending.ts'
+import { batches, isSending, isUnderWay, type SellerParts, send, sendCapture, sendShip, sentenceOf } from './sending.ts'
 import { chainNowSeconds } from './time.ts'
 import { type Advance, fail, failAll, giveUp, move, type Turn } from './turn.ts'
+import { grantWish } from './wishes.ts'
 
 /** Orders of one transaction: beyond 50 the cost per order hardly falls, and a revert wastes more (CONTRACTS.md). */
 const BATCH = 50
@@ -13,8 +14,8 @@ const BATCH = 50
 const UNDER_WAY_POLL_MS = 500
 /** What falls due waits for a transaction that is under way, to share the next one, but no longer than two blocks of a slow chain. */
 const LONGEST_WAIT_MS = 30_000
-/** After 14 days anyone may reclaim what nobody confirmed; from then on, and while disputed, the hold is looked at daily. */
-const RECLAIM_POLL_MS = 24 * 3_600_000
+/** What the buyer, the arbiter or time does to a shipped order comes without a message: its hold is looked at daily. */
+const DAILY_MS = 24 * 3_600_000
 
 /**
  * Brings every order to its end: packs when cooling off is over, what a home gets together as one parcel; ships and captures
@@ -85,10 +86,15 @@ async function advance(turn: Turn, parts: SellerParts): Promise<Advance> {
   }
   if (hold.state === 'disputed' && order.state !== 'disputed') {
     const reason = 'the order is disputed; its money is frozen'
-    await move(turn, parts, order.state as 'shipped', 'disputed', reason, turn.nowMs + RECLAIM_POLL_MS)
+    const nextAtMs = order.wish === undefined ? turn.nowMs + DAILY_MS : turn.nowMs
+    await move(turn, parts, order.state as 'shipped', 'disputed', reason, nextAtMs)
     return 'moved'
   }
   if (hold.state === 'none') return fail(turn, parts, 'the funds are not to be seen on chain: it may have been rewound')
+  if (order.wish !== undefined && !isSending(order.state)) {
+    const beside = await grantWish(turn, order.wish, parts)
+    if (beside !== undefined) return beside
+  }
   switch (order.state) {
     case 'accepted':
       return waitsForShipping(turn, parts) ?? 'pack'
@@ -100,7 +106,7 @@ async function advance(turn: Turn, parts: SellerParts): Promise<Advance> {
       return settled(turn, parts, 'shipped', 'shipping', 'packed')
     case 'shipped':
     case 'disputed':
-      await parts.orders.postpone(order.terms.authorizationId, order.state, turn.nowMs + RECLAIM_POLL_MS)
+      await parts.orders.postpone(order.terms.authorizationId, order.state, turn.nowMs + DAILY_MS)
       return 'waits'
     case 'returning':
       return giveBack(turn, parts)
@@ -142,15 +148,8 @@ async function settled<S extends 'shipping' | 'capturing' | 'declining'>(
   if (hold.state === wanted) {
     if (wanted === 'shipped') {
       await parts.fulfilment.handOver(order)
-      const reclaimableAtMs = hold.sinceSeconds * 1000 + UNCONFIRMED_MS + 1000
-      await move(
-        turn,
-        parts,
-        order.state as 'shipping',
-        'shipped',
-        'the chain says shipped; the carrier has it',
-        reclaimableAtMs,
-      )
+      const reason = 'the chain says shipped; the carrier has it'
+      await move(turn, parts, order.state as 'shipping', 'shipped', reason, nowMs + DAILY_MS)
     } else if (wanted === 'captured') {
       await move(turn, parts, order.state as 'capturing', 'paid', `${order.terms.amount} minor units were paid to us`)
     } else {

@@ -2,6 +2,7 @@ import type { Address, Gtin, Hex32, HexBytes } from '../domain/identifiers.ts'
 import type { Authorization, HouseholdCap, Mandate, MandateFile, MandateOffer, Terms } from '../domain/mandate.ts'
 import type { Quote, SignedQuote } from '../domain/quote.ts'
 import type { Delivery } from '../domain/seller-order.ts'
+import type { Settlement } from '../domain/settlement.ts'
 
 /** A transaction whose bytes are fixed; it is saved before it is sent. */
 export type SignedTransaction = { txHash: Hex32; sender: Address; nonce: number; purpose: string; raw: HexBytes }
@@ -78,6 +79,12 @@ export type Hold = {
   coolingOffSeconds: number
 }
 
+/** A message about one order that the payer's wallet may sign. */
+export type BuyersWord = { authorizationId: Hex32 } & (
+  | { kind: 'Cancellation' | 'Dispute' }
+  | { kind: 'Settlement'; settlement: Settlement }
+)
+
 /** What the stages ask of the chain. Verbs that send take `save`, which commits the bytes before they are broadcast. */
 export type Chain = {
   facts: ChainFacts
@@ -112,6 +119,17 @@ export type Chain = {
   invalidate(mandate: Mandate, nonce: number, signature: HexBytes, save: SaveTransaction): Promise<SignedTransaction>
   reclaim(terms: Terms, save: SaveTransaction): Promise<SignedTransaction>
   dispute(terms: Terms, signature: HexBytes, save: SaveTransaction): Promise<SignedTransaction>
+  /** Ends an order as both sides have signed. */
+  settle(
+    terms: Terms,
+    settlement: Settlement,
+    signatures: { payer: HexBytes; seller: HexBytes },
+    save: SaveTransaction,
+  ): Promise<SignedTransaction>
+  /** EIP-712 typed data as JSON, for a wallet of the homeowner's own. */
+  wordTypedData(word: BuyersWord): Record<string, unknown>
+  /** The digest that is signed with it. */
+  wordDigest(word: BuyersWord): Hex32
 }
 
 /** Signs for a device with the key that the gateway keeps for it. */
@@ -176,6 +194,7 @@ export type ChainWatch = {
 export type PayerWallet = {
   address: Address
   sign(mandate: Mandate): Promise<HexBytes>
+  signWord(word: BuyersWord): Promise<HexBytes>
   /** Lets the escrow take tokens of this wallet; resolves when the allowance is on chain. */
   allow(): Promise<void>
   /** Sets the home's shared cap; a new one holds at once, a change from its next period on. Resolves when it is on chain. */

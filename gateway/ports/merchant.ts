@@ -2,6 +2,7 @@ import type { Address, Gtin, Hex32, HexBytes } from '../domain/identifiers.ts'
 import type { Terms } from '../domain/mandate.ts'
 import type { Quote, QuoteRequest, SignedQuote } from '../domain/quote.ts'
 import type { ConfirmationMessage, NextSellerState, SellerOrderState } from '../domain/seller-order.ts'
+import type { Settlement, SettlementOffer } from '../domain/settlement.ts'
 import type { ChainFacts, Head, Hold, SaveTransaction, SignedTransaction } from './chain.ts'
 
 /** What the merchant agent asks of the chain, with its own key. Verbs that send take `save`, as in `Chain`. */
@@ -25,6 +26,13 @@ export type SellerChain = {
   /** Orders with the same signature are all orders that it covers, in their order. */
   capture(captures: Confirmation[], save: SaveTransaction): Promise<SignedTransaction>
   decline(terms: Terms, save: SaveTransaction): Promise<SignedTransaction>
+  /** Freezes the money of a shipped order that nobody confirms, before it goes back to the payer. */
+  dispute(terms: Terms, save: SaveTransaction): Promise<SignedTransaction>
+  /** Whether the payer signed it, by its key or, when it is a contract, by its own word (ERC-1271). */
+  isPayersSettlement(terms: Terms, offer: SettlementOffer): Promise<boolean>
+  signSettlement(terms: Terms, settlement: Settlement): Promise<HexBytes>
+  /** Ends an order as the payer has signed; sending it is how the seller agrees. */
+  settle(terms: Terms, offer: SettlementOffer, save: SaveTransaction): Promise<SignedTransaction>
   /** Gives back a part or all of what was captured; lets the escrow take so much of the shop's tokens first. */
   refund(terms: Terms, amount: bigint, save: SaveTransaction): Promise<SignedTransaction>
 }
@@ -59,6 +67,12 @@ export type SellerOrder = {
   confirmation: Omit<ConfirmationMessage, 'shipment'> | undefined
   /** What the shop wants to give back, until it is on chain. */
   refundAmount: bigint | undefined
+  /** How the buyer has signed to end it. */
+  offered: SettlementOffer | undefined
+  /** How this shop would end it. */
+  settlement: Settlement | undefined
+  /** What the shop does beside the order's own way, until it is on chain. */
+  wish: SellerWish | undefined
   /** The latest transaction about this order, and what became of it. */
   transaction: { txHash: Hex32; state: string } | undefined
   /** Transactions in a row that failed; such an order travels alone. */
@@ -66,6 +80,8 @@ export type SellerOrder = {
   /** Why it waits or ended without payment; empty otherwise. */
   problem: string
 }
+/** `settle`: on the buyer's signed offer; `dispute`: freeze what nobody confirms. */
+export type SellerWish = 'settle' | 'dispute'
 export type SellerOrderStep = {
   fromState: SellerOrderState | undefined
   toState: SellerOrderState
@@ -114,6 +130,23 @@ export type SellerOrderStore = {
     authorizationIds: Hex32[],
     from: S,
     to: NextSellerState<S>,
+    tx: SignedTransaction,
+    how: { atMs: number; nextAtMs: number },
+  ): Promise<void>
+  /** Keeps what the buyer signed in place of what it signed before; noted as a step. */
+  keepOffer(authorizationId: Hex32, offer: SettlementOffer, reason: string, atMs: number): Promise<void>
+  /** Notes what the shop wants for an order of this state (undefined: nothing any more), which is looked at at once; or what it would settle for. */
+  wish(
+    authorizationId: Hex32,
+    state: SellerOrderState,
+    wanted: { wish: SellerWish | undefined; settlement?: Settlement },
+    reason: string,
+    atMs: number,
+  ): Promise<void>
+  /** The signed bytes of a transaction that leaves the order in its state until the chain tells; a try, counted as a failure. */
+  sendAside(
+    authorizationId: Hex32,
+    state: SellerOrderState,
     tx: SignedTransaction,
     how: { atMs: number; nextAtMs: number },
   ): Promise<void>

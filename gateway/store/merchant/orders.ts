@@ -3,9 +3,10 @@ import { type Gtin, gtin14, type Hex32 } from '../../domain/identifiers.ts'
 import { Terms } from '../../domain/mandate.ts'
 import { Quote } from '../../domain/quote.ts'
 import { Delivery, SELLER_ORDER_TRANSITIONS, type SellerOrderState } from '../../domain/seller-order.ts'
+import { Settlement, SettlementOffer } from '../../domain/settlement.ts'
 import { jsonText } from '../../lib/json.ts'
 import type { SignedTransaction } from '../../ports/chain.ts'
-import type { SellerOrder, SellerOrderStep, SellerOrderStore } from '../../ports/merchant.ts'
+import type { SellerOrder, SellerOrderStep, SellerOrderStore, SellerWish } from '../../ports/merchant.ts'
 import type { Db } from '../database.ts'
 import { insertTransaction } from '../transactions.ts'
 
@@ -24,6 +25,9 @@ type Row = {
   confirmed_deliveries: string | null
   confirmation_signature: Hex32 | null
   refund_amount: string | null
+  offered: string | null
+  settlement: string | null
+  wish: SellerWish | null
   tx_hash: Hex32 | null
   tx_state: string | null
   failures: number
@@ -90,6 +94,18 @@ export function sellerOrderStore(db: Db): SellerOrderStore {
   )
   const setConfirmation = db.prepare(
     'UPDATE orders SET confirmed_deliveries = ?, confirmation_signature = ? WHERE authorization_id = ?',
+  )
+  const setOffer = db.prepare<[string, string], { state: SellerOrderState }>(
+    'UPDATE orders SET offered = ? WHERE authorization_id = ? RETURNING state',
+  )
+  const setWish = db.prepare(
+    `UPDATE orders SET wish = @wish, settlement = coalesce(@settlement, settlement), failures = 0,
+            next_at_ms = CASE WHEN @settlement IS NULL THEN @atMs ELSE next_at_ms END
+     WHERE authorization_id = @authorizationId AND state = @state`,
+  )
+  const setAside = db.prepare(
+    `UPDATE orders SET tx_hash = @txHash, next_at_ms = @nextAtMs, failures = failures + 1
+     WHERE authorization_id = @authorizationId AND state = @state`,
   )
   const setRefund = db.prepare('UPDATE orders SET refund_amount = ? WHERE authorization_id = ?')
   const setTransaction = db.prepare('UPDATE orders SET tx_hash = ? WHERE authorization_id = ?')
@@ -158,6 +174,24 @@ export function sellerOrderStore(db: Db): SellerOrderStore {
       setRefund.run(amount.toString(), id)
       clearFailures.run(id)
     }),
+    keepOffer: db.transaction((id: Hex32, offer: SettlementOffer, reason: string, atMs: number) => {
+      const row = setOffer.get(jsonText(offer), id)
+      if (row !== undefined) insertStep.run(id, row.state, row.state, atMs, reason)
+    }),
+    wish: db.transaction(
+      (...[authorizationId, state, { wish, settlement }, reason, atMs]: Parameters<SellerOrderStore['wish']>) => {
+        const kept = settlement === undefined ? null : jsonText(settlement)
+        const { changes } = setWish.run({ authorizationId, state, wish: wish ?? null, settlement: kept, atMs })
+        if (changes !== 1) throw new StaleSellerOrderError(authorizationId, state)
+        insertStep.run(authorizationId, state, state, atMs, reason)
+      },
+    ),
+    sendAside: db.transaction((...[authorizationId, state, tx, how]: Parameters<SellerOrderStore['sendAside']>) => {
+      insertTransaction(db, tx, how.atMs)
+      const { changes } = setAside.run({ authorizationId, state, txHash: tx.txHash, nextAtMs: how.nextAtMs })
+      if (changes !== 1) throw new StaleSellerOrderError(authorizationId, state)
+      insertStep.run(authorizationId, state, state, how.atMs, `transaction ${tx.txHash} is signed to ${tx.purpose}`)
+    }),
     send: db.transaction(
       (
         ids: Hex32[],
@@ -191,6 +225,9 @@ export function sellerOrderStore(db: Db): SellerOrderStore {
     pack: async (ids, packed, atMs) => store.pack.immediate(ids, packed, atMs),
     confirm: async (ids, confirmation, atMs) => store.confirm.immediate(ids, confirmation, atMs),
     wantRefund: async (id, amount, atMs) => store.wantRefund.immediate(id, amount, atMs),
+    keepOffer: async (id, offer, reason, atMs) => store.keepOffer.immediate(id, offer, reason, atMs),
+    wish: async (...wanted) => store.wish.immediate(...wanted),
+    sendAside: async (...sent) => store.sendAside.immediate(...sent),
     send: async (ids, from, to, tx, how) => store.send.immediate(ids, from, to, tx, how),
     postpone: async (authorizationId, state, nextAtMs, failed) => {
       setLater.run({ authorizationId, state, nextAtMs, failed: failed === undefined ? 0 : 1, problem: failed ?? '' })
@@ -225,6 +262,9 @@ function fromRow(row: Row): SellerOrder {
             signature: row.confirmation_signature,
           },
     refundAmount: row.refund_amount === null ? undefined : BigInt(row.refund_amount),
+    offered: row.offered === null ? undefined : SettlementOffer.parse(JSON.parse(row.offered)),
+    settlement: row.settlement === null ? undefined : Settlement.parse(JSON.parse(row.settlement)),
+    wish: row.wish ?? undefined,
     transaction: row.tx_hash === null ? undefined : { txHash: row.tx_hash, state: row.tx_state ?? 'unknown' },
     failures: row.failures,
     problem: row.problem,
