@@ -1,0 +1,111 @@
+import { FaultPlan } from '../faults/plan.ts'
+import { planHomes } from '../models/home.ts'
+import type { Scenario } from '../scenario/schema.ts'
+import { PureHome } from './pure-home.ts'
+import { PureShop } from './pure-shop.ts'
+import type { LevelSeries, OrderLine, RunProgress, RunResult } from './result.ts'
+import { Tally } from './tally.ts'
+
+const DAY_MS = 86_400_000
+const MINUTE_MS = 60_000
+const SAMPLED_SLOTS = 12
+/** Of sampled levels: a year of one slot is 2,190 points. */
+const SAMPLE_EVERY_MS = 4 * 3_600_000
+
+/**
+ * A whole scenario in this process, without broker and chain: the models of its homes, and decisions by the functions of
+ * gateway/domain. Equal to the byte for a seed, its times apart. README.md of this folder says where a real run may differ.
+ */
+export function runPure(
+  scenario: Scenario,
+  { onProgress }: { onProgress?(progress: RunProgress): void } = {},
+): RunResult {
+  const startMs = Date.parse(scenario.start)
+  const tickMs = scenario.tickMinutes * MINUTE_MS
+  const ticksPerDay = DAY_MS / tickMs
+  const plan = new FaultPlan(scenario)
+  const shop = new PureShop(scenario, startMs)
+  const tally = new Tally()
+  const homes = planHomes(scenario).map((home) => {
+    const skews = home.devices.map(({ name }) => plan.skewMs(home.index, name))
+    return new PureHome(home, shop, tally, skews, startMs)
+  })
+  const devices = homes.reduce((sum, { plan: home }) => sum + home.devices.length, 0)
+  const samples = sampled(homes)
+  const hasFlaps = scenario.faults.flaps !== undefined
+
+  const begunAtMs = performance.now()
+  for (const home of homes) {
+    home.model.switchOn(startMs, home)
+    home.settle(startMs, shop)
+  }
+  for (let day = 0; day < scenario.days; day++) {
+    const dayBegunAtMs = performance.now()
+    for (let tick = day * ticksPerDay; tick < (day + 1) * ticksPerDay; tick++) {
+      for (const { kind } of plan.happeningsAt(tick)) {
+        if (kind === 'seller-away' || kind === 'seller-back') shop.isAway = kind === 'seller-away'
+      }
+      const nowMs = startMs + (tick + 1) * tickMs
+      for (let index = 0; index < homes.length; index++) {
+        const home = homes[index]!
+        home.live(nowMs, hasFlaps ? (device) => plan.isAway(index, device, tick) : undefined)
+        home.settle(nowMs, shop)
+      }
+      if ((nowMs - startMs) % Math.max(tickMs, SAMPLE_EVERY_MS) === 0) {
+        for (const { home, device, slot, series } of samples) {
+          series.days.push((nowMs - startMs) / DAY_MS)
+          series.trueLevels.push(home.model.trueLevel(device, slot))
+          series.seenLevels.push(home.seen(device, slot) ?? Number.NaN)
+        }
+      }
+    }
+    tally.endDay(day, performance.now() - dayBegunAtMs)
+    const { reports, orders } = tally.counts
+    onProgress?.({ phase: 'day', day: day + 1, ofDays: scenario.days, reports, orders })
+  }
+  const realSeconds = (performance.now() - begunAtMs) / 1000
+  for (const home of homes) home.end(startMs + scenario.days * DAY_MS)
+
+  const { orders, stockOuts, days, problems, counts, digest } = tally
+  return {
+    kind: 'pure',
+    seed: scenario.seed,
+    virtualDays: scenario.days,
+    realSeconds,
+    homes: homes.length,
+    devices,
+    orders: orders.sort(inOrder),
+    levels: samples.map(({ series }) => series),
+    stockOuts,
+    days,
+    counts: { ...counts, deviceDays: devices * scenario.days },
+    problems,
+    digest: digest >>> 0,
+  }
+}
+
+type Sample = { home: PureHome; device: number; slot: number; series: LevelSeries }
+
+/** Slots of homes that lie evenly in the population: the first slot of the first homes' appliances would all be washers. */
+function sampled(homes: readonly PureHome[]): Sample[] {
+  const slots = homes.flatMap((home) =>
+    home.plan.devices.flatMap(({ slots: kinds }, device) => kinds.map((_, slot) => ({ home, device, slot }))),
+  )
+  const count = Math.min(SAMPLED_SLOTS, slots.length)
+  return Array.from({ length: count }, (_, index) => {
+    const { home, device, slot } = slots[Math.floor((index * slots.length) / count)]!
+    const { name, description } = home.plan.devices[device]!
+    const { slot: slotName, unit, capacity } = description.slots[slot]!
+    const series = { home: home.plan.index, device: name, slot: slotName, unit, capacity }
+    return { home, device, slot, series: { ...series, days: [], trueLevels: [], seenLevels: [] } }
+  })
+}
+
+/** (day, home, device, slot). */
+function inOrder(a: OrderLine, b: OrderLine): number {
+  return a.day - b.day || a.home - b.home || compare(a.device, b.device) || compare(a.slot, b.slot)
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}
