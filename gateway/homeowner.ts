@@ -31,6 +31,8 @@ export function openHomeownersSide(ground: Ground, line: Line, mqttPort: () => n
         orders: ground.orders,
         chain,
         signer,
+        seller: ground.seller,
+        wallet,
         clock,
         onActed: line.nudge('orders', 'watch', 'notify'),
       }),

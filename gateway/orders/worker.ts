@@ -1,5 +1,6 @@
 import { StaleOrderError } from '../domain/order.ts'
 import { DECISION_MS, INSPECTION_MS, UNCONFIRMED_MS } from '../domain/timers.ts'
+import { backoffMs } from '../lib/backoff.ts'
 import type { Worker } from '../lib/scheduler.ts'
 import type { Chain, DeviceSigner } from '../ports/chain.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -14,6 +15,9 @@ import { askForConsent, askForQuote, isConsented } from './quoting.ts'
 const ORDERS_PER_STEP = 50
 /** A reclaim or another look at the chain is repeated after this, until the log shows it. */
 const LOOK_AGAIN_MS = 10 * 60_000
+/** After a failed authorization the next attempt rests, longer each time: each costs its gas. */
+const FIRST_RETRY_MS = 2_000
+const LONGEST_RETRY_MS = 15 * 60_000
 /** Arrival takes two evidences, at least one of them from the home itself (DOMAIN.md). */
 const HOME_EVIDENCE = ['owner', 'refill', 'weight']
 const EVIDENCE_NAMES: Record<string, string> = {
@@ -126,7 +130,10 @@ async function afterQuote(
   return { ...order, quote }
 }
 
-/** The authorization's time is over: if the chain holds nothing by now it never will, and the order is tried again. */
+/**
+ * Nothing is held yet. Once the authorization failed, or its time is over, nothing ever will be, and the order is tried again:
+ * the higher nonce of the next attempt then burns this one.
+ */
 async function giveUpUnheld(
   order: OrderWork & { state: 'quoted' },
   authorization: NonNullable<OrderWork['authorization']>,
@@ -135,12 +142,15 @@ async function giveUpUnheld(
 ): Promise<void> {
   const [hold, head] = await Promise.all([parts.chain.hold(authorization.terms), parts.chain.head()])
   const validBefore = order.quote?.signed.quote.validBeforeSeconds ?? 0
-  if (hold.state !== 'none' || head.timestampSeconds < validBefore) {
+  const isOver = head.timestampSeconds >= validBefore
+  if (hold.state !== 'none' || !(isOver || authorization.hasFailed)) {
     return parts.store.postpone(order, nowMs + LOOK_AGAIN_MS, nowMs)
   }
   return parts.store.move(order, 'needed', nowMs, {
-    reason: 'The authorization did not reach the chain before the quote expired.',
-    nextAtMs: nowMs,
+    reason: authorization.hasFailed
+      ? 'The authorization failed on the chain; nothing is held.'
+      : 'The authorization did not reach the chain before the quote expired.',
+    nextAtMs: nowMs + (authorization.hasFailed ? backoffMs(order.attempt - 1, FIRST_RETRY_MS, LONGEST_RETRY_MS) : 0),
     attempt: order.attempt + 1,
   })
 }

@@ -1,9 +1,10 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
-import { OrderId } from '../domain/identifiers.ts'
-import { MinorUnits } from '../domain/money.ts'
+import { HexBytes, OrderId } from '../domain/identifiers.ts'
+import { formatMoney, MinorUnits } from '../domain/money.ts'
+import { Settlement } from '../domain/settlement.ts'
 import { HttpError, parseInput } from '../lib/http.ts'
-import type { ActionResult, OrderActions, OrderView } from '../ports/orders.ts'
+import type { ActionResult, OrderActions, OrderView, Refused } from '../ports/orders.ts'
 import { orderAnswer, queryNumber, type TokenFormat } from './answers.ts'
 
 /** An order's UUID or its first characters. */
@@ -16,6 +17,19 @@ type OrderRequest = { homeId: string; params: OrderParams['Params'] }
 const ListQuery = z.object({ limit: queryNumber({ min: 1, max: 1000, default: 50 }) })
 const Who = z.string().min(1).max(64).default('owner')
 const ActionBody = z.strictObject({ who: Who }).prefault({})
+/** With the payer's signature, where its wallet acts and not the device's key. */
+const SignedActionBody = z.strictObject({ who: Who, signature: HexBytes.optional() }).prefault({})
+const Split = { toSeller: MinorUnits, validBefore: Settlement.shape.validBefore.optional() }
+const TypedDataBody = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.enum(['Cancellation', 'Dispute']) }),
+  z.strictObject({ kind: z.literal('Settlement'), ...Split }),
+])
+const SettleBody = z
+  .strictObject({ who: Who, ...Split, signature: HexBytes.optional(), useGatewayWallet: z.literal(true).optional() })
+  .refine(
+    (body) => (body.signature === undefined) !== (body.useGatewayWallet === undefined),
+    'give either the payer\'s "signature" or "useGatewayWallet": true',
+  )
 const ConsentBody = z.strictObject({ answer: z.enum(['yes', 'no']), who: Who, seenMinorUnits: MinorUnits.optional() })
 
 /** An abbreviated id is looked for among this many newest orders. */
@@ -43,13 +57,42 @@ export function orderRoutes(
   })
 
   app.post<OrderParams>('/v1/orders/:orderId/cancel', async (request) => {
-    const { who } = parseInput(ActionBody, request.body, 'an action')
-    return act(request, (orderId) => orders.cancel(request.homeId, orderId, who))
+    const { who, signature } = parseInput(SignedActionBody, request.body, 'an action')
+    return act(request, (orderId) => orders.cancel(request.homeId, orderId, who, signature))
   })
 
   app.post<OrderParams>('/v1/orders/:orderId/dispute', async (request) => {
-    const { who } = parseInput(ActionBody, request.body, 'an action')
-    return act(request, (orderId) => orders.dispute(request.homeId, orderId, who))
+    const { who, signature } = parseInput(SignedActionBody, request.body, 'an action')
+    return act(request, (orderId) => orders.dispute(request.homeId, orderId, who, signature))
+  })
+
+  app.post<OrderParams>('/v1/orders/:orderId/typed-data', async (request) => {
+    const { homeId } = request
+    const wanted = parseInput(TypedDataBody, request.body, 'what the wallet is to sign')
+    const { orderId } = await findOrder(request)
+    const { kind, ...split } = wanted
+    const settlement =
+      kind === 'Settlement' ? checked(await orders.settlement(homeId, orderId, split)).settlement : undefined
+    const word = settlement === undefined ? { kind: kind as 'Dispute' } : { kind: 'Settlement' as const, settlement }
+    return { typedData: checked(await orders.typedData(homeId, orderId, word)).typedData, settlement }
+  })
+
+  app.get<OrderParams>('/v1/orders/:orderId/settlement', async (request) => {
+    const { orderId } = await findOrder(request)
+    const view = checked(await orders.settlement(request.homeId, orderId, {}))
+    const { heldMinorUnits, sellersOffer, sellerSays } = view
+    const offer = sellersOffer && {
+      ...sellersOffer,
+      toSellerText: formatMoney(sellersOffer.toSeller, token),
+      toPayerText: formatMoney(heldMinorUnits - sellersOffer.toSeller, token),
+    }
+    return { orderId, heldMinorUnits, held: formatMoney(heldMinorUnits, token), sellersOffer: offer, sellerSays }
+  })
+
+  app.post<OrderParams>('/v1/orders/:orderId/settle', async (request) => {
+    const { useGatewayWallet: _, signature, ...body } = parseInput(SettleBody, request.body, 'a settlement')
+    const by = signature ?? 'gateway-wallet'
+    return act(request, (orderId) => orders.settle(request.homeId, orderId, { ...body, by }))
   })
 
   app.post<OrderParams>('/v1/orders/:orderId/consent', async (request) => {
@@ -59,10 +102,9 @@ export function orderRoutes(
 
   async function act(request: OrderRequest, action: (orderId: string) => Promise<ActionResult>) {
     const { orderId } = await findOrder(request)
-    const result = await action(orderId)
-    if (!result.ok) throw new HttpError(409, result.sentence)
+    const { sentence } = checked(await action(orderId))
     ports.onChanged()
-    return { orderId, sentence: result.sentence }
+    return { orderId, sentence }
   }
 
   async function findOrder({ homeId, params }: OrderRequest): Promise<OrderView> {
@@ -85,4 +127,10 @@ export function orderRoutes(
     }
     return matching[0] && orders.get(homeId, matching[0].orderId)
   }
+}
+
+/** A refusal is answered with its sentence. */
+function checked<Result extends { ok: true } | Refused>(result: Result): Exclude<Result, Refused> {
+  if (!result.ok) throw new HttpError(409, result.sentence)
+  return result as Exclude<Result, Refused>
 }

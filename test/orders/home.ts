@@ -12,6 +12,7 @@ import { Sender, settleWorker } from '../../gateway/chain/sender.ts'
 import { deviceSigner } from '../../gateway/chain/signers.ts'
 import { formatMoney } from '../../gateway/domain/money.ts'
 import type { Quote } from '../../gateway/domain/quote.ts'
+import type { SettlementOffer } from '../../gateway/domain/settlement.ts'
 import { ManualClock } from '../../gateway/lib/clock.ts'
 import { Scheduler } from '../../gateway/lib/scheduler.ts'
 import { orderActions } from '../../gateway/orders/actions.ts'
@@ -30,11 +31,11 @@ import { ensureHome } from '../../gateway/store/homes.ts'
 import { sqliteIntakeStore } from '../../gateway/store/intake.ts'
 import { sqliteMandateStore } from '../../gateway/store/mandates.ts'
 import { sqliteOrderActionStore } from '../../gateway/store/order-actions.ts'
+import { orderTransactionStore } from '../../gateway/store/order-transactions.ts'
 import { sqliteOrderStore } from '../../gateway/store/orders.ts'
 import { sqliteRulesStores } from '../../gateway/store/rules-stores.ts'
 import { sqliteSellerMessageStore } from '../../gateway/store/seller-messages.ts'
 import { sqliteStrayFundsStore } from '../../gateway/store/stray-funds.ts'
-import { sqliteTransactionStore } from '../../gateway/store/transactions.ts'
 import { sqliteWatchStore } from '../../gateway/store/watch.ts'
 
 export const GTIN = '04006381333931'
@@ -60,7 +61,7 @@ export async function openHome(slots = ['detergent'], rules = RULES) {
   const homeId = 'home'
   ensureHome(db, { id: homeId, timeZone: 'UTC' })
   const keyring = openKeyring(folder)
-  const transactions = sqliteTransactionStore(db, clock)
+  const transactions = orderTransactionStore(db, clock)
   const onFault = (error: unknown) => {
     throw error
   }
@@ -107,6 +108,9 @@ export async function openHome(slots = ['detergent'], rules = RULES) {
     /** Changes what was signed. */
     after: (quote: Quote): Quote => quote,
     messages: [] as SellerMessage[],
+    /** What the home would settle for, and what the shop would. */
+    offers: [] as SettlementOffer[],
+    offer: undefined as SettlementOffer | undefined,
     quotesGiven: 0,
   }
   const seller: Seller = {
@@ -150,6 +154,15 @@ export async function openHome(slots = ['detergent'], rules = RULES) {
       const signature = await selling.signQuote(quote)
       return { kind: 'quoted', signed: { quote: shop.after(quote), signature } }
     },
+    async offer(_url, _authorizationId, offer) {
+      if (shop.isSilent) return { kind: 'unreachable', reason: 'no answer within 10 s' }
+      shop.offers.push(offer)
+      return { kind: 'acknowledged' }
+    },
+    async offered() {
+      if (shop.isSilent) return { kind: 'unreachable', reason: 'no answer within 10 s' }
+      return { kind: 'offered', offer: shop.offer }
+    },
     async tell(_url, message) {
       if (shop.isSilent) return { kind: 'unreachable', reason: 'no answer within 10 s' }
       shop.messages.push(message)
@@ -186,7 +199,7 @@ export async function openHome(slots = ['detergent'], rules = RULES) {
     }),
   ]
   const scheduler = new Scheduler(workers, { clock, pollMs: 60_000, onFault: (_worker, error) => onFault(error) })
-  const actions = orderActions({ store: actionStore, orders, chain, signer, clock, onActed: noNudge })
+  const actions = orderActions({ store: actionStore, orders, chain, signer, seller, wallet, clock, onActed: noNudge })
   const verbs = mandateVerbs({ devices, mandates, seller, chain, wallet, save: transactions.save, clock, onFault })
   const feed = sqliteFeedStore(db)
   let seq = 0
