@@ -25,7 +25,7 @@ export function junitText(report: Report): string {
       package: 'adept.sim',
     }),
     '    <properties>',
-    ...Object.entries(properties).map(([key, value]) => `  ${element('property', { name: key, value }, true)}`),
+    ...Object.entries(properties).map(([key, value]) => `    ${element('property', { name: key, value }, true)}`),
     '    </properties>',
     `  ${element('testcase', { name: 'The run comes to its end', classname, time: seconds }, broken === undefined)}`,
     ...(broken === undefined ? [] : [problem('error', broken, broken), '    </testcase>']),

@@ -23,7 +23,9 @@ const TICKS = 4
 const MAX_POINTS = 700
 
 export function plotSvg({ title, unit, days, most = 0, series, marks = [] }: Plot, width = 640, height = 180): string {
-  const top = niceTop(Math.max(most, ...series.flatMap(({ points }) => points.map(([, value]) => value)), 0))
+  const top = niceTop(
+    series.reduce((highest, { points }) => points.reduce((top, [, value]) => Math.max(top, value), highest), most),
+  )
   const [plotWidth, plotHeight] = [width - MARGIN.left - MARGIN.right, height - MARGIN.top - MARGIN.bottom]
   const x = (day: number) => round(MARGIN.left + (day / Math.max(days, 1e-9)) * plotWidth)
   const y = (value: number) => round(MARGIN.top + plotHeight - (value / top) * plotHeight)
@@ -61,7 +63,7 @@ function seriesSvg(
     case 'line':
       return `<polyline class="line ${className}" points="${shown.map(([day, value]) => `${x(day)},${y(value)}`).join(' ')}"/>`
     case 'dots':
-      return `<g class="dots ${className}">${shown.map(([day, value]) => `<circle cx="${x(day)}" cy="${y(value)}" r="1.4"/>`).join('')}</g>`
+      return `<g class="dots ${className}">${shown.map(([day, value]) => `<circle cx="${x(day)}" cy="${y(value)}" r="2.2"/>`).join('')}</g>`
     case 'bars': {
       const width = round(Math.max(0.6, dayWidth * step * 0.8))
       return `<g class="bars ${className}">${shown.map(([day, value]) => `<rect x="${x(day)}" y="${y(value)}" width="${width}" height="${round(y(0) - y(value))}"/>`).join('')}</g>`
@@ -69,11 +71,11 @@ function seriesSvg(
   }
 }
 
-/** The next of 1, 2, 2.5, 4, 5 × a power of ten: the axis then has round quarters. */
+/** The next of some factors × a power of ten, so that quarters of the axis are round; at least 4, so that they are whole. */
 function niceTop(value: number): number {
-  if (value <= 0) return 1
+  if (value <= TICKS) return TICKS
   const power = 10 ** Math.floor(Math.log10(value))
-  return ([1, 2, 4, 5, 8, 10].find((factor) => factor * power >= value) ?? 10) * power
+  return ([1, 1.2, 1.6, 2, 2.4, 3.2, 4, 5, 6, 8].find((factor) => factor * power >= value) ?? 10) * power
 }
 
 /** Whole days between two ticks. */

@@ -39,7 +39,8 @@ export type Books = {
   /** Readings of each session that are there: raw rows, and how many of them are of one seq. */
   doubled: { deviceId: string; session: string; seq: number; times: number }[]
   deadLetters: number
-  notifications: number
+  /** What each home was told. */
+  notifications: Map<string, number>
   /** Days on which a slot stood empty, over all slots. */
   emptyDays: { deviceId: string; slot: string; days: number }[]
   /** Authorizations that the shop has taken, and in which state they are. */
@@ -96,7 +97,14 @@ function gatewayBooks(db: Database.Database, untilMs: number): Omit<Books, 'shop
       )
       .all(),
     deadLetters: count('SELECT count(*) FROM dead_letters'),
-    notifications: count('SELECT count(*) FROM notifications'),
+    notifications: new Map(
+      db
+        .prepare<[], { homeId: string; told: number }>(
+          'SELECT home_id AS homeId, count(*) AS told FROM notifications GROUP BY home_id',
+        )
+        .all()
+        .map(({ homeId, told }) => [homeId, told]),
+    ),
     emptyDays: emptyDays(db, untilMs),
   }
 }

@@ -42,7 +42,7 @@ export function judgeReal(scenario: Scenario, evidence: Evidence): Verdict[] {
     readingsOnce(evidence),
     ...holdsOf(scenario.holds, {
       orders: books.orders.length,
-      messages: books.notifications,
+      messages: evidence.audits.reduce((sum, { homeId }) => sum + (books.notifications.get(homeId) ?? 0), 0),
       emptyDays,
       homes,
       days: scenario.days,

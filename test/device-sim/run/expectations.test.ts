@@ -54,7 +54,10 @@ function sound() {
       ],
       doubled: [] as { deviceId: string; session: string; seq: number; times: number }[],
       deadLetters: 3,
-      notifications: 8,
+      notifications: new Map([
+        ['h0', 8],
+        ['home', 99],
+      ]),
       emptyDays: [{ deviceId: 'h0-washer', slot: 'detergent', days: 2 }],
       shop: new Map([
         ['0x1', 'paid'],
