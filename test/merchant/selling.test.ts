@@ -205,3 +205,22 @@ test('funds that were held after the quote had expired go back', async () => {
   expect(await market.balanceOf(market.payer)).toBe(before)
   expect(await tell(signed, terms)).toMatchObject({ kind: 'refused', reason: expect.stringContaining('go back') })
 })
+
+test('an offer to settle goes over HTTP, and so does what the shop would take', async () => {
+  const signed = await quoteFrom(shop.url)
+  const terms = await market.authorize(mandate, signed)
+  await tell(signed, terms)
+  await reaches(terms, 'shipped')
+  const id = terms.authorizationId
+  expect(await seller.offered(shop.url, id)).toEqual({ kind: 'offered', offer: undefined })
+  const offer = await market.offerOf(terms, 5_000_000n)
+  expect(await seller.offer(shop.url, id, { ...offer, toSeller: 1n })).toMatchObject({ kind: 'refused' })
+  expect(await seller.offer(shop.url, id, offer)).toEqual({ kind: 'acknowledged' })
+  expect(await viewOf(terms)).toMatchObject({ state: 'shipped', offeredMinorUnits: '5000000' })
+  const stranger = `0x${'7'.repeat(64)}` as const
+  expect(await seller.offered(shop.url, stranger)).toMatchObject({
+    kind: 'refused',
+    reason: expect.stringContaining('no order'),
+  })
+  expect(await seller.offer(shop.url, stranger, offer)).toMatchObject({ kind: 'refused' })
+})
