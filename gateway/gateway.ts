@@ -1,5 +1,7 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import { type Ends, type GatewayOptions, openGround } from './ground.ts'
 import { openHomeownersSide } from './homeowner.ts'
+import { storageProblem } from './lib/storage-problem.ts'
 import { openLine } from './line.ts'
 import type { Endpoints } from './ports/onboarding.ts'
 
@@ -7,17 +9,22 @@ export type Gateway = {
   httpUrl: string
   mqttPort: number
   endpoints: Endpoints
-  /** Ends what came in last first; resolves when all that was acknowledged is on disk. */
-  stop(): Promise<void>
+  /**
+   * Ends what came in last first, whatever fails on the way; what was acknowledged is on disk long since. Resolves within 9 s
+   * to what did not end as it should, as sentences.
+   */
+  stop(): Promise<string[]>
 }
+
+/** A part that hangs, as on a chain or a webhook that does not answer, is left so after this: it repeats what it was at. */
+const PART_STOP_MS = 3_000
+const STOP_MS = 9_000
 
 /** Joins the parts, starts them in the order of the line, and stops them the other way. Throws a sentence when one cannot start. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { log, virtualTime } = options
   const ends: Ends = []
-  const stop = async () => {
-    for (const end of ends.splice(0).reverse()) await end()
-  }
+  const stop = () => endAll(ends.splice(0).reverse())
   try {
     const ground = await openGround(options, ends)
     const line = await openLine(ground, () => web.nudge())
@@ -27,24 +34,43 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     // The door first: devices wait for it; nobody is answered before its port is known.
     const { door, scheduler } = line
     mqttPort = (await door.start()).port
-    ends.push(() => door.stop())
+    ends.push({ part: 'the broker', end: () => door.stop() })
     const { url: httpUrl } = await web.start()
-    ends.push(() => web.stop())
+    ends.push({ part: 'the API', end: () => web.stop() })
     // In virtual time the leader alone says when there is work: then what follows from a reading has one order only.
     if (virtualTime === undefined) scheduler.start()
-    ends.push(() => scheduler.stop())
+    ends.push({ part: 'a stage of the line', end: () => scheduler.stop() })
     const { onHead, setTime } = ground.opened
-    ends.push(onHead(() => scheduler.nudge('watch')))
+    ends.push({ part: 'the watch of the chain', end: onHead(() => scheduler.nudge('watch')) })
     virtualTime?.follow({
       scheduler,
       ...(setTime && { onTime: (nowMs: number) => setTime(Math.floor(nowMs / 1000)) }),
       onLost: (reason) => log.warn(reason),
     })
-    if (virtualTime !== undefined) ends.push(() => virtualTime.close())
+    if (virtualTime !== undefined) ends.push({ part: 'virtual time', end: () => virtualTime.close() })
     await ground.verbs.resume()
     return { httpUrl, mqttPort, endpoints: door.endpoints(), stop }
   } catch (error) {
     await stop()
     throw error
   }
+}
+
+/** Ends one after the other, each in its time; sentences tell of those that failed. */
+async function endAll(ends: Ends): Promise<string[]> {
+  const problems: string[] = []
+  const deadlineMs = performance.now() + STOP_MS
+  for (const { part, end } of ends) {
+    const timeMs = Math.max(0, Math.min(PART_STOP_MS, deadlineMs - performance.now()))
+    const late = new AbortController()
+    try {
+      const ended = (async () => end())().finally(() => late.abort())
+      const isLate = await Promise.race([ended.then(() => false), wait(timeMs, true, { signal: late.signal })])
+      if (isLate) problems.push(`Stopping: ${part} did not end within ${timeMs / 1000} s and is left as it is.`)
+    } catch (error) {
+      const why = storageProblem(error)?.sentence ?? (error instanceof Error ? error.message : String(error))
+      problems.push(`Stopping: ${part} did not end as it should. ${why} Nothing that was acknowledged is lost.`)
+    }
+  }
+  return problems
 }

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type pino from 'pino'
 import { type Keyring, openKeyring } from './chain/keys.ts'
@@ -5,6 +6,7 @@ import { type OpenChain, openChain } from './chain/open-chain.ts'
 import { deviceSigner } from './chain/signers.ts'
 import type { Config } from './config/schema.ts'
 import type { WriterPort } from './ingest/batch.ts'
+import { type StorageWatch, storageWatch } from './ingest/storage-watch.ts'
 import { startWriter } from './ingest/thread.ts'
 import { systemClock } from './lib/clock.ts'
 import type { VirtualTime } from './lib/virtual-time.ts'
@@ -16,14 +18,21 @@ import type { DeviceStore } from './ports/devices.ts'
 import type { MandateStore, MandateVerbs } from './ports/mandates.ts'
 import type { OrderStore } from './ports/orders.ts'
 import type { Seller } from './ports/seller.ts'
+import { DamagedDatabase, damageAdvice } from './store/damage.ts'
 import { type Db, openDatabase } from './store/database.ts'
 import { sqliteDeviceStore } from './store/devices.ts'
+import { sqliteStorageLog } from './store/health.ts'
 import { ensureHome } from './store/homes.ts'
 import { lockFolder } from './store/lock.ts'
 import { sqliteMandateStore } from './store/mandates.ts'
 import { type Channel, notifier } from './store/notifications.ts'
 import { sqliteOrderStore } from './store/orders.ts'
 import { sqliteTransactionStore } from './store/transactions.ts'
+
+/** How long the main thread, which all wait for, waits for another program that holds the database. */
+const BUSY_TIMEOUT_MS = 2_000
+const IS_BACK =
+  'The gateway is back: it had ended without being stopped, as in a power cut. What devices said meanwhile they send again.'
 
 export type GatewayOptions = {
   dataFolder: string
@@ -32,6 +41,8 @@ export type GatewayOptions = {
   log: pino.Logger
   /** Told when the gateway cannot go on: nothing more is acknowledged, and the process must end. */
   onLost(fault: Error): void
+  /** When and why an earlier try to start failed for want of its storage. */
+  failedBefore?: { atMs: number; error: unknown } | undefined
   /** Follows the simulator's time instead of the machine's. */
   virtualTime?: VirtualTime | undefined
 }
@@ -41,6 +52,7 @@ export type Ground = Omit<GatewayOptions, 'virtualTime'> & {
   clock: Clock
   onFault(error: unknown): void
   db: Db
+  storage: StorageWatch
   /** Where each entry of the feed is also sent. */
   channels: readonly Channel[]
   devices: DeviceStore
@@ -57,20 +69,34 @@ export type Ground = Omit<GatewayOptions, 'virtualTime'> & {
 }
 
 /** What was started and how it ends; the last is ended first. */
-export type Ends = (() => unknown)[]
+export type Ends = { part: string; end(): unknown }[]
 
 /** Takes the folder, opens the database, and starts the writer and the chain. Throws a sentence when one of them cannot. */
 export async function openGround({ virtualTime, ...options }: GatewayOptions, ends: Ends): Promise<Ground> {
   const { dataFolder, config, log } = options
   const clock = virtualTime?.clock ?? systemClock
-  const onFault = (error: unknown) => log.error({ err: error }, 'a fault')
 
   const lock = lockFolder(dataFolder, 'A gateway')
-  ends.push(() => lock.release())
-  const db = openDatabase(join(dataFolder, 'gateway.db'), 'gateway')
-  ends.push(() => void db.close())
+  ends.push({ part: 'the lock of the folder', end: () => lock.release() })
+  // It takes the file away when it is stopped.
+  const wasKilled = existsSync(join(dataFolder, 'gateway.json'))
+  const db = openDatabase(join(dataFolder, 'gateway.db'), 'gateway', { check: true })
+  ends.push({ part: 'the database', end: () => void db.close() })
+  // All else here waits for it: longer waits are the writer's.
+  db.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`)
   ensureHome(db, config.home)
   const channels = config.notify.webhookUrl === undefined ? [] : (['webhook'] as const)
+  const storage = storageWatch({
+    store: sqliteStorageLog(db, channels),
+    clock,
+    onDamaged: () => options.onLost(new DamagedDatabase(damageAdvice(dataFolder))),
+    failedBefore: options.failedBefore,
+  })
+  const onFault = (error: unknown) => {
+    log.error({ err: error }, 'a fault')
+    storage.hear(error)
+  }
+  if (wasKilled) notifier(db, channels)({ homeId: config.home.id, kind: 'gateway-back', text: IS_BACK }, clock.nowMs())
   const devices = sqliteDeviceStore(db)
   const mandates = sqliteMandateStore(db)
   const transactions = sqliteTransactionStore(db, clock)
@@ -80,7 +106,7 @@ export async function openGround({ virtualTime, ...options }: GatewayOptions, en
   const writing = startWriter(join(dataFolder, 'gateway.db'), lost.resolve)
   // It is awaited last; until then nobody would hear that it failed.
   const begun = writing.catch(() => undefined)
-  ends.push(async () => (await begun)?.stop())
+  ends.push({ part: 'the writer', end: async () => (await begun)?.stop() })
   const keyring = openKeyring(dataFolder)
   const opened = await openChain(config.chain, {
     dataFolder,
@@ -94,7 +120,7 @@ export async function openGround({ virtualTime, ...options }: GatewayOptions, en
     },
     onFault,
   })
-  ends.push(opened.stop)
+  ends.push({ part: 'the chain', end: opened.stop })
 
   const { chain, wallet } = opened
   const seller = sellerClient()
@@ -103,6 +129,7 @@ export async function openGround({ virtualTime, ...options }: GatewayOptions, en
     clock,
     onFault,
     db,
+    storage,
     channels,
     devices,
     mandates,

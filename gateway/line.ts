@@ -111,54 +111,52 @@ export async function openLine(ground: Ground, onMoved: () => void): Promise<Lin
     rawMs: config.retention.rawDays * DAY_MS,
     rawReadings: config.retention.rawReadings,
   }
-  const scheduler = new Scheduler(
-    [
-      rules.worker,
-      commandWorker({
-        store: commands,
-        tell: (deviceId, command) => broker.publish(deviceId, 'command', command as Command),
-        clock,
-      }),
-      orderWorker({
-        store: ground.orders,
-        chain,
-        seller,
-        signer,
-        limits: rules.limits,
-        clock,
-        inspectionMs: config.orders.inspectionHours * HOUR_MS,
-        onMoved: nudge('watch', 'seller-messages', 'notify'),
-      }),
-      sellerMessageWorker({ store: sqliteSellerMessageStore(db, channels), seller, clock }),
-      watchWorker({
-        store: sqliteWatchStore(db, channels, formatAmount),
-        chain: watch,
-        clock,
-        onMoved: nudge('rules', 'orders', 'transactions', 'stray-funds', 'seller-messages', 'notify'),
-      }),
-      strayFundsWorker({ store: sqliteStrayFundsStore(db, channels), chain, signer, clock }),
-      settleWorker(senders),
-      ground.storage.worker,
-      retentionWorker({ store: sqliteRetentionStore(db, retentionLimits), clock }),
-      notifyWorker({
-        store: sqliteDeliveryStore(db),
-        notifier: config.notify.webhookUrl === undefined ? undefined : webhookNotifier(config.notify.webhookUrl),
-        quietUntil: rules.quietUntil,
-        async tellDevice({ deviceId, slot, orderId, state, stateChangedAtMs }) {
-          const message = { slot, orderId, state, sinceMs: stateChangedAtMs }
-          await broker.publish(deviceId, 'order', message, { retain: true })
-        },
-        clock,
-      }),
-    ],
-    {
+  const stages = [
+    rules.worker,
+    commandWorker({
+      store: commands,
+      tell: (deviceId, command) => broker.publish(deviceId, 'command', command as Command),
       clock,
-      pollMs: POLL_MS,
-      onFault(worker, error) {
-        log.error({ worker, err: error }, 'a stage failed and tries again')
-        ground.storage.hear(error)
+    }),
+    orderWorker({
+      store: ground.orders,
+      chain,
+      seller,
+      signer,
+      limits: rules.limits,
+      clock,
+      inspectionMs: config.orders.inspectionHours * HOUR_MS,
+      onMoved: nudge('watch', 'seller-messages', 'notify'),
+    }),
+    sellerMessageWorker({ store: sqliteSellerMessageStore(db, channels), seller, clock }),
+    watchWorker({
+      store: sqliteWatchStore(db, channels, formatAmount),
+      chain: watch,
+      clock,
+      onMoved: nudge('rules', 'orders', 'transactions', 'stray-funds', 'seller-messages', 'notify'),
+    }),
+    strayFundsWorker({ store: sqliteStrayFundsStore(db, channels), chain, signer, clock }),
+    settleWorker(senders),
+    retentionWorker({ store: sqliteRetentionStore(db, retentionLimits), clock }),
+    notifyWorker({
+      store: sqliteDeliveryStore(db),
+      notifier: config.notify.webhookUrl === undefined ? undefined : webhookNotifier(config.notify.webhookUrl),
+      quietUntil: rules.quietUntil,
+      async tellDevice({ deviceId, slot, orderId, state, stateChangedAtMs }) {
+        const message = { slot, orderId, state, sinceMs: stateChangedAtMs }
+        await broker.publish(deviceId, 'order', message, { retain: true })
       },
+      clock,
+    }),
+  ]
+  const { storage } = ground
+  const scheduler = new Scheduler([...stages.map((stage) => storage.resting(stage)), storage.worker], {
+    clock,
+    pollMs: POLL_MS,
+    onFault(worker, error) {
+      log.error({ worker, err: error }, 'a stage failed and tries again')
+      storage.hear(error)
     },
-  )
+  })
   return { door, intake, rules, scheduler, nudge }
 }

@@ -144,6 +144,7 @@ export async function runGateway(port = 0): Promise<RunningGateway> {
       },
       health: {
         store: sqliteHealthStore(db),
+        storage: { check: () => undefined, hear: () => undefined },
         async writerAnswers() {
           if (hindered.writer !== undefined) throw hindered.writer
         },
