@@ -81,7 +81,7 @@ export class Stage {
   /** Ends a process with SIGKILL and starts it again; resolves when it follows virtual time again. */
   async kill(victim: Victim): Promise<void> {
     const scene = this.#raised()
-    if (victim === 'chain') return await this.#killChain()
+    if (victim === 'chain') return await scene.time.whileMending(() => this.#killChain())
     const name = victim === 'shop' ? 'merchant' : 'gateway'
     scene.time.expectBack(name)
     await this.#children.get(name)?.kill()

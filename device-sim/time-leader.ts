@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
 import { createServer, type Socket } from 'node:net'
+import { setTimeout as wait } from 'node:timers/promises'
 import { readLines } from '../gateway/lib/lines.ts'
 import { type FollowerAnswer, FollowerHello, MAX_TIME_LINE_BYTES, parseTimeLine } from '../gateway/lib/virtual-time.ts'
 import { Follower } from './follower.ts'
@@ -12,6 +13,8 @@ const MAX_FOLLOWERS = 16
 const MAX_ROUNDS = 1_000
 /** Failed rounds at one moment: what depends on a slow start-up mends itself in a few, the rest is a fault. */
 const MAX_FAULTS = 5
+/** Real time before a follower that failed is asked again. */
+const FAULT_PAUSE_MS = 50
 /** Steps of one `advanceTo`. More means that a follower asks to be woken again and again for nothing. */
 const MAX_STEPS = 100_000
 /** A follower that was ended on purpose is back within seconds. */
@@ -37,6 +40,8 @@ export class TimeLeader {
   readonly #arrivals = new Set<() => void>()
   /** Followers that are ended and started again on purpose: time waits for them. */
   readonly #returning = new Map<string, PromiseWithResolvers<void>>()
+  /** Works under way that make followers fail meanwhile. */
+  #mending = 0
   #nowMs: number
   #moving = false
   /** As the last quiet round told; undefined before the first, and when somebody joined since. */
@@ -125,6 +130,14 @@ export class TimeLeader {
     await Promise.race([this.#returning.get(name)?.promise, late.promise]).finally(() => clearTimeout(timer))
   }
 
+  /** While `mend` is under way, followers may fail as often as they do: what they need is down on purpose. */
+  async whileMending(mend: () => Promise<void>): Promise<void> {
+    this.#mending++
+    await mend().finally(() => {
+      this.#mending--
+    })
+  }
+
   /** Time goes on without this follower. */
   dismiss(name: string): void {
     this.#followers.delete(name)
@@ -155,7 +168,11 @@ export class TimeLeader {
       for (const follower of this.#inOrder()) {
         const answer = await this.#ask(follower, false)
         if ('fault' in answer) {
-          if (++faults === MAX_FAULTS) throw new Error(`The ${follower.name} failed ${faults} times: ${answer.fault}`)
+          if (this.#mending > 0) faults = 0
+          else if (++faults === MAX_FAULTS) {
+            throw new Error(`The ${follower.name} failed ${faults} times: ${answer.fault}`)
+          }
+          await wait(FAULT_PAUSE_MS)
           worked = true
           continue
         }
