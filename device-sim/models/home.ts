@@ -126,7 +126,11 @@ export class HomeModel {
 
   /** Parcels found since the last call; what they held is poured in, or on the shelf until there is room. */
   takeParcels(): (Parcel & { device: number })[] {
-    return this.#devices.flatMap((each, device) => each.takeParcels().map((parcel) => ({ device, ...parcel })))
+    const found: (Parcel & { device: number })[] = []
+    for (let device = 0; device < this.#devices.length; device++) {
+      for (const parcel of this.#devices[device]!.takeParcels()) found.push({ device, ...parcel })
+    }
+    return found
   }
 
   /** What its people answer who are asked whether to buy: yes when at most half is left, shelf included. */

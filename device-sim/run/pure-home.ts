@@ -5,7 +5,7 @@ import { packContentOf } from '../models/appliance.ts'
 import type { DeviceEvent, ReportSink } from '../models/device.ts'
 import { HomeModel, type HomePlan } from '../models/home.ts'
 import type { PureShop } from './pure-shop.ts'
-import { SlotBook, type Wish } from './slot-book.ts'
+import { type Deciding, SlotBook, type Wish } from './slot-book.ts'
 import type { Tally } from './tally.ts'
 
 const DAY_MS = 86_400_000
@@ -50,9 +50,15 @@ export class PureHome implements ReportSink {
   readonly #leads: { createdAtMs: number; days: number }[] = []
   #leadTime: LeadTime = leadTimeOf([])
   #openOrders = 0
+  #hasNews = true
+  #dueAtMs = Number.POSITIVE_INFINITY
   #nowMs: number
 
-  constructor(plan: HomePlan, shop: PureShop, tally: Tally, skewMs: number[], startMs: number) {
+  constructor(
+    plan: HomePlan,
+    { shop, tally, skewMs, deciding }: { shop: PureShop; tally: Tally; skewMs: number[]; deciding: Deciding },
+    startMs: number,
+  ) {
     this.plan = plan
     this.model = new HomeModel(plan, startMs)
     this.#tally = tally
@@ -69,7 +75,7 @@ export class PureHome implements ReportSink {
           maxPacks: shop.maxPacks(product.gtin),
           coolingOffDays: COOLING_OFF_DAYS,
         }
-        const book = new SlotBook(description.slots[slot]!, buyable)
+        const book = new SlotBook(description.slots[slot]!, buyable, deciding)
         return { device, slot, name: product.gtin, book, order: undefined, made: 0, emptySinceMs: undefined }
       }),
     )
@@ -90,6 +96,7 @@ export class PureHome implements ReportSink {
   level(device: number, slot: number, atMs: number, remaining: number): void {
     this.#tally.counts.reports += 1
     this.#tally.note(remaining)
+    this.#hasNews = true
     const known = this.#slotsOf[device]![slot]!
     const measuredAtMs = atMs + this.#skewMs[device]!
     const isRefill = known.book.takeLevel(measuredAtMs, remaining, this.#nowMs)
@@ -105,6 +112,7 @@ export class PureHome implements ReportSink {
   event(device: number, atMs: number, event: DeviceEvent): void {
     this.#tally.counts.reports += 1
     this.#tally.note(event.dose)
+    this.#hasNews = true
     const { type, slot, dose } = event
     const slots = this.#slotsOf[device]!
     if (type === 'cycle-finished') {
@@ -124,13 +132,18 @@ export class PureHome implements ReportSink {
       this.#openParcels(nowMs)
       for (const slot of this.#slots) if (slot.order !== undefined) this.#advance(slot, slot.order, nowMs, shop)
     }
+    if (!this.#hasNews && nowMs < this.#dueAtMs) return
+    this.#hasNews = false
+    this.#dueAtMs = Number.POSITIVE_INFINITY
     for (let index = 0; index < this.#slots.length; index++) {
       const slot = this.#slots[index]!
       const { book } = slot
       if (slot.emptySinceMs !== undefined && !this.model.isEmpty(slot.device, slot.slot)) this.#refilled(slot)
-      if (!book.hasNews && book.dueAtMs > nowMs) continue
-      const wish = book.decide(nowMs, this.#leadTime, slot.order !== undefined)
-      if (wish !== undefined) this.#order(slot, wish, nowMs, shop)
+      if (book.hasNews || book.dueAtMs <= nowMs) {
+        const wish = book.decide(nowMs, this.#leadTime, slot.order !== undefined)
+        if (wish !== undefined) this.#order(slot, wish, nowMs, shop)
+      }
+      this.#dueAtMs = Math.min(this.#dueAtMs, book.dueAtMs)
     }
   }
 
@@ -218,6 +231,7 @@ export class PureHome implements ReportSink {
   #complete(slot: HomeSlot, order: OpenOrder, arrivedAtMs: number, nowMs: number): void {
     slot.order = undefined
     this.#openOrders -= 1
+    this.#hasNews = true
     slot.book.completed(nowMs)
     const days = Math.max(0, (arrivedAtMs - order.heldAtMs) / DAY_MS - COOLING_OFF_DAYS)
     this.#leads.push({ createdAtMs: order.createdAtMs, days })
@@ -229,6 +243,7 @@ export class PureHome implements ReportSink {
   #endWithoutGoods(slot: HomeSlot, order: OpenOrder, nowMs: number): void {
     slot.order = undefined
     this.#openOrders -= 1
+    this.#hasNews = true
     slot.book.endedWithoutGoods(nowMs, order.lastOrderAtMs)
   }
 

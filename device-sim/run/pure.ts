@@ -4,6 +4,7 @@ import type { Scenario } from '../scenario/schema.ts'
 import { PureHome } from './pure-home.ts'
 import { PureShop } from './pure-shop.ts'
 import type { LevelSeries, OrderLine, RunProgress, RunResult } from './result.ts'
+import type { Deciding } from './slot-book.ts'
 import { Tally } from './tally.ts'
 
 const DAY_MS = 86_400_000
@@ -18,8 +19,9 @@ const SAMPLE_EVERY_MS = 4 * 3_600_000
  */
 export function runPure(
   scenario: Scenario,
-  { onProgress }: { onProgress?(progress: RunProgress): void } = {},
+  options: { onProgress?(progress: RunProgress): void; deciding?: Deciding } = {},
 ): RunResult {
+  const { onProgress, deciding = 'where it can matter' } = options
   const startMs = Date.parse(scenario.start)
   const tickMs = scenario.tickMinutes * MINUTE_MS
   const ticksPerDay = DAY_MS / tickMs
@@ -27,11 +29,12 @@ export function runPure(
   const shop = new PureShop(scenario, startMs)
   const tally = new Tally()
   const homes = planHomes(scenario).map((home) => {
-    const skews = home.devices.map(({ name }) => plan.skewMs(home.index, name))
-    return new PureHome(home, shop, tally, skews, startMs)
+    const skewMs = home.devices.map(({ name }) => plan.skewMs(home.index, name))
+    return new PureHome(home, { shop, tally, skewMs, deciding }, startMs)
   })
   const devices = homes.reduce((sum, { plan: home }) => sum + home.devices.length, 0)
   const samples = sampled(homes)
+  const samplesOf = Map.groupBy(samples, ({ home }) => home)
   const hasFlaps = scenario.faults.flaps !== undefined
 
   const begunAtMs = performance.now()
@@ -39,23 +42,26 @@ export function runPure(
     home.model.switchOn(startMs, home)
     home.settle(startMs, shop)
   }
+  const isShopAway = new Uint8Array(scenario.days * ticksPerDay)
+  for (let tick = 0, isAway = 0; tick < isShopAway.length; tick++) {
+    for (const { kind } of plan.happeningsAt(tick)) {
+      if (kind === 'seller-away' || kind === 'seller-back') isAway = kind === 'seller-away' ? 1 : 0
+    }
+    isShopAway[tick] = isAway
+  }
   for (let day = 0; day < scenario.days; day++) {
     const dayBegunAtMs = performance.now()
-    for (let tick = day * ticksPerDay; tick < (day + 1) * ticksPerDay; tick++) {
-      for (const { kind } of plan.happeningsAt(tick)) {
-        if (kind === 'seller-away' || kind === 'seller-back') shop.isAway = kind === 'seller-away'
-      }
-      const nowMs = startMs + (tick + 1) * tickMs
-      for (let index = 0; index < homes.length; index++) {
-        const home = homes[index]!
+    // Home by home, a day at a time: what a home knows stays in the cache for all its ticks.
+    for (let index = 0; index < homes.length; index++) {
+      const home = homes[index]!
+      const toSample = samplesOf.get(home)
+      for (let tick = day * ticksPerDay; tick < (day + 1) * ticksPerDay; tick++) {
+        shop.isAway = isShopAway[tick] === 1
+        const nowMs = startMs + (tick + 1) * tickMs
         home.live(nowMs, hasFlaps ? (device) => plan.isAway(index, device, tick) : undefined)
         home.settle(nowMs, shop)
-      }
-      if ((nowMs - startMs) % Math.max(tickMs, SAMPLE_EVERY_MS) === 0) {
-        for (const { home, device, slot, series } of samples) {
-          series.days.push((nowMs - startMs) / DAY_MS)
-          series.trueLevels.push(home.model.trueLevel(device, slot))
-          series.seenLevels.push(home.seen(device, slot) ?? Number.NaN)
+        if (toSample !== undefined && (nowMs - startMs) % Math.max(tickMs, SAMPLE_EVERY_MS) === 0) {
+          for (const sample of toSample) take(sample, (nowMs - startMs) / DAY_MS)
         }
       }
     }
@@ -99,6 +105,12 @@ function sampled(homes: readonly PureHome[]): Sample[] {
     const series = { home: home.plan.index, device: name, slot: slotName, unit, capacity }
     return { home, device, slot, series: { ...series, days: [], trueLevels: [], seenLevels: [] } }
   })
+}
+
+function take({ home, device, slot, series }: Sample, days: number): void {
+  series.days.push(days)
+  series.trueLevels.push(home.model.trueLevel(device, slot))
+  series.seenLevels.push(home.seen(device, slot) ?? 0)
 }
 
 /** (day, home, device, slot). */

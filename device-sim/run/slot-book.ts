@@ -1,6 +1,14 @@
-import { forecast, observe } from '../../gateway/domain/forecast.ts'
+import { type Forecast, forecast, observe } from '../../gateway/domain/forecast.ts'
+import { dayVarianceOf, rateOf, type Usage } from '../../gateway/domain/forecast-model.ts'
 import type { SlotDescription } from '../../gateway/domain/level.ts'
-import { type LeadTime, onHandAfterLevel, onHandAfterRefill, replenishment } from '../../gateway/domain/need.ts'
+import {
+  gammaQuantile,
+  type LeadTime,
+  onHandAfterLevel,
+  onHandAfterRefill,
+  type Replenishment,
+  replenishment,
+} from '../../gateway/domain/need.ts'
 import { assessLevel, historyAfter, type SlotHistory } from '../../gateway/domain/plausibility.ts'
 import { afterReading, newSlotState, refilledBetween, type SlotState } from '../../gateway/domain/slot-state.ts'
 
@@ -11,6 +19,17 @@ const CONSENT_DAYS = 1
 const RETRY_AFTER_DAYS = 1
 const ASK_AGAIN_AFTER_DAYS = 3
 
+/** A decision that is put off is made after so many days at the latest; a slot is silent after 2. */
+const PUT_OFF_DAYS = 1.5
+/** When a decision is put off, its level is no older than this. */
+const FRESH_DAYS = 0.25
+/** No less than the domain's price of a stock-out (gateway/domain/need.ts), so that the stock asked for is no less either. */
+const HIGHEST_STOCKOUT_PRICE_DAYS = 2_000
+const LEAST_RISK = 1e-4
+const MOST_RISK = 0.5
+
+/** `always`: at every news, as the gateway does; else only where it can matter, which comes to the same. */
+export type Deciding = 'always' | 'where it can matter'
 /** What the home may buy for a slot. */
 export type Buyable = { gtin: string; packContent: number; maxPacks: number; coolingOffDays: number }
 export type Wish = { packs: number; asks: boolean }
@@ -34,7 +53,13 @@ export class SlotBook {
   #lastOrderAtMs = Number.NEGATIVE_INFINITY
   #endedWithoutGoodsAtMs = Number.NEGATIVE_INFINITY
 
-  constructor(description: SlotDescription, product: Buyable) {
+  readonly #deciding: Deciding
+  #isBlind = false
+  /** News on which nothing was decided yet, because nothing can have come of it. */
+  #putOff: { atMs: number; leadTime: LeadTime } | undefined
+
+  constructor(description: SlotDescription, product: Buyable, deciding: Deciding) {
+    this.#deciding = deciding
     this.description = description
     this.product = product
     this.state = newSlotState(description)
@@ -69,18 +94,32 @@ export class SlotBook {
   }
 
   /**
-   * Something else happened in the device. The gateway decides again then; it matters only when the level has been silent,
-   * which this shows sooner than the time that was set: else nothing changed since the last decision but the time.
+   * Something else happened in the device, and the gateway decides again. It matters only while the level is blind, or may
+   * turn out to be: else nothing changed since the last decision but the time, for which there is `dueAtMs`.
    */
   takeEvent(nowMs: number): void {
-    if (nowMs - (this.state.usage?.readAtMs ?? nowMs) > DAY_MS) this.hasNews = true
+    const unreadMs = nowMs - (this.state.usage?.readAtMs ?? nowMs)
+    if (this.#deciding === 'always' || this.#isBlind || unreadMs > DAY_MS) this.hasNews = true
   }
 
   /** What to buy now, as the built-in rules have it; undefined: nothing. */
   decide(nowMs: number, leadTime: LeadTime, hasOpenOrder: boolean): Wish | undefined {
+    const isNews = this.hasNews
+    const putOff = this.#putOff
     this.hasNews = false
-    this.dueAtMs = Number.POSITIVE_INFINITY
+    this.#putOff = undefined
     const { usage, level } = this.state
+    if (isNews && this.#deciding !== 'always' && this.#canWait(nowMs, leadTime, hasOpenOrder)) {
+      this.#putOff = { atMs: nowMs, leadTime }
+      this.dueAtMs = nowMs + PUT_OFF_DAYS * DAY_MS
+      return undefined
+    }
+    if (!isNews && putOff !== undefined && usage !== undefined) {
+      // No news since: what it would have said then, that is when to look again, holds.
+      this.dueAtMs = Math.ceil(this.#need(forecast(usage, putOff.atMs), putOff.leadTime, false).lookAgainAtMs)
+      if (this.dueAtMs > nowMs) return undefined
+    }
+    this.dueAtMs = Number.POSITIVE_INFINITY
     this.#noteUse()
     if (usage === undefined || level === undefined) return undefined
     const outlook = forecast(usage, nowMs)
@@ -90,19 +129,8 @@ export class SlotBook {
       return undefined
     }
     const orderedBlind = outlook.blindSinceMs !== undefined && this.#lastOrderAtMs >= outlook.blindSinceMs
-    const { product } = this
-    const { packs, lookAgainAtMs } = replenishment({
-      forecast: outlook,
-      onHand: Math.max(0, this.#reserve - this.#underWay),
-      inFlight: this.#underWay,
-      leadTime,
-      reviewDays: REVIEW_DAYS,
-      consentDelayDays: product.coolingOffDays + (isMeasured ? 0 : CONSENT_DAYS),
-      packSize: product.packContent,
-      minimumPacks: 1,
-      storageLimit: undefined,
-      orderedBlind,
-    })
+    const { packs, lookAgainAtMs } = this.#need(outlook, leadTime, orderedBlind)
+    this.#isBlind = !isMeasured
     if (!isMeasured) this.#markBlind(outlook.trust === 'stuck')
     this.dueAtMs = Math.ceil(lookAgainAtMs)
     if (packs === 0 || hasOpenOrder || orderedBlind) return undefined
@@ -112,7 +140,53 @@ export class SlotBook {
       this.dueAtMs = restEndsAtMs
       return undefined
     }
-    return { packs: Math.min(packs, product.maxPacks), asks: !isMeasured }
+    return { packs: Math.min(packs, this.product.maxPacks), asks: !isMeasured }
+  }
+
+  #need(outlook: Forecast, leadTime: LeadTime, orderedBlind: boolean): Replenishment {
+    const { packContent, coolingOffDays } = this.product
+    return replenishment({
+      forecast: outlook,
+      onHand: Math.max(0, this.#reserve - this.#underWay),
+      inFlight: this.#underWay,
+      leadTime,
+      reviewDays: REVIEW_DAYS,
+      consentDelayDays: coolingOffDays + (outlook.trust === 'measured' ? 0 : CONSENT_DAYS),
+      packSize: packContent,
+      minimumPacks: 1,
+      storageLimit: undefined,
+      orderedBlind,
+    })
+  }
+
+  /**
+   * Whether nothing can come of a decision, now and until `PUT_OFF_DAYS` have passed without news: the level is fresh and
+   * moved when it was read last, so that it is measured and neither stuck nor silent; nothing on hand can turn out to be
+   * used up; and either an order is open, or the level lies so far above the most that could be asked for that the rate
+   * would not bring it there.
+   */
+  #canWait(nowMs: number, leadTime: LeadTime, hasOpenOrder: boolean): boolean {
+    const { usage, level } = this.state
+    if (usage === undefined || level?.mark !== 'verified' || this.#reserve > this.#underWay) return false
+    const { readAtMs, sameSinceMs, dosesSinceReading } = usage
+    const unreadDays = (nowMs - readAtMs) / DAY_MS
+    if (sameSinceMs !== readAtMs || dosesSinceReading > 0 || unreadDays > FRESH_DAYS) return false
+    return (
+      hasOpenOrder ||
+      usage.content > this.#highestReorderPoint(usage, leadTime) + rateOf(usage) * (unreadDays + PUT_OFF_DAYS)
+    )
+  }
+
+  /** At least the reorder point of gateway/domain/need.ts while the level is measured. */
+  #highestReorderPoint(usage: Usage, leadTime: LeadTime): number {
+    const { packContent, coolingOffDays } = this.product
+    const rate = rateOf(usage)
+    const days = leadTime.meanDays + coolingOffDays + REVIEW_DAYS
+    const dayVariance = dayVarianceOf(usage)
+    const rateVariance = dayVariance / usage.usedDays
+    const variance = dayVariance * days + rateVariance * days * days + (rate * leadTime.sdDays) ** 2
+    const risk = packContent / rate / HIGHEST_STOCKOUT_PRICE_DAYS
+    return gammaQuantile(rate * days, variance, Math.min(MOST_RISK, Math.max(LEAST_RISK, risk)))
   }
 
   ordered(atMs: number): void {
