@@ -3,6 +3,7 @@ import { abi as tokenAbi } from '../../contracts/generated/TestDollar.ts'
 import { coder } from '../../contracts/typed.ts'
 import type { Address } from '../domain/identifiers.ts'
 import type { ChainFacts, Head } from '../ports/chain.ts'
+import { MAX_TRANSACTION_GAS } from './baskets.ts'
 import { ChainRefusal, explainRefusal } from './refusals.ts'
 import { openRpc, type Rpc, RpcBigInt, RpcBlock, RpcError, RpcNumber } from './rpc.ts'
 
@@ -82,15 +83,20 @@ export async function call({ rpc, facts }: Connection, to: Address, data: string
 }
 
 /**
- * Gas for a call that either works or reverts, with a quarter more for a state that changes meanwhile. Throws
- * ChainRefusal when it would revert.
+ * Gas for a call that either works or reverts, with a quarter more for a state that changes meanwhile, within EIP-7825's
+ * cap. Throws ChainRefusal when it would revert.
  */
 export async function estimateGas(
   { rpc, facts }: Connection,
   tx: { from: Address; to: Address; data: string },
 ): Promise<bigint> {
   try {
-    return (RpcBigInt.parse(await rpc.send('eth_estimateGas', [tx, timeTag(facts)])) * 5n) / 4n
+    const gas = RpcBigInt.parse(await rpc.send('eth_estimateGas', [tx, timeTag(facts)]))
+    if (gas > MAX_TRANSACTION_GAS) {
+      throw new RangeError(`This needs ${gas} gas, more than one transaction may have; send fewer orders at once.`)
+    }
+    const more = (gas * 5n) / 4n
+    return more < MAX_TRANSACTION_GAS ? more : MAX_TRANSACTION_GAS
   } catch (error) {
     if (error instanceof RpcError && error.data !== undefined) {
       throw new ChainRefusal(explainRefusal(error.data, facts.token))
