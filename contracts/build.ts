@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import solc from 'solc'
 import { type CompiledContract, compileSources } from './compiler.ts'
-import { type StandardInput, standardInput } from './standard-json.ts'
+import { CONTRACTS, type ContractName, SETTINGS, sourceInput } from './standard-json.ts'
 
 const HELP = `Compiles contracts/src and writes ABI and bytecode to contracts/generated.
 
@@ -12,33 +12,10 @@ Usage: node contracts/build.ts [--check]
   --help    show this text
 `
 
-/** The contracts that other code uses. */
-const CONTRACTS = ['DeviceRegistry', 'OrderEscrow', 'TestDollar'] as const
-type ContractName = (typeof CONTRACTS)[number]
-
-/** No metadata: the bytecode, and with it the CREATE2 address, changes only with the code. */
-const SETTINGS = {
-  optimizer: { enabled: true, runs: 10_000 },
-  viaIR: true,
-  evmVersion: 'cancun',
-  metadata: { appendCBOR: false, bytecodeHash: 'none' },
-  outputSelection: Object.fromEntries(
-    CONTRACTS.map((name) => [`src/${name}.sol`, { [name]: ['abi', 'evm.bytecode.object'] }]),
-  ),
-}
-
 type Compiled = CompiledContract & { evm: { bytecode: { object: string } } }
 
 const sourceUrl = (name: string) => new URL(`src/${name}.sol`, import.meta.url)
 const generatedUrl = (name: ContractName) => new URL(`generated/${name}.ts`, import.meta.url)
-
-/** The input of the compiler, complete: with it anyone can verify the deployed code. */
-export function sourceInput(): StandardInput {
-  return standardInput(
-    CONTRACTS.map((name) => `src/${name}.sol`),
-    SETTINGS,
-  )
-}
 
 /** Compiles the sources as they are now; throws the compiler's messages. */
 export function compile(): Record<ContractName, Compiled> {
