@@ -10,13 +10,14 @@ import { HomeProcesses } from '../support/home-processes.ts'
 import { CrashDevice } from './device.ts'
 import { balanceOf, problemsOf } from './home.ts'
 import { POINTS, type Point } from './points.ts'
+import { STORAGE_FAULTS, type StorageFault, storageRound } from './storage.ts'
 import { type Victim, Victims } from './victims.ts'
 
 const HELP = `npm run test:crash -- [options]
 
   --rounds <number>  rounds of each row (default 20)
   --point <text>     only the points whose name has this in it
-  --victim <name>    only gateway, shop, anvil, or machine (all three at once)
+  --victim <name>    only gateway, shop, anvil, machine (all three at once), or disk (as root: a disk of its own that fails)
   --homes <number>   homes side by side (default 3): a round is mostly waiting
   --json             the table as JSON
   --help             this text
@@ -30,8 +31,16 @@ const ROUNDS_PER_HOME = 40
 const HEADER = `| killed | when | rounds | as it must be | slowest round |\n|---|---|---|---|---|`
 
 type Fault = { point: Point; victim: Victim }
-type Row = { victim: Victim; point: string; rounds: number; played: number; good: number; slowestSeconds: number }
+type Row = {
+  victim: Victim | 'disk'
+  point: string
+  rounds: number
+  played: number
+  good: number
+  slowestSeconds: number
+}
 type Round = { fault: Fault; row: Row; deviceId: string }
+type DiskRound = { fault: StorageFault; row: Row }
 
 const { values } = parseArgs({
   options: {
@@ -52,15 +61,25 @@ async function crash(rounds: number, homes: number): Promise<boolean> {
       .filter((victim) => values.victim === undefined || victim === values.victim)
       .map((victim): Fault => ({ point, victim })),
   )
-  if (faults.length === 0 || !(rounds > 0) || !(homes > 0)) throw new Error('There is nothing to do: see --help.')
-  const table = faults.map((fault): Row => rowOf(fault, rounds))
+  const storageFaults = STORAGE_FAULTS.filter(
+    ({ name }) => name.includes(values.point) && (values.victim ?? 'disk') === 'disk',
+  )
+  if (faults.length + storageFaults.length === 0 || !(rounds > 0) || !(homes > 0))
+    throw new Error('There is nothing to do: see --help.')
+  const rows = faults.map((fault): Row => rowOf(fault.victim, fault.point.name, rounds))
+  const diskRows = storageFaults.map((fault): Row => rowOf('disk', fault.name, rounds))
+  const table = [...rows, ...diskRows]
   const left = faults.flatMap((fault, index) =>
     Array.from(
       { length: rounds },
-      (_, round): Round => ({ fault, row: table[index]!, deviceId: `washer-${index}-${round}` }),
+      (_, round): Round => ({ fault, row: rows[index]!, deviceId: `washer-${index}-${round}` }),
     ),
   )
+  const disksLeft = storageFaults.flatMap((fault, index) =>
+    Array.from({ length: rounds }, (): DiskRound => ({ fault, row: diskRows[index]! })),
+  )
   await Promise.all(Array.from({ length: homes }, () => playInHomes(left)))
+  await Promise.all(Array.from({ length: homes }, () => playOnDisks(disksLeft)))
   const failed = table.filter(({ good }) => good < rounds).length
   if (values.json) console.log(JSON.stringify(table, null, 2))
   else
@@ -89,19 +108,32 @@ async function playInHomes(left: Round[]): Promise<void> {
   }
 }
 
+async function playOnDisks(left: DiskRound[]): Promise<void> {
+  for (let round = left.shift(); round !== undefined; round = left.shift()) {
+    const { fault, row } = round
+    const startedAt = performance.now()
+    const problems = await storageRound(fault).catch((error: unknown) => [String(error)])
+    note(row, startedAt, problems, 'a disk of its own')
+  }
+}
+
 /** Whether it went as it must; else what is wrong is told, with what the processes said. */
 async function play(victims: Victims, { fault, row, deviceId }: Round): Promise<boolean> {
   const startedAt = performance.now()
   const problems = await oneRound(victims, fault, deviceId).catch((error: unknown) => [String(error)])
+  note(row, startedAt, problems, deviceId)
+  if (problems.length > 0) {
+    for (const { lines } of [victims.home.gateway, victims.home.shop]) progress(lines.slice(-20).join('\n'))
+  }
+  return problems.length === 0
+}
+
+function note(row: Row, startedAt: number, problems: string[], what: string): void {
   row.slowestSeconds = Math.max(row.slowestSeconds, (performance.now() - startedAt) / 1000)
   row.played++
   if (problems.length === 0) row.good++
-  else {
-    progress(`${row.victim}, ${row.point}, ${deviceId}: ${problems.join(' ')}`)
-    for (const { lines } of [victims.home.gateway, victims.home.shop]) progress(lines.slice(-20).join('\n'))
-  }
+  else progress(`${row.victim}, ${row.point}, ${what}: ${problems.join(' ')}`)
   if (row.played === row.rounds) progress(lineOf(row))
-  return problems.length === 0
 }
 
 /** One device's whole story with one kill in it; resolves to what is wrong at the end. */
@@ -134,8 +166,8 @@ async function killAt(home: HomeProcesses, point: Point, deviceId: string, kill:
   await kill()
 }
 
-function rowOf({ point, victim }: Fault, rounds: number): Row {
-  return { victim, point: point.name, rounds, played: 0, good: 0, slowestSeconds: 0 }
+function rowOf(victim: Row['victim'], point: string, rounds: number): Row {
+  return { victim, point, rounds, played: 0, good: 0, slowestSeconds: 0 }
 }
 
 function lineOf({ victim, point, rounds, good, slowestSeconds }: Row): string {

@@ -93,17 +93,12 @@ export class StorageStand {
 
   static async start(kind: 'tmpfs' | 'ext4'): Promise<StorageStand> {
     const stand = new StorageStand(new SmallDisk(kind))
-    const before = process.env['TMPDIR']
     try {
-      process.env['TMPDIR'] = stand.disk.folder
-      stand.home = await HomeProcesses.start({ ADEPT_LOG_LEVEL: 'warn', ADEPT_CHAIN_KIND: 'embedded' }, 'no shop')
+      stand.home = await HomeProcesses.start({ ADEPT_LOG_LEVEL: 'warn' }, 'no shop', stand.disk.folder)
       await stand.#connect()
     } catch (error) {
       await stand.close()
       throw error
-    } finally {
-      if (before === undefined) delete process.env['TMPDIR']
-      else process.env['TMPDIR'] = before
     }
     return stand
   }
