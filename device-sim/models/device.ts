@@ -99,22 +99,23 @@ export class Device {
     for (let slot = 0; slot < this.slots.length; slot++) this.#tellLevel(slot, atMs, out)
   }
 
+  /** When something but telemetry happens next; a new day counts. */
+  nextEventAtMs(): number {
+    const useAtMs = this.#nextUseAtMs()
+    return Math.min(this.#levelsAtMs, this.#dayEndsAtMs, useAtMs, this.#endsAtMs, this.#nextParcelAtMs)
+  }
+
   /** Everything that happens up to then, that moment included. */
   liveUntil(untilMs: number, out: ReportSink): void {
     for (;;) {
-      const useAtMs =
-        this.#program === undefined && this.#nextUse < this.#useCount
-          ? this.#uses[this.#nextUse]!
-          : Number.POSITIVE_INFINITY
-      const untilDuty = Math.min(this.#nextTelemetryAtMs, this.#levelsAtMs, this.#dayEndsAtMs)
-      const atMs = Math.min(untilDuty, useAtMs, this.#endsAtMs, this.#nextParcelAtMs)
+      const atMs = this.nextEventAtMs()
+      this.#tellTelemetry(Math.min(atMs, untilMs), out)
       if (atMs > untilMs) return
       if (atMs === this.#dayEndsAtMs) this.#beginDay(atMs)
       else if (atMs === this.#endsAtMs) this.#endCycle(atMs, out)
       else if (atMs === this.#nextParcelAtMs) this.#findParcels(atMs, out)
-      else if (atMs === useAtMs) this.#beginCycle(atMs, out)
       else if (atMs === this.#levelsAtMs) this.#tellOldLevels(atMs, out)
-      else this.#tellTelemetry(atMs, out)
+      else this.#beginCycle(atMs, out)
     }
   }
 
@@ -193,7 +194,9 @@ export class Device {
   #tellOldLevels(atMs: number, out: ReportSink): void {
     this.#levelsAtMs = atMs + LEVEL_EVERY_MS
     for (let slot = 0; slot < this.slots.length; slot++) {
-      if (atMs - this.slots[slot]!.readAtMs >= LEVEL_EVERY_MS) this.#tellLevel(slot, atMs, out)
+      const { plan, readAtMs } = this.slots[slot]!
+      // Of a compartment that nobody uses it says once that it is empty.
+      if (plan.isUsed && atMs - readAtMs >= LEVEL_EVERY_MS) this.#tellLevel(slot, atMs, out)
     }
   }
 
@@ -202,13 +205,28 @@ export class Device {
     if (!Number.isNaN(remaining)) out.level(this.#index, slot, atMs, remaining)
   }
 
-  #tellTelemetry(atMs: number, out: ReportSink): void {
+  /** All of it up to then. */
+  #tellTelemetry(untilMs: number, out: ReportSink): void {
+    if (this.#nextTelemetryAtMs > untilMs) return
     const { appliance, key } = this.plan
     const program = this.#program
-    const share = program === undefined ? 0 : (atMs - this.#startedAtMs) / (program.minutes * MINUTE_MS)
-    this.#nextTelemetryAtMs = atMs + (program === undefined ? TELEMETRY_IDLE_MS : TELEMETRY_RUNNING_MS)
-    appliance.measure(this.#values, program, share, throwOf(key, atMs / 1000))
-    out.telemetry(this.#index, atMs, this.#values)
+    const everyMs = program === undefined ? TELEMETRY_IDLE_MS : TELEMETRY_RUNNING_MS
+    const wholeMs = program === undefined ? 1 : program.minutes * MINUTE_MS
+    const values = this.#values
+    let atMs = this.#nextTelemetryAtMs
+    for (; atMs <= untilMs; atMs += everyMs) {
+      const share = program === undefined ? 0 : (atMs - this.#startedAtMs) / wholeMs
+      appliance.measure(values, program, share, throwOf(key, atMs / 1000))
+      out.telemetry(this.#index, atMs, values)
+    }
+    this.#nextTelemetryAtMs = atMs
+  }
+
+  /** While it runs, the next use waits for its end. */
+  #nextUseAtMs(): number {
+    return this.#program === undefined && this.#nextUse < this.#useCount
+      ? this.#uses[this.#nextUse]!
+      : Number.POSITIVE_INFINITY
   }
 
   #tell(type: DeviceEvent['type'], atMs: number, out: ReportSink, size = 0, slot = -1, dose = 0, wanted = 0): void {

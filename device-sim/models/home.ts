@@ -106,6 +106,15 @@ export class HomeModel {
     for (const device of this.#devices) device.liveUntil(untilMs, out)
   }
 
+  /** When something but telemetry happens next. */
+  nextEventAtMs(): number {
+    let atMs = Number.POSITIVE_INFINITY
+    for (let device = 0; device < this.#devices.length; device++) {
+      atMs = Math.min(atMs, this.#devices[device]!.nextEventAtMs())
+    }
+    return atMs
+  }
+
   /** The same for one device: one that is out of reach can be caught up with later. */
   device(index: number): Device {
     return this.#devices[index]!

@@ -49,6 +49,8 @@ export class PureHome implements ReportSink {
   readonly #skewMs: number[]
   readonly #leads: { createdAtMs: number; days: number }[] = []
   #leadTime: LeadTime = leadTimeOf([])
+  /** By device. */
+  readonly #digests: Int32Array
   #openOrders = 0
   #hasNews = true
   #dueAtMs = Number.POSITIVE_INFINITY
@@ -80,6 +82,7 @@ export class PureHome implements ReportSink {
       }),
     )
     this.#slots = this.#slotsOf.flat()
+    this.#digests = new Int32Array(plan.devices.length)
   }
 
   /** Lives until then; a device for which `isAway` says so only catches up when it is back. */
@@ -93,9 +96,14 @@ export class PureHome implements ReportSink {
     }
   }
 
+  /** Nothing but telemetry happens before. With an order open every tick counts: shop and shipping go by them. */
+  nextAtMs(): number {
+    return this.#openOrders > 0 ? this.#nowMs : Math.min(this.model.nextEventAtMs(), this.#dueAtMs)
+  }
+
   level(device: number, slot: number, atMs: number, remaining: number): void {
     this.#tally.counts.reports += 1
-    this.#tally.note(remaining)
+    this.#note(device, remaining)
     this.#hasNews = true
     const known = this.#slotsOf[device]![slot]!
     const measuredAtMs = atMs + this.#skewMs[device]!
@@ -104,14 +112,14 @@ export class PureHome implements ReportSink {
     if (isRefill && order?.state === 'shipped' && order.sinceMs < measuredAtMs) order.refilledAtMs ??= measuredAtMs
   }
 
-  telemetry(_device: number, _atMs: number, values: Float64Array): void {
+  telemetry(device: number, _atMs: number, values: Float64Array): void {
     this.#tally.counts.reports += 1
-    for (let index = 0; index < values.length; index++) this.#tally.note(values[index]!)
+    for (let index = 0; index < values.length; index++) this.#note(device, values[index]!)
   }
 
   event(device: number, atMs: number, event: DeviceEvent): void {
     this.#tally.counts.reports += 1
-    this.#tally.note(event.dose)
+    this.#note(device, event.dose)
     this.#hasNews = true
     const { type, slot, dose } = event
     const slots = this.#slotsOf[device]!
@@ -150,6 +158,7 @@ export class PureHome implements ReportSink {
   /** Slots that stand empty at the end of the run are counted too. */
   end(nowMs: number): void {
     this.#nowMs = nowMs
+    for (const digest of this.#digests) this.#tally.digest = mixed(this.#tally.digest, digest)
     for (const slot of this.#slots) if (slot.emptySinceMs !== undefined) this.#refilled(slot)
   }
 
@@ -259,4 +268,14 @@ export class PureHome implements ReportSink {
       days: (this.#nowMs - emptySinceMs) / DAY_MS,
     })
   }
+
+  /** A number that a device reported, to two decimals. */
+  #note(device: number, value: number): void {
+    this.#digests[device] = mixed(this.#digests[device]!, value * 100)
+  }
+}
+
+/** A step of the checksum FNV-1a, by 32 bits at once. */
+function mixed(digest: number, value: number): number {
+  return Math.imul(digest ^ value, 0x01000193)
 }

@@ -55,7 +55,13 @@ export function runPure(
     for (let index = 0; index < homes.length; index++) {
       const home = homes[index]!
       const toSample = samplesOf.get(home)
-      for (let tick = day * ticksPerDay; tick < (day + 1) * ticksPerDay; tick++) {
+      const lastTick = (day + 1) * ticksPerDay - 1
+      for (let tick = day * ticksPerDay; tick <= lastTick; tick++) {
+        if (toSample === undefined && !hasFlaps) {
+          // To the tick at which something happens; what it measures until then is told there.
+          const next = Math.ceil((home.nextAtMs() - startMs) / tickMs) - 1
+          tick = Math.min(lastTick, Math.max(tick, next))
+        }
         shop.isAway = isShopAway[tick] === 1
         const nowMs = startMs + (tick + 1) * tickMs
         home.live(nowMs, hasFlaps ? (device) => plan.isAway(index, device, tick) : undefined)

@@ -18,7 +18,7 @@ export type RunResult = {
   counts: RunCounts
   /** What the run itself could not do, as sentences; at most 100. Nothing here means nothing about what must hold. */
   problems: string[]
-  /** Of every number that was reported, in order; pure runs only. */
+  /** Of every number that was reported, device by device; pure runs only. */
   digest?: number
 }
 

@@ -10,15 +10,10 @@ export class Tally {
   readonly problems: string[] = []
   readonly counts: RunCounts = { reports: 0, cycles: 0, deviceDays: 0, orders: 0, parcels: 0 }
   emptySlots = 0
-  /** Of every number that was reported, in order: equal runs have equal ones. */
+  /** Of every number that was reported, device by device: equal runs have equal ones. */
   digest = 0
   #reportsBefore = 0
   #ordersBefore = 0
-
-  /** Takes a number of a report into the digest, to two decimals. */
-  note(value: number): void {
-    this.digest = Math.imul(this.digest ^ (value * 100), 0x01000193)
-  }
 
   problem(sentence: string): void {
     if (this.problems.length < MAX_PROBLEMS) this.problems.push(sentence)
