@@ -173,7 +173,7 @@ export class Stage {
     for (let waitedMs = 0; waitedMs < REVIVED_WITHIN_MS; waitedMs += REVIVED_POLL_MS) {
       await wait(REVIVED_POLL_MS)
       const now = chainOf(this.gatewayData)
-      if (now?.isWhole && now.pid !== before.pid) return
+      if (now?.isWhole && now.pid !== before.pid && (await answers(now.rpcUrl))) return
     }
     throw new Error(`The gateway did not start its chain again within ${REVIVED_WITHIN_MS / 1000} s.`)
   }
@@ -188,6 +188,14 @@ function endChain(gatewayData: string): void {
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
   }
+}
+
+/** The file of a node is there before it listens. */
+async function answers(rpcUrl: string): Promise<boolean> {
+  const body = '{"jsonrpc":"2.0","id":1,"method":"eth_chainId","params":[]}'
+  const headers = { 'content-type': 'application/json' }
+  const response = await fetch(rpcUrl, { method: 'POST', headers, body }).catch(() => undefined)
+  return response?.ok === true
 }
 
 function chainOf(gatewayData: string): z.output<typeof ChainNode> | undefined {
