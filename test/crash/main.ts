@@ -10,6 +10,7 @@ import { HomeProcesses } from '../support/home-processes.ts'
 import { CrashDevice } from './device.ts'
 import { balanceOf, problemsOf } from './home.ts'
 import { POINTS, type Point } from './points.ts'
+import { MillionHome, RESTART } from './restart.ts'
 import { STORAGE_FAULTS, type StorageFault, storageRound } from './storage.ts'
 import { type Victim, Victims } from './victims.ts'
 
@@ -64,11 +65,13 @@ async function crash(rounds: number, homes: number): Promise<boolean> {
   const storageFaults = STORAGE_FAULTS.filter(
     ({ name }) => name.includes(values.point) && (values.victim ?? 'disk') === 'disk',
   )
-  if (faults.length + storageFaults.length === 0 || !(rounds > 0) || !(homes > 0))
+  const isRestarted = RESTART.includes(values.point) && (values.victim ?? 'gateway') === 'gateway'
+  if ((faults.length + storageFaults.length === 0 && !isRestarted) || !(rounds > 0) || !(homes > 0))
     throw new Error('There is nothing to do: see --help.')
   const rows = faults.map((fault): Row => rowOf(fault.victim, fault.point.name, rounds))
   const diskRows = storageFaults.map((fault): Row => rowOf('disk', fault.name, rounds))
-  const table = [...rows, ...diskRows]
+  const restartRow = rowOf('gateway', RESTART, rounds)
+  const table = [...rows, ...diskRows, ...(isRestarted ? [restartRow] : [])]
   const left = faults.flatMap((fault, index) =>
     Array.from(
       { length: rounds },
@@ -80,6 +83,7 @@ async function crash(rounds: number, homes: number): Promise<boolean> {
   )
   await Promise.all(Array.from({ length: homes }, () => playInHomes(left)))
   await Promise.all(Array.from({ length: homes }, () => playOnDisks(disksLeft)))
+  if (isRestarted) await restart(restartRow)
   const failed = table.filter(({ good }) => good < rounds).length
   if (values.json) console.log(JSON.stringify(table, null, 2))
   else
@@ -113,7 +117,19 @@ async function playOnDisks(left: DiskRound[]): Promise<void> {
     const { fault, row } = round
     const startedAt = performance.now()
     const problems = await storageRound(fault).catch((error: unknown) => [String(error)])
-    note(row, startedAt, problems, 'a disk of its own')
+    note(row, performance.now() - startedAt, problems, 'a disk of its own')
+  }
+}
+
+async function restart(row: Row): Promise<void> {
+  const home = await MillionHome.start()
+  try {
+    while (row.played < row.rounds) {
+      const { problems, readyMs } = await home.round()
+      note(row, readyMs, problems, 'a million readings')
+    }
+  } finally {
+    await home.close()
   }
 }
 
@@ -121,15 +137,15 @@ async function playOnDisks(left: DiskRound[]): Promise<void> {
 async function play(victims: Victims, { fault, row, deviceId }: Round): Promise<boolean> {
   const startedAt = performance.now()
   const problems = await oneRound(victims, fault, deviceId).catch((error: unknown) => [String(error)])
-  note(row, startedAt, problems, deviceId)
+  note(row, performance.now() - startedAt, problems, deviceId)
   if (problems.length > 0) {
     for (const { lines } of [victims.home.gateway, victims.home.shop]) progress(lines.slice(-20).join('\n'))
   }
   return problems.length === 0
 }
 
-function note(row: Row, startedAt: number, problems: string[], what: string): void {
-  row.slowestSeconds = Math.max(row.slowestSeconds, (performance.now() - startedAt) / 1000)
+function note(row: Row, tookMs: number, problems: string[], what: string): void {
+  row.slowestSeconds = Math.max(row.slowestSeconds, tookMs / 1000)
   row.played++
   if (problems.length === 0) row.good++
   else progress(`${row.victim}, ${row.point}, ${what}: ${problems.join(' ')}`)
