@@ -10,6 +10,7 @@ import { type StorageWatch, storageWatch } from './ingest/storage-watch.ts'
 import { startWriter } from './ingest/thread.ts'
 import { systemClock } from './lib/clock.ts'
 import type { VirtualTime } from './lib/virtual-time.ts'
+import { checkStoredMandates } from './orders/mandate-check.ts'
 import { mandateVerbs } from './orders/mandates.ts'
 import { sellerClient } from './orders/seller-client.ts'
 import type { DeviceSigner } from './ports/chain.ts'
@@ -24,10 +25,11 @@ import { sqliteDeviceStore } from './store/devices.ts'
 import { sqliteStorageLog } from './store/health.ts'
 import { ensureHome } from './store/homes.ts'
 import { lockFolder } from './store/lock.ts'
+import { sqliteMandateCheckStore } from './store/mandate-check.ts'
 import { sqliteMandateStore } from './store/mandates.ts'
 import { type Channel, notifier } from './store/notifications.ts'
+import { orderTransactionStore } from './store/order-transactions.ts'
 import { sqliteOrderStore } from './store/orders.ts'
-import { sqliteTransactionStore } from './store/transactions.ts'
 
 /** How long the main thread, which all wait for, waits for another program that holds the database. */
 const BUSY_TIMEOUT_MS = 2_000
@@ -99,7 +101,7 @@ export async function openGround({ virtualTime, ...options }: GatewayOptions, en
   if (wasKilled) notifier(db, channels)({ homeId: config.home.id, kind: 'gateway-back', text: IS_BACK }, clock.nowMs())
   const devices = sqliteDeviceStore(db)
   const mandates = sqliteMandateStore(db)
-  const transactions = sqliteTransactionStore(db, clock)
+  const transactions = orderTransactionStore(db, clock)
 
   // The writer begins beside the chain: each takes its time.
   const lost = Promise.withResolvers<Error>()
@@ -123,6 +125,7 @@ export async function openGround({ virtualTime, ...options }: GatewayOptions, en
   ends.push({ part: 'the chain', end: opened.stop })
 
   const { chain, wallet } = opened
+  await checkStoredMandates({ store: sqliteMandateCheckStore(db, channels), chain, clock })
   const seller = sellerClient()
   return {
     ...options,

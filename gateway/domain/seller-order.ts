@@ -7,25 +7,26 @@ import { SignedQuote } from './quote.ts'
 /**
  * Every legal arrow of an order as the seller sees it. `shipping`, `capturing`, `declining` and `refunding` have a signed
  * transaction on its way; the arrow back from them is for one that reverted, and `packed → shipped` and `confirmed → paid`
- * for one that a reorg then included after all. `returning` waits for the refund to be sent.
+ * for one that a reorg then included after all. A reorg may also take back what was done: then it is done again, or it finds
+ * that the funds are gone. `returning` waits for the refund to be sent.
  */
 export const SELLER_ORDER_TRANSITIONS = {
   accepted: ['packed', 'refusing', 'cancelled', 'reclaimed', 'settled'],
   packed: ['shipping', 'shipped', 'refusing', 'cancelled', 'reclaimed', 'settled'],
   shipping: ['shipped', 'packed', 'cancelled', 'reclaimed', 'settled'],
-  shipped: ['confirmed', 'reclaimed', 'disputed', 'settled'],
-  confirmed: ['capturing', 'paid', 'reclaimed', 'disputed', 'settled'],
-  capturing: ['paid', 'confirmed', 'reclaimed', 'disputed', 'settled'],
+  shipped: ['confirmed', 'packed', 'cancelled', 'reclaimed', 'disputed', 'settled'],
+  confirmed: ['capturing', 'paid', 'packed', 'cancelled', 'reclaimed', 'disputed', 'settled'],
+  capturing: ['paid', 'confirmed', 'cancelled', 'reclaimed', 'disputed', 'settled'],
   disputed: ['settled', 'decided', 'reclaimed'],
   refusing: ['declining', 'declined', 'cancelled', 'reclaimed', 'settled'],
   declining: ['declined', 'refusing', 'cancelled', 'reclaimed', 'settled'],
-  paid: ['returning'],
+  paid: ['returning', 'confirmed', 'packed', 'cancelled', 'reclaimed', 'disputed'],
   returning: ['refunding', 'paid'],
   refunding: ['paid', 'refunded', 'returning'],
-  refunded: [],
+  refunded: ['returning'],
   settled: [],
   decided: [],
-  declined: [],
+  declined: ['refusing', 'cancelled', 'reclaimed'],
   cancelled: [],
   reclaimed: [],
 } as const satisfies Record<string, readonly string[]>

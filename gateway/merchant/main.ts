@@ -21,7 +21,7 @@ import { openDatabase } from '../store/database.ts'
 import { lockFolder } from '../store/lock.ts'
 import { sellerOrderStore } from '../store/merchant/orders.ts'
 import { quoteBook } from '../store/merchant/quotes.ts'
-import { sqliteTransactionStore } from '../store/transactions.ts'
+import { sellerTransactionStore } from '../store/merchant/transactions.ts'
 import { DEMO_CATALOGUE, findProduct, readCatalogue } from './catalogue.ts'
 import { type ChainPlace, chainPlace, command, type Deed, type Flags } from './options.ts'
 import { databaseFile } from './refund.ts'
@@ -63,7 +63,7 @@ export async function startMerchant(options: MerchantOptions): Promise<Merchant>
     rpc: connection.rpc,
     chainId: connection.facts.chainId,
     key,
-    store: sqliteTransactionStore(db, clock),
+    store: sellerTransactionStore(db, clock),
     clock,
     maxFeePerGasWei: BigInt(Math.round(options.maxFeeGwei * 1e9)),
   })

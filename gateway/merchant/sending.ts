@@ -7,6 +7,7 @@ import type { Fulfilment, SellerChain, SellerOrder, SellerOrderStore } from '../
 /** After a failure an order rests, doubling from 1 s to 1 h. */
 const FIRST_REST_MS = 1_000
 const LONGEST_REST_MS = 3_600_000
+const LOOKS_AT_INCLUDED = 5
 
 export type SellerParts = {
   clock: Clock
@@ -102,6 +103,15 @@ export function sentenceOf(error: unknown): string {
 /** While its transaction has no receipt, what the chain says of an order may be a promise only: it waits. */
 export function isUnderWay({ state, wish, transaction }: SellerOrder): boolean {
   return (isSending(state) || wish !== undefined) && transaction?.state === 'sent'
+}
+
+/**
+ * Whether its transaction failed for good. One that is included and yet did nothing was passed over by the contract, or its
+ * sender has yet to see that a reorg took the block: only after some looks, some 30 s, it counts as the former.
+ */
+export function hadNoEffect({ transaction, failures }: SellerOrder): boolean {
+  const { state } = transaction ?? {}
+  return state === 'reverted' || state === 'lost' || (state === 'included' && failures >= LOOKS_AT_INCLUDED)
 }
 
 /** A signed transaction is to take the order out of this state. */

@@ -3,7 +3,18 @@ import { REFUND_MS } from '../domain/timers.ts'
 import type { StepResult, Worker } from '../lib/scheduler.ts'
 import type { SellerOrder } from '../ports/merchant.ts'
 import { pack, parcelsOf } from './packing.ts'
-import { batches, isSending, isUnderWay, type SellerParts, send, sendCapture, sendShip, sentenceOf } from './sending.ts'
+import {
+  batches,
+  hadNoEffect,
+  isSending,
+  isUnderWay,
+  type SellerParts,
+  send,
+  sendCapture,
+  sendShip,
+  sentenceOf,
+} from './sending.ts'
+import { fundsAreGone, lookBack } from './taken-back.ts'
 import { chainNowSeconds } from './time.ts'
 import { type Advance, fail, failAll, giveUp, move, type Turn } from './turn.ts'
 import { grantWish } from './wishes.ts'
@@ -74,11 +85,7 @@ async function step(parts: SellerParts): Promise<StepResult> {
 /** One order's turn: what its own state and the chain's say about it. */
 async function advance(turn: Turn, parts: SellerParts): Promise<Advance> {
   const { order, hold } = turn
-  if (hold.state === 'cancelled' || hold.state === 'reclaimed') {
-    if (order.packed !== undefined && hold.state === 'cancelled') await parts.fulfilment.putBack(order)
-    await move(turn, parts, order.state as 'accepted', hold.state, `the funds were ${hold.state} on chain`)
-    return 'moved'
-  }
+  if (hold.state === 'cancelled' || hold.state === 'reclaimed') return fundsAreGone(turn, hold.state, parts)
   if (hold.state === 'settled' || hold.state === 'decided') {
     const share = `${hold.amount} of ${order.terms.amount} minor units are ours`
     await move(turn, parts, order.state as 'disputed', hold.state, `the dispute was ${hold.state}: ${share}`)
@@ -105,6 +112,14 @@ async function advance(turn: Turn, parts: SellerParts): Promise<Advance> {
     case 'shipping':
       return settled(turn, parts, 'shipped', 'shipping', 'packed')
     case 'shipped':
+      if (hold.state === 'authorized') return lookBack(turn, parts)
+      // It was shipped again; the buyer's word still holds.
+      if (order.confirmation !== undefined) {
+        await move(turn, parts, 'shipped', 'confirmed', 'the buyer had signed that the goods arrived', turn.nowMs)
+        return 'moved'
+      }
+      await parts.orders.postpone(order.terms.authorizationId, order.state, turn.nowMs + DAILY_MS)
+      return 'waits'
     case 'disputed':
       await parts.orders.postpone(order.terms.authorizationId, order.state, turn.nowMs + DAILY_MS)
       return 'waits'
@@ -114,6 +129,7 @@ async function advance(turn: Turn, parts: SellerParts): Promise<Advance> {
       return refunded(turn, parts)
     case 'confirmed':
       if (hold.state === 'captured') return settled(turn, parts, 'captured', 'capturing', 'confirmed')
+      if (hold.state === 'authorized') return lookBack(turn, parts)
       return hold.state === 'shipped' ? 'capture' : unexpected(turn, parts)
     case 'capturing':
       return settled(turn, parts, 'captured', 'capturing', 'confirmed')
@@ -121,6 +137,10 @@ async function advance(turn: Turn, parts: SellerParts): Promise<Advance> {
       return refuse(turn, parts)
     case 'declining':
       return settled(turn, parts, 'declined', 'declining', 'refusing')
+    case 'paid':
+    case 'refunded':
+    case 'declined':
+      return lookBack(turn, parts)
     default:
       throw new Error(`The order ${order.terms.authorizationId} is ${order.state} and cannot be due.`)
   }
@@ -149,7 +169,8 @@ async function settled<S extends 'shipping' | 'capturing' | 'declining'>(
     if (wanted === 'shipped') {
       await parts.fulfilment.handOver(order)
       const reason = 'the chain says shipped; the carrier has it'
-      await move(turn, parts, order.state as 'shipping', 'shipped', reason, nowMs + DAILY_MS)
+      const nextAtMs = order.confirmation === undefined ? nowMs + DAILY_MS : nowMs
+      await move(turn, parts, order.state as 'shipping', 'shipped', reason, nextAtMs)
     } else if (wanted === 'captured') {
       await move(turn, parts, order.state as 'capturing', 'paid', `${order.terms.amount} minor units were paid to us`)
     } else {
@@ -158,8 +179,7 @@ async function settled<S extends 'shipping' | 'capturing' | 'declining'>(
     return 'moved'
   }
   const what = `transaction ${order.transaction?.txHash} is ${order.transaction?.state} and had no effect`
-  // Its sender has yet to see that a reorg took the block; then the same bytes are sent again.
-  if (order.transaction?.state === 'included') return fail(turn, parts, what)
+  if (!hadNoEffect(order)) return fail(turn, parts, what)
   await move(turn, parts, state, back, what, nowMs)
   return fail({ ...turn, order: { ...order, state: back } }, parts, what)
 }

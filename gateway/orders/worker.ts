@@ -232,7 +232,13 @@ async function afterInspection(
   nowMs: number,
 ): Promise<ArrivedOrder | undefined> {
   const { authorization } = order
-  const givenUpAtMs = order.stateChangedAtMs + (parts.inspectionMs ?? INSPECTION_MS) + UNCONFIRMED_MS
+  const inspectedAtMs = order.stateChangedAtMs + (parts.inspectionMs ?? INSPECTION_MS)
+  // A reorg may have taken back the owner's dispute: it is sent again, and nobody is paid meanwhile.
+  if (nowMs < inspectedAtMs && !order.evidence.includes('owner')) {
+    await parts.store.postpone(order, inspectedAtMs, nowMs)
+    return undefined
+  }
+  const givenUpAtMs = inspectedAtMs + UNCONFIRMED_MS
   if (nowMs > givenUpAtMs) {
     await reclaim(order, parts, nowMs)
     return undefined

@@ -150,8 +150,13 @@ export type SellerOrderStore = {
     tx: SignedTransaction,
     how: { atMs: number; nextAtMs: number },
   ): Promise<void>
-  /** Looks again later; `failed` counts a failure and keeps the reason. */
-  postpone(authorizationId: Hex32, state: SellerOrderState, nextAtMs: number, failed?: string): Promise<void>
+  /** Looks again later, or only when something happens (undefined); `failed` counts a failure and keeps the reason. */
+  postpone(
+    authorizationId: Hex32,
+    state: SellerOrderState,
+    nextAtMs: number | undefined,
+    failed?: string,
+  ): Promise<void>
 }
 
 /** The merchant agent's port to its warehouse. Each verb may be repeated for the same orders and then does nothing new. */

@@ -202,6 +202,7 @@ export async function openHome(slots = ['detergent'], rules = RULES) {
   const actions = orderActions({ store: actionStore, orders, chain, signer, seller, wallet, clock, onActed: noNudge })
   const verbs = mandateVerbs({ devices, mandates, seller, chain, wallet, save: transactions.save, clock, onFault })
   const feed = sqliteFeedStore(db)
+  const follow = () => settleWorker([...opened.senders, sellerSender]).step()
   let seq = 0
 
   const home = {
@@ -219,9 +220,10 @@ export async function openHome(slots = ['detergent'], rules = RULES) {
     drain: () => scheduler.drain(),
     /** Lets gateway and shop look after their open transactions, and the line after what comes of it. */
     async settle() {
-      await settleWorker([...opened.senders, sellerSender]).step()
+      await follow()
       await scheduler.drain()
     },
+    follow,
     /** Lives to that time: every due time on the way is met. */
     async pass(ms: number) {
       const endMs = clock.nowMs() + ms

@@ -230,7 +230,13 @@ export function sellerOrderStore(db: Db): SellerOrderStore {
     sendAside: async (...sent) => store.sendAside.immediate(...sent),
     send: async (ids, from, to, tx, how) => store.send.immediate(ids, from, to, tx, how),
     postpone: async (authorizationId, state, nextAtMs, failed) => {
-      setLater.run({ authorizationId, state, nextAtMs, failed: failed === undefined ? 0 : 1, problem: failed ?? '' })
+      setLater.run({
+        authorizationId,
+        state,
+        nextAtMs: nextAtMs ?? null,
+        failed: failed === undefined ? 0 : 1,
+        problem: failed ?? '',
+      })
     },
   }
 }
