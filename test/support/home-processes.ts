@@ -7,8 +7,8 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 
 const READY_TIMEOUT_MS = 30_000
-/** A sender looks every 15 s whether the chain forgot something. */
-const UNTIL_TIMEOUT_MS = 60_000
+/** Rests double while processes are killed over and over, on a machine under load. */
+const UNTIL_TIMEOUT_MS = 180_000
 const STOP_TIMEOUT_MS = 15_000
 /** Lines of a child's log that are kept to explain a failure. */
 const KEPT_LINES = 200
