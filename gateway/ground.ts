@@ -30,6 +30,7 @@ import { sqliteMandateStore } from './store/mandates.ts'
 import { type Channel, notifier } from './store/notifications.ts'
 import { orderTransactionStore } from './store/order-transactions.ts'
 import { sqliteOrderStore } from './store/orders.ts'
+import { sqliteRegistrationStore } from './store/registrations.ts'
 
 /** How long the main thread, which all wait for, waits for another program that holds the database. */
 const BUSY_TIMEOUT_MS = 2_000
@@ -143,6 +144,16 @@ export async function openGround({ virtualTime, ...options }: GatewayOptions, en
     opened,
     signer: deviceSigner(keyring, devices, chain.facts),
     seller,
-    verbs: mandateVerbs({ devices, mandates, seller, chain, wallet, save: transactions.save, clock, onFault }),
+    verbs: mandateVerbs({
+      devices,
+      mandates,
+      registrations: sqliteRegistrationStore(db),
+      seller,
+      chain,
+      wallet,
+      save: transactions.save,
+      clock,
+      onFault,
+    }),
   }
 }

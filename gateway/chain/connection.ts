@@ -1,4 +1,5 @@
 import { AbiCoder } from 'ethers/abi'
+import { escrow as escrowCoder } from '../../contracts/escrow.ts'
 import { abi as tokenAbi } from '../../contracts/generated/TestDollar.ts'
 import { coder } from '../../contracts/typed.ts'
 import type { Address } from '../domain/identifiers.ts'
@@ -25,20 +26,25 @@ export async function connectChain(options: {
   const { chainId, escrow, token } = options
   const rpc = openRpc(options.rpcUrl)
   await checkChainId(rpc, chainId, new URL(options.rpcUrl).host)
-  const [escrowCode, tokenCode, symbol, decimals] = await rpc.batch([
+  const [escrowCode, tokenCode, symbol, decimals, registry] = await rpc.batch([
     ['eth_getCode', [escrow, 'latest']],
     ['eth_getCode', [token, 'latest']],
     ['eth_call', [{ to: token, data: erc20.encode('symbol', []) }, 'latest']],
     ['eth_call', [{ to: token, data: erc20.encode('decimals', []) }, 'latest']],
+    ['eth_call', [{ to: escrow, data: escrowCoder.encode('registry', []) }, 'latest']],
   ])
   if (isEmpty(escrowCode)) {
     throw new Error(`There is no order escrow at ${escrow} on chain ${chainId}. Deploy it, or correct the address.`)
+  }
+  if (isEmpty(registry)) {
+    throw new Error(`The contract at ${escrow} on chain ${chainId} is no order escrow of ours. Correct the address.`)
   }
   if (isEmpty(tokenCode)) throw new Error(`There is no token at ${token} on chain ${chainId}. Correct the address.`)
   try {
     const facts = {
       chainId,
       escrow,
+      registry: escrowCoder.decodeResult('registry', registry as string) as Address,
       token: {
         address: token,
         symbol: AbiCoder.defaultAbiCoder().decode(['string'], symbol as string)[0] as string,

@@ -8,6 +8,7 @@ import { type Connection, call, erc20, estimateGas, readHead } from './connectio
 import { digestsOf, mandateTypedData, offerLeaf, quoteSigner, signerOf, textHash } from './digests.ts'
 import { isContractsWord } from './erc1271.ts'
 import { householdCall, readHousehold } from './households.ts'
+import { readDevice, registerCall } from './registry.ts'
 import { RpcError } from './rpc.ts'
 import type { Sender } from './sender.ts'
 
@@ -63,6 +64,8 @@ export function escrowChain(connection: Connection, relayer: Sender): Chain {
     offerLeaf,
     offersRoot,
     householdCall: (cap) => householdCall(facts, cap),
+    registeredDevice: (registryId) => readDevice(connection, registryId),
+    registerCall,
     mandateTypedData: (mandate) => mandateTypedData(facts, mandate),
     readableHash: textHash,
     quoteHash: digests.quote,

@@ -3,6 +3,7 @@ import { escrow } from '../../contracts/escrow.ts'
 import type { ChainEvent, ChainWatch, WatchedBlock } from '../ports/chain.ts'
 import { type Connection, checkChainId } from './connection.ts'
 import { explainRefusal } from './refusals.ts'
+import { decodeRegistryLog } from './registry.ts'
 import { RpcBlock, RpcError, RpcLog } from './rpc.ts'
 
 /** Providers commonly refuse more in one eth_getLogs. */
@@ -51,13 +52,13 @@ export function chainWatch(connection: Connection, { confirmations, from }: Watc
   }
 }
 
-/** Logs of the escrow in the order of the chain; both bounds are inclusive. */
+/** Logs of the escrow and its registry in the order of the chain; both bounds are inclusive. */
 export async function readLogs(
   { rpc, facts }: Connection,
   range: { fromBlock: number; toBlock: number; topics?: (string | null)[] },
 ): Promise<RpcLog[]> {
   const filter = {
-    address: facts.escrow,
+    address: [facts.escrow, facts.registry],
     fromBlock: hex(range.fromBlock),
     toBlock: hex(range.toBlock),
     ...(range.topics && { topics: range.topics }),
@@ -117,7 +118,7 @@ type Happening = ChainEvent extends infer Event
     : never
   : never
 
-/** What a log of the escrow says, in the words of the line; undefined for logs that move no order and no mandate. */
+/** What a log of the escrow or the registry says, in the words of the line; undefined for logs that move no order and no mandate. */
 function decode(log: RpcLog, { facts }: Connection): Happening | undefined {
   const event = escrow.decodeLog(log)
   switch (event?.name) {
@@ -149,7 +150,7 @@ function decode(log: RpcLog, { facts }: Connection): Happening | undefined {
       return { type: event.name === 'Settled' ? 'settled' : 'decided', authorizationId, toSeller, toPayer }
     }
     default:
-      return undefined
+      return decodeRegistryLog(log)
   }
 }
 

@@ -36,6 +36,8 @@ export type TransactionStore = {
 export type ChainFacts = {
   chainId: number
   escrow: Address
+  /** The device registry that the escrow asks. */
+  registry: Address
   token: { address: Address; symbol: string; decimals: number }
 }
 
@@ -79,6 +81,14 @@ export type Hold = {
   coolingOffSeconds: number
 }
 
+/** A device of the registry on chain. `key` is zero unless it is registered. */
+export type RegisteredDevice = {
+  state: 'made' | 'sold' | 'registered' | 'transferred' | 'retired'
+  key: Address
+  epoch: bigint
+  owner: Address | undefined
+}
+
 /** A message about one order that the payer's wallet may sign. */
 export type BuyersWord = { authorizationId: Hex32 } & (
   | { kind: 'Cancellation' | 'Dispute' }
@@ -103,6 +113,10 @@ export type Chain = {
   offersRoot(offers: readonly MandateOffer[]): Hex32
   /** Call data with which the payer's wallet sets the home's shared cap. */
   householdCall(cap: HouseholdCap): HexBytes
+  /** undefined: nobody has made a device with this id. */
+  registeredDevice(registryId: bigint): Promise<RegisteredDevice | undefined>
+  /** Call data with which the owner of a device says which key signs for it. */
+  registerCall(registryId: bigint, key: Address): HexBytes
   /** EIP-712 typed data of a mandate as JSON, for a wallet of the homeowner's own. */
   mandateTypedData(mandate: Mandate): Record<string, unknown>
   /** keccak256 of the readable text that a person signs with the mandate. */
@@ -151,6 +165,8 @@ export type ChainEvent = {
   atSeconds: number
 } & (
   | { type: 'mandate-granted' | 'mandate-revoked'; mandateHash: Hex32 }
+  /** A device has a new key, owner or end; mandates of an earlier epoch have ended. */
+  | { type: 'device-registered' | 'device-released'; registryId: bigint; epoch: number }
   | { type: 'authorized'; authorizationId: Hex32; amount: bigint }
   | { type: 'refused'; basket: number; errorName: string; sentence: string }
   | { type: 'shipped'; authorizationId: Hex32; shipment: Hex32 }
@@ -200,4 +216,8 @@ export type PayerWallet = {
   /** Sets the home's shared cap; a new one holds at once, a change from its next period on. Resolves when it is on chain. */
   setHousehold(cap: HouseholdCap): Promise<void>
   revoke(mandate: Mandate, save: SaveTransaction): Promise<SignedTransaction>
+  /** Says in the registry that this key signs for a device of this wallet's; resolves when that is on chain. */
+  registerDevice(registryId: bigint, key: Address): Promise<void>
+  /** Makes a device in the registry, sells it to this wallet and registers the key; resolves to its id. */
+  makeDevice(key: Address): Promise<bigint>
 }

@@ -42,7 +42,7 @@ export function sqliteWatchStore(
     `UPDATE transactions SET state = 'sent', block_number = NULL, block_hash = NULL WHERE block_number > ?`,
   )
   const unmoveMandates = db.prepare(
-    `UPDATE mandates SET state = CASE state WHEN 'revoked' THEN 'granted' ELSE 'signed' END, state_block = NULL WHERE state_block > ?`,
+    `UPDATE mandates SET state = CASE WHEN state IN ('revoked', 'ended') THEN 'granted' ELSE 'signed' END, state_block = NULL WHERE state_block > ?`,
   )
   const homes = db.prepare<[], string>('SELECT home_id FROM homes').pluck()
   const coolingOffUntilMs = db

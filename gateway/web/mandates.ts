@@ -37,6 +37,14 @@ const Draft = z.strictObject({
   file: MandateFile,
   household: HouseholdCap.optional(),
 })
+const RegisterBody = z.strictObject({
+  registryId: z
+    .string()
+    .regex(/^(0x[0-9a-fA-F]{1,64}|\d{1,78})$/, 'a device of the registry is a number, as decimal or 0x and hex digits')
+    .transform(BigInt)
+    .refine((id) => id > 0n && id < 2n ** 256n, 'a device of the registry is a number of 256 bits')
+    .optional(),
+})
 const SignBody = z.union(
   [
     z.strictObject({ draft: Draft, signature: HexBytes }),
@@ -85,6 +93,14 @@ export function mandateRoutes(
     ports.onChanged()
     const { sentence, txHash } = signed
     return reply.code(201).send({ mandateHash: body.draft.file.mandateHash, sentence, txHash })
+  })
+
+  app.post<{ Params: { deviceId: string } }>('/v1/devices/:deviceId/register', async (request) => {
+    const deviceId = parseInput(DeviceId, request.params.deviceId, 'a device id')
+    const { registryId } = parseInput(RegisterBody, request.body, 'a registration')
+    const registered = await mandateVerbs.register(request.homeId, deviceId, registryId)
+    if (!registered.ok) throw new HttpError(409, registered.sentence)
+    return { deviceId, sentence: registered.sentence }
   })
 
   app.post<{ Params: { mandateHash: string } }>('/v1/mandates/:mandateHash/revoke', async (request) => {

@@ -47,7 +47,7 @@ test.each([
 })
 
 test('no call asks for more gas than a transaction may have (EIP-7825)', async () => {
-  const facts = { chainId: 1, escrow: TOKEN.address, token: TOKEN }
+  const facts = { chainId: 1, escrow: TOKEN.address, registry: TOKEN.address, token: TOKEN }
   const tx = { from: TOKEN.address, to: TOKEN.address, data: '0x' }
   const needing = (gas: bigint) =>
     estimateGas({ rpc: { send: async () => `0x${gas.toString(16)}`, batch: async () => [] }, facts }, tx)

@@ -33,6 +33,7 @@ import { sqliteMandateStore } from '../../gateway/store/mandates.ts'
 import { sqliteOrderActionStore } from '../../gateway/store/order-actions.ts'
 import { orderTransactionStore } from '../../gateway/store/order-transactions.ts'
 import { sqliteOrderStore } from '../../gateway/store/orders.ts'
+import { sqliteRegistrationStore } from '../../gateway/store/registrations.ts'
 import { sqliteRulesStores } from '../../gateway/store/rules-stores.ts'
 import { sqliteSellerMessageStore } from '../../gateway/store/seller-messages.ts'
 import { sqliteStrayFundsStore } from '../../gateway/store/stray-funds.ts'
@@ -200,7 +201,17 @@ export async function openHome(slots = ['detergent'], rules = RULES) {
   ]
   const scheduler = new Scheduler(workers, { clock, pollMs: 60_000, onFault: (_worker, error) => onFault(error) })
   const actions = orderActions({ store: actionStore, orders, chain, signer, seller, wallet, clock, onActed: noNudge })
-  const verbs = mandateVerbs({ devices, mandates, seller, chain, wallet, save: transactions.save, clock, onFault })
+  const verbs = mandateVerbs({
+    registrations: sqliteRegistrationStore(db),
+    devices,
+    mandates,
+    seller,
+    chain,
+    wallet,
+    save: transactions.save,
+    clock,
+    onFault,
+  })
   const feed = sqliteFeedStore(db)
   const follow = () => settleWorker([...opened.senders, sellerSender]).step()
   let seq = 0

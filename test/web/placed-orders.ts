@@ -6,6 +6,7 @@ import type { OrderActions, OrderView } from '../../gateway/ports/orders.ts'
 export const NOW_MS = 1_763_784_000_000
 export const HOME = 'home'
 export const FACTS: ChainFacts = {
+  registry: `0x${'9'.repeat(40)}`,
   chainId: 31337,
   escrow: `0x${'e5'.repeat(20)}`,
   token: { address: `0x${'70'.repeat(20)}`, symbol: 'USDT', decimals: 6 },

@@ -125,6 +125,10 @@ export async function runGateway(port = 0): Promise<RunningGateway> {
           asked.push({ verb: 'revoke', mandateHash })
           return { ok: true, sentence: 'The revocation was sent.' }
         },
+        async register(_homeId, deviceId, registryId) {
+          asked.push({ verb: 'register', deviceId, registryId })
+          return { ok: true, sentence: `${deviceId} is registered.` }
+        },
         resume: async () => undefined,
       },
       orders: actionsOn(orders, asked),
