@@ -1,13 +1,9 @@
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { z } from 'zod'
-import { SlotDescription } from '../../gateway/domain/level.ts'
 import { ENDED_STATES } from '../../gateway/domain/order.ts'
 
 const DAY_MS = 86_400_000
-const HOUR_MS = 3_600_000
-/** A slot that holds less than this share of its capacity, as its sensor sees it, stands empty. */
-const EMPTY_SHARE = 0.02
 
 export type BookedOrder = {
   orderId: string
@@ -41,8 +37,8 @@ export type Books = {
   deadLetters: number
   /** What each home was told. */
   notifications: Map<string, number>
-  /** Days on which a slot stood empty, over all slots. */
-  emptyDays: { deviceId: string; slot: string; days: number }[]
+  /** Days on which a device had less than was wanted of it. */
+  shortDays: { deviceId: string; days: number }[]
   /** Authorizations that the shop has taken, and in which state they are. */
   shop: Map<string, string>
 }
@@ -50,12 +46,12 @@ export type Books = {
 const Above = z.array(z.tuple([z.int(), z.int()]))
 
 /** Opens both databases read-only, as they are while their processes run. */
-export function readBooks(gatewayData: string, merchantData: string, untilMs: number): Books {
+export function readBooks(gatewayData: string, merchantData: string): Books {
   const gateway = new Database(join(gatewayData, 'gateway.db'), { readonly: true })
   try {
     const shop = new Database(join(merchantData, 'merchant.db'), { readonly: true })
     try {
-      return { ...gatewayBooks(gateway, untilMs), shop: shopBooks(shop) }
+      return { ...gatewayBooks(gateway), shop: shopBooks(shop) }
     } finally {
       shop.close()
     }
@@ -64,7 +60,7 @@ export function readBooks(gatewayData: string, merchantData: string, untilMs: nu
   }
 }
 
-function gatewayBooks(db: Database.Database, untilMs: number): Omit<Books, 'shop'> {
+function gatewayBooks(db: Database.Database): Omit<Books, 'shop'> {
   const ended = ENDED_STATES.map((state) => `'${state}'`).join(', ')
   const orders = db
     .prepare<[], Omit<BookedOrder, 'endedAtMs'> & { endedAtMs: number | null }>(
@@ -105,7 +101,7 @@ function gatewayBooks(db: Database.Database, untilMs: number): Omit<Books, 'shop
         .all()
         .map(({ homeId, told }) => [homeId, told]),
     ),
-    emptyDays: emptyDays(db, untilMs),
+    shortDays: shortDays(db),
   }
 }
 
@@ -114,36 +110,17 @@ function shopBooks(db: Database.Database): Map<string, string> {
   return new Map(rows.map(({ id, state }) => [id, state]))
 }
 
-/** From the verified levels: their hours, and single readings where those are not counted yet. */
-function emptyDays(db: Database.Database, untilMs: number): Books['emptyDays'] {
-  const slots = db
-    .prepare<[], { deviceId: string; slot: string; description: string }>(
-      'SELECT device_id AS deviceId, slot, description FROM slots WHERE description IS NOT NULL',
+/** From the events of the devices: counted by the hour, and single ones where those are not counted yet. */
+function shortDays(db: Database.Database): Books['shortDays'] {
+  return db
+    .prepare<[], Books['shortDays'][number]>(
+      `WITH short (deviceId, day) AS (
+         SELECT device_id, hour / 24 FROM readings_hourly JOIN series USING (series_key)
+           WHERE kind = 2 AND name = 'dose-short'
+         UNION
+         SELECT device_id, measured_at_ms / ${DAY_MS} FROM readings JOIN sessions USING (session_key)
+           WHERE kind = 2 AND body ->> 'type' = 'dose-short' AND reading_id > (SELECT hours_until FROM retention))
+       SELECT deviceId, count(*) AS days FROM short GROUP BY deviceId`,
     )
     .all()
-  const levels = db.prepare<[string, string, string, string], { atMs: number; level: number }>(
-    `SELECT last_at_ms AS atMs, last AS level FROM readings_hourly JOIN series USING (series_key)
-       WHERE device_id = ? AND name = ? AND kind = 0 AND last IS NOT NULL
-     UNION ALL
-     SELECT measured_at_ms, remaining FROM readings JOIN sessions USING (session_key)
-       WHERE device_id = ? AND slot = ? AND kind = 0 AND mark = 'verified'
-         AND reading_id > (SELECT hours_until FROM retention)
-     ORDER BY 1`,
-  )
-  return slots.flatMap(({ deviceId, slot, description }) => {
-    const { capacity, degradationDirection } = SlotDescription.parse(JSON.parse(description))
-    let emptyMs = 0
-    let emptySinceMs: number | undefined
-    for (const { atMs, level } of levels.iterate(deviceId, slot, deviceId, slot)) {
-      const share = level / capacity
-      const isEmpty = (degradationDirection === 'up' ? 1 - share : share) < EMPTY_SHARE
-      if (isEmpty) emptySinceMs ??= atMs
-      else if (emptySinceMs !== undefined) {
-        emptyMs += atMs - emptySinceMs
-        emptySinceMs = undefined
-      }
-    }
-    if (emptySinceMs !== undefined) emptyMs += Math.max(0, untilMs - emptySinceMs)
-    return emptyMs < HOUR_MS ? [] : [{ deviceId, slot, days: emptyMs / DAY_MS }]
-  })
 }

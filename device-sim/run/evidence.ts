@@ -38,7 +38,7 @@ export async function gatherEvidence(scenario: Scenario, scene: Examined): Promi
   return {
     audits: await audits(scenario, scene),
     escrow: await readEscrow(rpcUrl, escrow, token, scene.seller.address),
-    books: readBooks(scene.gatewayData, scene.merchantData, untilMs),
+    books: readBooks(scene.gatewayData, scene.merchantData),
     acknowledged: [...scene.acknowledged()],
     untilMs,
   }

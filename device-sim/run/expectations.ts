@@ -31,7 +31,7 @@ export type Evidence = {
 export function judgeReal(scenario: Scenario, evidence: Evidence): Verdict[] {
   const { books } = evidence
   const { homes } = scenario.population
-  const emptyDays = books.emptyDays.reduce((sum, { days }) => sum + days, 0)
+  const shortDays = books.shortDays.reduce((sum, { days }) => sum + days, 0)
   return [
     oneOpenOrder(books.orders),
     nothingLost(evidence),
@@ -43,7 +43,7 @@ export function judgeReal(scenario: Scenario, evidence: Evidence): Verdict[] {
     ...holdsOf(scenario.holds, {
       orders: books.orders.length,
       messages: evidence.audits.reduce((sum, { homeId }) => sum + (books.notifications.get(homeId) ?? 0), 0),
-      emptyDays,
+      shortDays,
       homes,
       days: scenario.days,
     }),
@@ -52,12 +52,12 @@ export function judgeReal(scenario: Scenario, evidence: Evidence): Verdict[] {
 
 /** What must hold after a pure run, by its own ledger. */
 export function judgePure(scenario: Scenario, result: RunResult): Verdict[] {
-  const emptyDays = result.stockOuts.reduce((sum, { days }) => sum + days, 0)
+  const shortDays = result.stockOuts.reduce((sum, { days }) => sum + days, 0)
   return [
     verdictOf('The run is without a contradiction', result.problems, `${result.counts.deviceDays} device-days`),
     ...holdsOf(scenario.holds, {
       orders: result.orders.length,
-      emptyDays,
+      shortDays,
       homes: scenario.population.homes,
       days: scenario.days,
     }),
@@ -66,16 +66,16 @@ export function judgePure(scenario: Scenario, result: RunResult): Verdict[] {
 
 function holdsOf(
   holds: Holds,
-  seen: { orders: number; emptyDays: number; homes: number; days: number; messages?: number },
+  seen: { orders: number; shortDays: number; homes: number; days: number; messages?: number },
 ): Verdict[] {
   const verdicts: Verdict[] = []
   if (holds.orders !== undefined) {
     verdicts.push(within('There are enough orders, and not too many', seen.orders, holds.orders, 'orders'))
   }
   if (holds.stockOutDaysPerHomeYear !== undefined) {
-    const perYear = seen.emptyDays / ((seen.homes * seen.days) / DAYS_A_YEAR)
+    const perYear = seen.shortDays / ((seen.homes * seen.days) / DAYS_A_YEAR)
     const bound = { atMost: holds.stockOutDaysPerHomeYear }
-    verdicts.push(within('Slots seldom stand empty', perYear, bound, 'slot-days a home and year'))
+    verdicts.push(within('Appliances seldom lack what they need', perYear, bound, 'days a home and year'))
   }
   if (holds.messagesPerHomeMonth !== undefined && seen.messages !== undefined) {
     const perMonth = seen.messages / ((seen.homes * seen.days) / DAYS_A_MONTH)

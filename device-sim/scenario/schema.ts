@@ -137,7 +137,7 @@ const count = z.int('it is a whole number').min(0, 'it is 0 or more')
 /** What must hold at the end, besides what always must (run/expectations.ts). What is absent is not judged. */
 export const Holds = z.strictObject({
   orders: z.strictObject({ atLeast: count.optional(), atMost: count.optional() }).optional(),
-  /** Days on which a slot stood empty, over all slots of a home, as a mean a year; at most. */
+  /** Days on which an appliance could not give what was wanted of it, over all of a home, as a mean a year; at most. */
   stockOutDaysPerHomeYear: z.number().min(0, 'it is 0 or more').optional(),
   /** What a homeowner is told in 30 days, on average; at most. Real run only. */
   messagesPerHomeMonth: z.number().min(0, 'it is 0 or more').optional(),

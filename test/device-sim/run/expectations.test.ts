@@ -58,7 +58,7 @@ function sound() {
         ['h0', 8],
         ['home', 99],
       ]),
-      emptyDays: [{ deviceId: 'h0-washer', slot: 'detergent', days: 2 }],
+      shortDays: [{ deviceId: 'h0-washer', days: 2 }],
       shop: new Map([
         ['0x1', 'paid'],
         ['0x2', 'shipped'],
@@ -161,7 +161,7 @@ describe('a real run', () => {
     expect(failing(sound(), { orders: { atLeast: 3 }, stockOutDaysPerHomeYear: 6, messagesPerHomeMonth: 1.9 })).toEqual(
       [
         'There are enough orders, and not too many: 2 orders (at least 3)',
-        'Slots seldom stand empty: 6.1 slot-days a home and year (at most 6)',
+        'Appliances seldom lack what they need: 6.1 days a home and year (at most 6)',
         'A homeowner is seldom disturbed: 2 messages a home in 30 days (at most 1.9)',
       ],
     )
