@@ -53,6 +53,8 @@ export type GatewayOptions = {
 /** What the line and the homeowner's side both stand on: the folder, the database with its writer, keys, chain and seller. */
 export type Ground = Omit<GatewayOptions, 'virtualTime'> & {
   clock: Clock
+  /** The clock is the simulator's: nothing happens between its moments. */
+  isVirtual: boolean
   onFault(error: unknown): void
   db: Db
   storage: StorageWatch
@@ -131,6 +133,7 @@ export async function openGround({ virtualTime, ...options }: GatewayOptions, en
   return {
     ...options,
     clock,
+    isVirtual: virtualTime !== undefined,
     onFault,
     db,
     storage,

@@ -137,7 +137,11 @@ export async function openLine(ground: Ground, onMoved: () => void): Promise<Lin
     }),
     strayFundsWorker({ store: sqliteStrayFundsStore(db, channels), chain, signer, clock }),
     settleWorker(senders),
-    retentionWorker({ store: sqliteRetentionStore(db, retentionLimits), clock }),
+    retentionWorker({
+      store: sqliteRetentionStore(db, retentionLimits),
+      clock,
+      ...(ground.isVirtual && { restTimes: 0 }),
+    }),
     notifyWorker({
       store: sqliteDeliveryStore(db),
       notifier: config.notify.webhookUrl === undefined ? undefined : webhookNotifier(config.notify.webhookUrl),

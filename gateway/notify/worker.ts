@@ -25,10 +25,8 @@ export function notifyWorker(parts: {
     async step() {
       const nowMs = parts.clock.nowMs()
       const orders = await parts.store.untoldOrders(DELIVERIES_PER_STEP)
-      for (const order of orders) {
-        await parts.tellDevice(order)
-        await parts.store.deviceTold(order.orderId, order.state)
-      }
+      for (const order of orders) await parts.tellDevice(order)
+      if (orders.length > 0) await parts.store.devicesTold(orders)
       const due = parts.notifier === undefined ? [] : await parts.store.due(nowMs, DELIVERIES_PER_STEP)
       for (const { notification, attempts } of due) {
         const { homeId, kind, notificationId } = notification

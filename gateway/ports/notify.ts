@@ -1,6 +1,5 @@
-import type { OrderId } from '../domain/identifiers.ts'
 import type { Notification, NotificationKind } from '../domain/notification.ts'
-import type { Order, OrderState } from '../domain/order.ts'
+import type { Order } from '../domain/order.ts'
 
 export type FeedStore = {
   /** Entries after `afterId`, oldest first. */
@@ -19,7 +18,7 @@ export type DeliveryStore = {
   held(notificationId: number, untilMs: number): Promise<void>
   /** Orders whose device has not been told their present state; a removed device is told nothing. */
   untoldOrders(limit: number): Promise<Order[]>
-  deviceTold(orderId: OrderId, state: OrderState): Promise<void>
+  devicesTold(orders: readonly Pick<Order, 'orderId' | 'state'>[]): Promise<void>
 }
 /** Tells somebody outside; throws when it could not. */
 export type Notifier = { deliver(notification: Notification): Promise<void> }

@@ -1,6 +1,6 @@
 import type { Notification } from '../domain/notification.ts'
 import type { DeliveryStore, FeedStore } from '../ports/notify.ts'
-import { type Db, inOneTransaction } from './database.ts'
+import { type Db, inLaxTransaction, inOneTransaction } from './database.ts'
 import { type OrderRow, orderOf } from './order-rows.ts'
 
 type NotificationRow = {
@@ -66,7 +66,10 @@ export function sqliteDeliveryStore(db: Db): DeliveryStore {
     async untoldOrders(limit) {
       return untold.all(limit).map(orderOf)
     },
-    deviceTold: inOneTransaction(db, (orderId, state) => void told.run(state, orderId)),
+    // Forgotten in a power cut, they are told again.
+    devicesTold: inLaxTransaction(db, (orders) => {
+      for (const { orderId, state } of orders) told.run(state, orderId)
+    }),
   }
 }
 

@@ -5,7 +5,7 @@ import { SignedQuote } from '../domain/quote.ts'
 import { ConfirmationMessage } from '../domain/seller-order.ts'
 import type { SellerMessageStore } from '../ports/orders.ts'
 import type { SellerMessage } from '../ports/seller.ts'
-import { type Db, inOneTransaction } from './database.ts'
+import { type Db, inLaxTransaction, inOneTransaction } from './database.ts'
 import { type Channel, notifier } from './notifications.ts'
 
 const StoredMessage = z.discriminatedUnion('kind', [
@@ -48,7 +48,8 @@ export function sqliteSellerMessageStore(db: Db, channels: readonly Channel[]): 
     async nextDueAtMs() {
       return nextDue.get()?.at ?? undefined
     },
-    acknowledged: inOneTransaction(db, (messageId, atMs) => void acknowledged.run(atMs, messageId)),
+    // Forgotten in a power cut, it is told again.
+    acknowledged: inLaxTransaction(db, (messageId, atMs) => void acknowledged.run(atMs, messageId)),
     failed: inOneTransaction(db, (messageId, nextAtMs, reason, atMs) => {
       failed.run(nextAtMs ?? null, messageId)
       if (nextAtMs !== undefined) return
