@@ -6,7 +6,7 @@ import type { Address } from '../domain/identifiers.ts'
 import type { ChainFacts, Head } from '../ports/chain.ts'
 import { MAX_TRANSACTION_GAS } from './baskets.ts'
 import { ChainRefusal, explainRefusal } from './refusals.ts'
-import { openRpc, type Rpc, RpcBigInt, RpcBlock, RpcError, RpcNumber } from './rpc.ts'
+import { openRpc, type Rpc, RpcBigInt, RpcBlock, type RpcCall, RpcError, RpcNumber, resultOf } from './rpc.ts'
 
 export const erc20 = coder(tokenAbi)
 
@@ -24,8 +24,10 @@ export async function connectChain(options: {
   token: Address
 }): Promise<Connection> {
   const { chainId, escrow, token } = options
-  const rpc = openRpc(options.rpcUrl)
-  await checkChainId(rpc, chainId, new URL(options.rpcUrl).host)
+  const isOurs = chainId === EMBEDDED_CHAIN_ID
+  const rpc = isOurs
+    ? openRpc(options.rpcUrl)
+    : checkedRpc(openRpc(options.rpcUrl), chainId, new URL(options.rpcUrl).host)
   const [escrowCode, tokenCode, symbol, decimals, registry] = await rpc.batch([
     ['eth_getCode', [escrow, 'latest']],
     ['eth_getCode', [token, 'latest']],
@@ -57,13 +59,20 @@ export async function connectChain(options: {
   }
 }
 
-/** Throws a sentence when another chain answers: also later, since an endpoint may be set up anew. */
-export async function checkChainId(rpc: Rpc, chainId: number, host = 'the configured endpoint'): Promise<void> {
-  const actual = RpcNumber.parse(await rpc.send('eth_chainId', []))
-  if (actual === chainId) return
-  throw new Error(
-    `The chain at ${host} has the id ${actual}, but ${chainId} is configured. Correct the endpoint or the chain id.`,
-  )
+/**
+ * Asks with each request which chain answers, since an endpoint may be set up anew: nonces and blocks of another one would be
+ * taken for a reorg. Throws a sentence when it is not the one that is meant.
+ */
+export function checkedRpc(rpc: Rpc, chainId: number, host: string): Rpc {
+  async function batch(calls: RpcCall[]): Promise<unknown[]> {
+    const [id, ...answers] = await rpc.batch([['eth_chainId', []], ...calls])
+    const actual = RpcNumber.parse(resultOf(id))
+    if (actual === chainId) return answers
+    throw new Error(
+      `The chain at ${host} has the id ${actual}, but ${chainId} is configured. Correct the endpoint or the chain id.`,
+    )
+  }
+  return { batch, send: async (method, params) => resultOf((await batch([[method, params]]))[0]) }
 }
 
 /** The embedded chain makes blocks for transactions only: its time is that of the next block, not of the latest. */

@@ -4,6 +4,8 @@ import type { Clock } from '../ports/clock.ts'
 
 /** A chain that cannot be read for so long is told to the homeowner, once, and its return too. */
 const AWAY_TOLD_AFTER_MS = 10 * 60_000
+/** Nodes behind one address lag by seconds; blocks that are missing for longer are lost. */
+const BEHIND_PATIENCE_MS = 60_000
 
 /** Reads the escrow's logs past the cursor and commits what they say of orders and mandates; a reorg rewinds. */
 export function watchWorker(parts: {
@@ -15,6 +17,7 @@ export function watchWorker(parts: {
 }): Worker {
   let awaySinceMs: number | undefined
   let isTold = false
+  let behindSinceMs: number | undefined
   return {
     name: 'watch',
     async step() {
@@ -25,7 +28,10 @@ export function watchWorker(parts: {
         await parts.store.tellHomes('The chain can be read again; what happened meanwhile is caught up on.', nowMs)
         isTold = false
       }
-      if (found.kind === 'reorg') {
+      behindSinceMs = found.kind === 'behind' ? (behindSinceMs ?? nowMs) : undefined
+      if (behindSinceMs !== undefined && nowMs - behindSinceMs < BEHIND_PATIENCE_MS) return { worked: false }
+      if (found.kind !== 'events') {
+        behindSinceMs = undefined
         await parts.store.rewind(found.lastGood, nowMs)
         parts.onMoved()
         return { worked: true }

@@ -196,13 +196,14 @@ export type WatchStore = {
 export type ChainWatch = {
   /**
    * Logs after the last of `known` (ascending, may be empty) up to the confirmed head, at most 1,000 blocks a call;
-   * `reorg` when a known block is no longer on the chain, with the highest known one that still is.
+   * `reorg` when a known block is no longer on the chain, with the highest known one that still is; `behind` when it may only
+   * be that the node does not have it yet.
    */
   after(
     known: WatchedBlock[],
   ): Promise<
     | { kind: 'events'; events: ChainEvent[]; upTo: WatchedBlock | undefined }
-    | { kind: 'reorg'; lastGood: WatchedBlock | undefined }
+    | { kind: 'reorg' | 'behind'; lastGood: WatchedBlock | undefined }
   >
 }
 

@@ -162,3 +162,28 @@ it('a dispute of delivered goods that a reorg takes back pays nobody before it i
   expect(await state()).toBe('disputed')
   expect((await home.chain.hold(terms)).state).toBe('disputed')
 })
+
+it('a node that lags is waited for without a word; blocks that stay away are taken for lost', async () => {
+  const { clock, db } = home
+  const lastGood = db
+    .prepare('SELECT block_number AS blockNumber, block_hash AS blockHash FROM chain_blocks LIMIT 1')
+    .get()
+  let found: object = { kind: 'behind', lastGood }
+  const chain = { after: async () => found } as ChainWatch
+  const worker = watchWorker({ store: sqliteWatchStore(db, [], String), chain, clock, onMoved: () => undefined })
+  await home.level(250)
+  const before = await told()
+  for (const rest of [30_000, 29_000]) {
+    await worker.step()
+    clock.set(clock.nowMs() + rest)
+  }
+  await worker.step()
+  found = { kind: 'events', events: [], upTo: undefined }
+  await worker.step()
+  expect([await state(), await told()]).toEqual(['due', before])
+  found = { kind: 'behind', lastGood }
+  await worker.step()
+  clock.set(clock.nowMs() + 60_000)
+  expect(await worker.step()).toEqual({ worked: true })
+  expect([await state(), (await told()).at(-1)]).toEqual(['quoted', expect.stringContaining('A correction')])
+})
