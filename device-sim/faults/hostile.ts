@@ -7,7 +7,7 @@ import { connectPacket, publishPacket } from '../fleet/packets.ts'
 import type { Deed } from './plan.ts'
 
 /** A deed is left alone after so long, whatever the broker makes of it. */
-const DEED_MS = 1_500
+const DEED_MS = 500
 const CONNECT_WITHIN_MS = 5_000
 const GARBAGE_BYTES = 400
 /** More than a device may send at once. */
