@@ -3,12 +3,10 @@ import { coder } from '../../contracts/typed.ts'
 import type { Address, HexBytes } from '../domain/identifiers.ts'
 import type { ChainEvent, RegisteredDevice } from '../ports/chain.ts'
 import { type Connection, call } from './connection.ts'
+import { DEVICE_STATES } from './refusals.ts'
 import { RpcError, type RpcLog } from './rpc.ts'
 
 export const registry = coder(abi)
-
-/** `State` of the registry, in its order. */
-const DEVICE_STATES = ['none', 'made', 'sold', 'registered', 'transferred', 'retired'] as const
 
 /** What the registry says of a device; undefined when it was never made. */
 export async function readDevice(connection: Connection, registryId: bigint): Promise<RegisteredDevice | undefined> {

@@ -1,5 +1,6 @@
 import { Interface, type InterfaceAbi } from 'ethers'
 import { describe, expect, test } from 'vitest'
+import { abi as registryAbi } from '../../contracts/generated/DeviceRegistry.ts'
 import { abi } from '../../contracts/generated/OrderEscrow.ts'
 import { abi as tokenAbi } from '../../contracts/generated/TestDollar.ts'
 import { estimateGas } from '../../gateway/chain/connection.ts'
@@ -19,6 +20,7 @@ const anyOf = (type: string) => VALUES[type] ?? 1_900_000_000n % 2n ** BigInt(ty
 describe.each([
   ['escrow', abi],
   ['token', tokenAbi],
+  ['registry', registryAbi],
 ])('every error of the %s', (_name, contractAbi) => {
   const contract = new Interface(contractAbi as unknown as InterfaceAbi)
   const errors = contract.fragments
