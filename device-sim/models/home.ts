@@ -33,9 +33,10 @@ const DESCRIPTIONS = Object.fromEntries(
   APPLIANCE_NAMES.map((name) => [name, descriptionOf(APPLIANCES[name])]),
 ) as Record<ApplianceName, Description>
 
-/** The homes of a scenario. Each follows from the seed and its own number: fewer homes are the first of more. */
+/** The homes of a scenario. Each follows from the seed and its own number: fewer homes are some of more. */
 export function planHomes(scenario: PlannedScenario): HomePlan[] {
-  return Array.from({ length: scenario.population.homes }, (_, index) => planHome(scenario, index))
+  const { firstHome, homes } = scenario.population
+  return Array.from({ length: homes }, (_, index) => planHome(scenario, firstHome + index))
 }
 
 function planHome({ population, seed }: PlannedScenario, index: number): HomePlan {

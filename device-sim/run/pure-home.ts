@@ -42,6 +42,8 @@ type HomeSlot = {
 export class PureHome implements ReportSink {
   readonly model: HomeModel
   readonly plan: HomePlan
+  /** How many of its slots stand empty. */
+  emptySlots = 0
   readonly #tally: Tally
   readonly #startMs: number
   readonly #slots: HomeSlot[]
@@ -128,7 +130,7 @@ export class PureHome implements ReportSink {
       if (slot >= 0 && dose > 0) slots[slot]!.book.takeDose(atMs + this.#skewMs[device]!, dose)
     } else if (type === 'dose-short' && slots[slot]!.emptySinceMs === undefined) {
       slots[slot]!.emptySinceMs = atMs
-      this.#tally.emptySlots += 1
+      this.emptySlots += 1
     }
     for (let index = 0; index < slots.length; index++) slots[index]!.book.takeEvent(this.#nowMs)
   }
@@ -198,7 +200,7 @@ export class PureHome implements ReportSink {
       refilledAtMs: undefined,
       lastOrderAtMs: book.lastOrderAtMs,
     }
-    book.ordered(nowMs)
+    book.ordered(packs, nowMs)
     if (asks && !this.model.agrees(device, slot.slot)) this.#endWithoutGoods(slot, slot.order, nowMs)
     else this.#advance(slot, slot.order, nowMs, shop)
   }
@@ -218,7 +220,7 @@ export class PureHome implements ReportSink {
       case 'held':
         if (nowMs < order.sinceMs + COOLING_OFF_DAYS * DAY_MS || shop.isAway) return
         Object.assign(order, { state: 'shipped', sinceMs: nowMs })
-        slot.book.shipped(order.packs)
+        slot.book.shipped()
         this.model.shipped(slot.device, slot.slot, { orderId: order.orderId, packs: order.packs, packContent }, nowMs)
         return
       case 'shipped':
@@ -258,7 +260,7 @@ export class PureHome implements ReportSink {
 
   #refilled(slot: HomeSlot): void {
     const { device, emptySinceMs = this.#nowMs } = slot
-    this.#tally.emptySlots -= 1
+    this.emptySlots -= 1
     slot.emptySinceMs = undefined
     this.#tally.stockOuts.push({
       home: this.plan.index,

@@ -10,6 +10,7 @@ import { Tally } from './tally.ts'
 const DAY_MS = 86_400_000
 const MINUTE_MS = 60_000
 const SAMPLED_SLOTS = 12
+const SPAN_DAYS = 28
 /** Of sampled levels: a year of one slot is 2,190 points. */
 const SAMPLE_EVERY_MS = 4 * 3_600_000
 
@@ -27,7 +28,7 @@ export function runPure(
   const ticksPerDay = DAY_MS / tickMs
   const plan = new FaultPlan(scenario)
   const shop = new PureShop(scenario, startMs)
-  const tally = new Tally()
+  const tally = new Tally(scenario.days)
   const homes = planHomes(scenario).map((home) => {
     const skewMs = home.devices.map(({ name }) => plan.skewMs(home.index, name))
     return new PureHome(home, { shop, tally, skewMs, deciding }, startMs)
@@ -49,34 +50,43 @@ export function runPure(
     }
     isShopAway[tick] = isAway
   }
-  for (let day = 0; day < scenario.days; day++) {
-    const dayBegunAtMs = performance.now()
-    // Home by home, a day at a time: what a home knows stays in the cache for all its ticks.
+  // Home by home: what one knows stays in the cache, 3 times as fast as all homes day by day. Only a shelf that may run
+  // out joins them, and then a day is long enough.
+  const spanDays = scenario.population.shop.stockPacks === undefined ? SPAN_DAYS : 1
+  for (let fromDay = 0; fromDay < scenario.days; fromDay += spanDays) {
+    const toDay = Math.min(scenario.days, fromDay + spanDays)
+    const spanBegunAtMs = performance.now()
     for (let index = 0; index < homes.length; index++) {
-      const home = homes[index]!
-      const toSample = samplesOf.get(home)
-      const lastTick = (day + 1) * ticksPerDay - 1
-      for (let tick = day * ticksPerDay; tick <= lastTick; tick++) {
-        if (toSample === undefined && !hasFlaps) {
-          // To the tick at which something happens; what it measures until then is told there.
-          const next = Math.ceil((home.nextAtMs() - startMs) / tickMs) - 1
-          tick = Math.min(lastTick, Math.max(tick, next))
-        }
-        shop.isAway = isShopAway[tick] === 1
-        const nowMs = startMs + (tick + 1) * tickMs
-        home.live(nowMs, hasFlaps ? (device) => plan.isAway(index, device, tick) : undefined)
-        home.settle(nowMs, shop)
-        if (toSample !== undefined && (nowMs - startMs) % Math.max(tickMs, SAMPLE_EVERY_MS) === 0) {
-          for (const sample of toSample) take(sample, (nowMs - startMs) / DAY_MS)
-        }
-      }
+      for (let day = fromDay; day < toDay; day++) liveDay(index, day)
     }
-    tally.endDay(day, performance.now() - dayBegunAtMs)
+    const realMs = (performance.now() - spanBegunAtMs) / (toDay - fromDay)
+    for (let day = fromDay; day < toDay; day++) tally.days[day]!.realMs = realMs
     const { reports, orders } = tally.counts
-    onProgress?.({ phase: 'day', day: day + 1, ofDays: scenario.days, reports, orders })
+    onProgress?.({ phase: 'day', day: toDay, ofDays: scenario.days, reports, orders })
   }
   const realSeconds = (performance.now() - begunAtMs) / 1000
   for (const home of homes) home.end(startMs + scenario.days * DAY_MS)
+
+  function liveDay(index: number, day: number): void {
+    const home = homes[index]!
+    const toSample = samplesOf.get(home)
+    const lastTick = (day + 1) * ticksPerDay - 1
+    for (let tick = day * ticksPerDay; tick <= lastTick; tick++) {
+      if (toSample === undefined && !hasFlaps) {
+        // To the tick at which something happens; what was measured until then is told there.
+        const next = Math.ceil((home.nextAtMs() - startMs) / tickMs) - 1
+        tick = Math.min(lastTick, Math.max(tick, next))
+      }
+      shop.isAway = isShopAway[tick] === 1
+      const nowMs = startMs + (tick + 1) * tickMs
+      home.live(nowMs, hasFlaps ? (device) => plan.isAway(home.plan.index, device, tick) : undefined)
+      home.settle(nowMs, shop)
+      if (toSample !== undefined && (nowMs - startMs) % Math.max(tickMs, SAMPLE_EVERY_MS) === 0) {
+        for (const sample of toSample) take(sample, (nowMs - startMs) / DAY_MS)
+      }
+    }
+    tally.endDay(day, home.emptySlots)
+  }
 
   const { orders, stockOuts, days, problems, counts, digest } = tally
   return {

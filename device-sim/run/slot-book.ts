@@ -49,6 +49,8 @@ export class SlotBook {
   /** Shipped and not yet poured in, in the slot's unit; and of that what is still under way. */
   #reserve = 0
   #underWay = 0
+  /** Of the open order, shipped or not. */
+  #inFlight = 0
   #arrivedAtMs = 0
   #lastOrderAtMs = Number.NEGATIVE_INFINITY
   #endedWithoutGoodsAtMs = Number.NEGATIVE_INFINITY
@@ -148,7 +150,7 @@ export class SlotBook {
     return replenishment({
       forecast: outlook,
       onHand: Math.max(0, this.#reserve - this.#underWay),
-      inFlight: this.#underWay,
+      inFlight: this.#underWay > 0 ? Math.min(this.#inFlight, this.#reserve) : this.#inFlight,
       leadTime,
       reviewDays: REVIEW_DAYS,
       consentDelayDays: coolingOffDays + (outlook.trust === 'measured' ? 0 : CONSENT_DAYS),
@@ -189,16 +191,18 @@ export class SlotBook {
     return gammaQuantile(rate * days, variance, Math.min(MOST_RISK, Math.max(LEAST_RISK, risk)))
   }
 
-  ordered(atMs: number): void {
+  ordered(packs: number, atMs: number): void {
     this.#lastOrderAtMs = atMs
+    this.#inFlight = packs * this.product.packContent
   }
 
-  shipped(packs: number): void {
-    this.#underWay = packs * this.product.packContent
+  shipped(): void {
+    this.#underWay = this.#inFlight
     this.#reserve += this.#underWay
   }
 
   completed(atMs: number): void {
+    this.#inFlight = 0
     this.#underWay = 0
     this.#arrivedAtMs = atMs
     this.hasNews = true
@@ -207,6 +211,7 @@ export class SlotBook {
   /** Dropped, or taken back after it was shipped; an order that came to nothing is no order. */
   endedWithoutGoods(atMs: number, lastOrderAtMs: number): void {
     this.#reserve = Math.max(0, this.#reserve - this.#underWay)
+    this.#inFlight = 0
     this.#underWay = 0
     this.#endedWithoutGoodsAtMs = atMs
     this.#lastOrderAtMs = lastOrderAtMs
