@@ -1,8 +1,12 @@
-import { setTimeout as wait } from 'node:timers/promises'
 import { type Ends, type GatewayOptions, openGround } from './ground.ts'
 import { openHomeownersSide } from './homeowner.ts'
+import { systemClock } from './lib/clock.ts'
+import { httpRequest } from './lib/http-request.ts'
+import { Scheduler, type Worker } from './lib/scheduler.ts'
 import { storageProblem } from './lib/storage-problem.ts'
 import { openLine } from './line.ts'
+import { alivePing } from './notify/alive.ts'
+import { statusBroker } from './notify/status-broker.ts'
 import type { Endpoints } from './ports/onboarding.ts'
 
 export type Gateway = {
@@ -19,6 +23,10 @@ export type Gateway = {
 /** A part that hangs, as on a chain or a webhook that does not answer, is left so after this: it repeats what it was at. */
 const PART_STOP_MS = 3_000
 const STOP_MS = 9_000
+const MINUTE_MS = 60_000
+/** Longer than `/readyz` takes for itself. */
+const READY_TIMEOUT_MS = 10_000
+const SIGNS_POLL_MS = 10_000
 
 /** Joins the parts, starts them in the order of the line, and stops them the other way. Throws a sentence when one cannot start. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
@@ -49,11 +57,42 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     })
     if (virtualTime !== undefined) ends.push({ part: 'virtual time', end: () => virtualTime.close() })
     await ground.verbs.resume()
+    if (virtualTime === undefined) await giveSignsOfLife(options, httpUrl, ends)
     return { httpUrl, mqttPort, endpoints: door.endpoints(), stop }
   } catch (error) {
     await stop()
     throw error
   }
+}
+
+/** Tells whoever waits for it outside that the gateway is ready; `/readyz` is asked as they would. */
+async function giveSignsOfLife({ config, log }: GatewayOptions, httpUrl: string, ends: Ends): Promise<void> {
+  const { aliveUrl, aliveEveryMinutes, statusBroker: broker } = config.notify
+  const parts = {
+    isReady: () =>
+      httpRequest(`${httpUrl}/readyz`, { method: 'GET', timeoutMs: READY_TIMEOUT_MS, maxAnswerBytes: 65_536 }).then(
+        ({ status }) => status === 200,
+        () => false,
+      ),
+    clock: systemClock,
+    onProblem: (sentence: string) => log.warn(sentence),
+  }
+  const workers: Worker[] = []
+  if (aliveUrl !== undefined) {
+    workers.push(alivePing({ ...parts, url: aliveUrl, everyMs: aliveEveryMinutes * MINUTE_MS }))
+  }
+  if (broker !== undefined) {
+    const status = await statusBroker({ ...parts, broker, homeId: config.home.id })
+    workers.push(status.worker)
+    ends.push({ part: 'the status on the broker of the house', end: status.stop })
+  }
+  const signs = new Scheduler(workers, {
+    clock: systemClock,
+    pollMs: SIGNS_POLL_MS,
+    onFault: (worker, err) => log.error({ worker, err }, 'a fault'),
+  })
+  signs.start()
+  ends.push({ part: 'the sign of life', end: () => signs.stop() })
 }
 
 /** Ends one after the other, each in its time; sentences tell of those that failed. */
@@ -62,14 +101,19 @@ async function endAll(ends: Ends): Promise<string[]> {
   const deadlineMs = performance.now() + STOP_MS
   for (const { part, end } of ends) {
     const timeMs = Math.max(0, Math.min(PART_STOP_MS, deadlineMs - performance.now()))
-    const late = new AbortController()
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<'late'>((resolve) => {
+      timer = setTimeout(resolve, timeMs, 'late')
+    })
     try {
-      const ended = (async () => end())().finally(() => late.abort())
-      const isLate = await Promise.race([ended.then(() => false), wait(timeMs, true, { signal: late.signal })])
-      if (isLate) problems.push(`Stopping: ${part} did not end within ${timeMs / 1000} s and is left as it is.`)
+      const outcome = await Promise.race([(async () => end())(), late])
+      if (outcome === 'late')
+        problems.push(`Stopping: ${part} did not end within ${timeMs / 1000} s and is left as it is.`)
     } catch (error) {
       const why = storageProblem(error)?.sentence ?? (error instanceof Error ? error.message : String(error))
       problems.push(`Stopping: ${part} did not end as it should. ${why} Nothing that was acknowledged is lost.`)
+    } finally {
+      clearTimeout(timer)
     }
   }
   return problems

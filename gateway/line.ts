@@ -8,6 +8,7 @@ import { createIntake } from './ingest/intake.ts'
 import { retentionWorker } from './ingest/retention.ts'
 import { systemClock } from './lib/clock.ts'
 import { Scheduler } from './lib/scheduler.ts'
+import { logTailWorker } from './notify/log-tail.ts'
 import { webhookNotifier } from './notify/webhook.ts'
 import { notifyWorker } from './notify/worker.ts'
 import { sellerMessageWorker } from './orders/seller-messages.ts'
@@ -20,6 +21,7 @@ import { openRules } from './rules/open-rules.ts'
 import { sqliteBrokerState } from './store/broker-state.ts'
 import { sqliteCommandStore } from './store/commands.ts'
 import { sqliteDeliveryStore } from './store/feed.ts'
+import { sqliteLogTail } from './store/log-tail.ts'
 import { sqliteOnboardingStore } from './store/onboarding.ts'
 import { sqliteRetentionStore } from './store/retention.ts'
 import { sqliteRulesStores } from './store/rules-stores.ts'
@@ -154,6 +156,7 @@ export async function openLine(ground: Ground, onMoved: () => void): Promise<Lin
     }),
   ]
   const { storage } = ground
+  stages.push(logTailWorker(sqliteLogTail(db), (about, text) => log.info(about, text)))
   const scheduler = new Scheduler([...stages.map((stage) => storage.resting(stage)), storage.worker], {
     clock,
     pollMs: POLL_MS,

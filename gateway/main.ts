@@ -1,14 +1,16 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import pino from 'pino'
 import { plainTextWarning } from './cli/endpoints.ts'
+import type { Config } from './config/schema.ts'
 import { dataFolderFrom, loadConfig } from './config.ts'
 import { type Gateway, startGateway } from './gateway.ts'
 import type { GatewayOptions } from './ground.ts'
 import { systemClock } from './lib/clock.ts'
 import { sweepAfterStart } from './lib/memory.ts'
+import { rotatingFile } from './lib/rotating-file.ts'
 import { storageProblem } from './lib/storage-problem.ts'
 import { ownVersion } from './lib/version.ts'
 import { joinVirtualTime } from './lib/virtual-time.ts'
@@ -41,7 +43,7 @@ export async function run(dataFolder: string, timeSocket?: string): Promise<void
   const config = loadConfig(dataFolder)
   const runningFile = join(dataFolder, 'gateway.json')
 
-  const log = pino({ level: config.log.level, base: null }, pino.destination({ fd: 2, sync: true }))
+  const log = openLog(dataFolder, config.log)
   const virtualTime = timeSocket === undefined ? undefined : await joinVirtualTime(timeSocket, 'gateway')
   const onLost = (fault: Error) => {
     log.fatal({ err: fault }, 'the gateway ends')
@@ -74,6 +76,12 @@ export async function run(dataFolder: string, timeSocket?: string): Promise<void
   }
   process.once('SIGTERM', stop)
   process.once('SIGINT', stop)
+}
+
+function openLog(dataFolder: string, { level, file, fileMiB }: Config['log']): pino.Logger {
+  if (file === undefined) return pino({ level, base: null }, pino.destination({ fd: 2, sync: true }))
+  const onProblem = (sentence: string) => console.error(sentence)
+  return pino({ level, base: null }, rotatingFile(resolve(dataFolder, file), fileMiB * 2 ** 20, onProblem))
 }
 
 /** Starts it, and tries again as long as only the storage is in the way: whoever makes room need not come back for more. */

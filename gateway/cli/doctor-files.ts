@@ -206,6 +206,28 @@ export function notificationsCheck(db: Db | undefined, { notify }: Config): Foun
   return ok(`They are sent to ${host}.`)
 }
 
+/** Who would notice that the gateway is gone. The address itself is not asked: that would be a sign of life. */
+export async function signOfLifeCheck({ notify, home }: Config): Promise<Found> {
+  const { aliveUrl, aliveEveryMinutes, statusBroker } = notify
+  if (aliveUrl === undefined && statusBroker === undefined)
+    return look(
+      'Nobody hears it when the gateway is gone: set notify.aliveUrl (a check of healthchecks.io, say) or notify.statusBroker.',
+    )
+  const found: Answer[] = []
+  if (aliveUrl !== undefined)
+    found.push(ok(`${new URL(aliveUrl).host} is asked every ${aliveEveryMinutes} min while all is well.`))
+  if (statusBroker === undefined) return found
+  const { host } = new URL(statusBroker.url)
+  const { gatewayStatusTopic, tryStatusBroker } = await import('../notify/status-broker.ts')
+  try {
+    await tryStatusBroker(statusBroker)
+    found.push(ok(`${host} has it at ${gatewayStatusTopic(home.id)}.`))
+  } catch (error) {
+    found.push(wrong(`${host} does not let the gateway in (${(error as Error).message}): correct notify.statusBroker.`))
+  }
+  return found
+}
+
 export function timeZoneCheck({ home }: Config): Found {
   if (home.timeZone !== 'UTC') return ok(`The home is in ${home.timeZone}.`)
   const here = new Intl.DateTimeFormat().resolvedOptions().timeZone

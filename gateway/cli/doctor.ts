@@ -23,6 +23,7 @@ import {
   plainTextCheck,
   portsCheck,
   sellersOf,
+  signOfLifeCheck,
   timeZoneCheck,
   transactionsCheck,
   wrong,
@@ -90,6 +91,7 @@ async function examine(client: Client, dataFolder: string, config: Config): Prom
     }
     await check('seller', () => sellerCheck(config, sellersOf(db)))
     await check('notifications', () => notificationsCheck(db, config))
+    await check('sign of life', () => signOfLifeCheck(config))
     await check('time zone', () => timeZoneCheck(config))
   } finally {
     db?.close()
