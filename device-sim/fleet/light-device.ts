@@ -2,6 +2,7 @@ import { connect, type Socket } from 'node:net'
 import { type Description, OrderMessage } from '../../gateway/wire/messages.ts'
 import { topicOf, type WriteTopic } from '../../gateway/wire/topics.ts'
 import type { WireFault } from '../faults/plan.ts'
+import { Outgoing, type Report, type Session, type Unacknowledged } from './outgoing.ts'
 import {
   asDuplicate,
   connectPacket,
@@ -17,7 +18,6 @@ import {
 
 /** Longer than a run is silent; a lost broker is known by the closed socket. */
 const KEEP_ALIVE_SECONDS = 3_600
-const MAX_MESSAGE_ID = 65_535
 /** "Server unavailable": the only refusal that passes by itself [MQTT-3.2.2]. */
 const TRY_LATER = 3
 /** Where all sockets of the process are read into, one after the other: an idle one has no buffer of its own. */
@@ -44,13 +44,6 @@ export type Fleetmate = {
   /** The gateway refuses it for good, or does not speak MQTT. */
   failed(error: Error): void
 }
-/** One boot: how many of its reports are acknowledged. */
-type Session = { session: string; seqs: number; acknowledged: number }
-/** `session`: of a report, whose first acknowledgement counts there. */
-type Unacknowledged = { packet: Buffer; wasSent: boolean; session: Session | undefined }
-/** `session` is absent where its acknowledgement counts already. */
-type Report = { session: Session | undefined; name: string; seq: number; topic: WriteTopic; body: string }
-
 /**
  * A device on the wire with a few kilobytes: one socket, packets made by hand, QoS 1, a session that outlives its connection.
  * What was not acknowledged is sent again with DUP after a reconnect.
@@ -62,9 +55,7 @@ export class LightDevice {
   #state: 'off' | 'connecting' | 'on' = 'off'
   /** The beginning of a packet that was cut. */
   #rest: Buffer | undefined
-  #messageId = 0
-  readonly #sessions: Session[] = []
-  readonly #unacknowledged = new Map<number, Unacknowledged>()
+  readonly #outgoing: Outgoing
   /** Reports that were made out of reach. */
   #kept: Report[] = []
   #pings = 0
@@ -72,6 +63,7 @@ export class LightDevice {
   constructor(options: FleetDevice, fleet: Fleetmate) {
     this.#options = options
     this.#fleet = fleet
+    this.#outgoing = new Outgoing(options.deviceId, (change) => fleet.waitsFor(change))
     this.#boot()
   }
 
@@ -85,7 +77,7 @@ export class LightDevice {
 
   /** Every boot, and how many of its reports are acknowledged; those before the last are all, unless some are kept. */
   get sessions(): readonly Session[] {
-    return this.#sessions
+    return this.#outgoing.sessions
   }
 
   connect(): void {
@@ -129,7 +121,7 @@ export class LightDevice {
     const isOn = this.isOn
     this.#forgetSocket()
     if (!isOn) return void socket.destroy()
-    const offline = publishPacket(topicOf(this.deviceId, 'status'), 'offline', this.#nextMessageId(), true)
+    const offline = publishPacket(topicOf(this.deviceId, 'status'), 'offline', this.#outgoing.nextMessageId(), true)
     socket.end(Buffer.concat([offline, DISCONNECT]))
     // What it still says is of no use; read, it lets the socket end.
     await new Promise((resolve) => socket.once('close', resolve))
@@ -141,28 +133,27 @@ export class LightDevice {
       this.drop()
       this.#boot()
     }
-    const session = this.#sessions.at(-1)!
-    const mine = reports.map((report): Report => ({ ...report, session, name: session.session, seq: session.seqs++ }))
+    const mine = reports.map(({ topic, body }) => this.#outgoing.report(topic, body))
     if (fault?.kind === 'away') {
       this.drop()
       this.#kept.push(...mine)
       return
     }
-    const kept = this.#kept.splice(0).map((report) => this.#packetOf(report))
+    const kept = this.#kept.splice(0).map((report) => this.#outgoing.packetOf(report))
     if (fault === undefined) {
-      this.#sendAll([...kept, ...mine.map((report) => this.#packetOf(report))])
+      this.#sendAll([...kept, ...mine.map((report) => this.#outgoing.packetOf(report))])
       return
     }
     const first: Unacknowledged[] = []
     const bent = fault.order.map(({ index, dup }) => {
       const before = first[index]
       if (before === undefined) {
-        first[index] = this.#packetOf(mine[index]!)
+        first[index] = this.#outgoing.packetOf(mine[index]!)
         return first[index]
       }
       return dup
         ? { ...before, packet: asDuplicate(before.packet) }
-        : this.#packetOf({ ...mine[index]!, session: undefined })
+        : this.#outgoing.packetOf({ ...mine[index]!, session: undefined })
     })
     const end = fault.cutAfter === undefined ? undefined : kept.length + fault.cutAfter
     this.#sendAll([...kept, ...bent].slice(0, end))
@@ -179,33 +170,13 @@ export class LightDevice {
   }
 
   #boot(): void {
-    const session = this.#options.sessionOf(this.#sessions.length)
-    this.#sessions.push({ session, seqs: 0, acknowledged: 0 })
-  }
-
-  #packetOf({ session, name, seq, topic, body }: Report): Unacknowledged {
-    return this.#publish(topic, `{"session":"${name}","seq":${seq},${body}}`, false, session)
-  }
-
-  #publish(name: WriteTopic, payload: string, retain: boolean, session?: Session): Unacknowledged {
-    const messageId = this.#nextMessageId()
-    const packet = publishPacket(topicOf(this.deviceId, name), payload, messageId, retain)
-    const sent: Unacknowledged = { packet, wasSent: false, session }
-    this.#unacknowledged.set(messageId, sent)
-    this.#fleet.waitsFor(1)
-    return sent
+    this.#outgoing.boot(this.#options.sessionOf(this.#outgoing.sessions.length))
   }
 
   #sendAll(all: readonly Unacknowledged[]): void {
     if (this.#state !== 'on' || all.length === 0) return // it goes once the broker has let it in
     for (const one of all) one.wasSent = true
     this.#write(all.length === 1 ? all[0]!.packet : Buffer.concat(all.map(({ packet }) => packet)))
-  }
-
-  #nextMessageId(): number {
-    do this.#messageId = (this.#messageId % MAX_MESSAGE_ID) + 1
-    while (this.#unacknowledged.has(this.#messageId))
-    return this.#messageId
   }
 
   #write(bytes: Uint8Array): void {
@@ -235,7 +206,7 @@ export class LightDevice {
   #take(bytes: Buffer, first: number, start: number, end: number): void {
     switch (first & 0xf0) {
       case PACKET.puback:
-        this.#acknowledged(bytes.readUInt16BE(start))
+        this.#outgoing.acknowledged(bytes.readUInt16BE(start))
         break
       case PACKET.publish:
         this.#heard(readPublish(bytes, first, start, end))
@@ -261,23 +232,14 @@ export class LightDevice {
     }
     if (returnCode !== 0) throw new Error(`The gateway refuses ${this.deviceId} with the return code ${returnCode}.`)
     this.#state = 'on'
-    const again = [...this.#unacknowledged.values()]
-    for (const one of again) if (one.wasSent) one.packet = asDuplicate(one.packet)
-    this.#write(subscribePacket(this.#nextMessageId(), [topicOf(this.deviceId, 'order')]))
+    const again = this.#outgoing.again()
+    this.#write(subscribePacket(this.#outgoing.nextMessageId(), [topicOf(this.deviceId, 'order')]))
     this.#sendAll([
-      this.#publish('description', JSON.stringify(this.#options.description), true),
-      this.#publish('status', 'online', true),
+      this.#outgoing.publish('description', JSON.stringify(this.#options.description), true),
+      this.#outgoing.publish('status', 'online', true),
       ...again,
     ])
     this.#fleet.joined(this)
-  }
-
-  #acknowledged(messageId: number): void {
-    const sent = this.#unacknowledged.get(messageId)
-    if (sent === undefined) return // the second acknowledgement of a packet that was sent twice
-    this.#unacknowledged.delete(messageId)
-    if (sent.session !== undefined) sent.session.acknowledged++
-    this.#fleet.waitsFor(-1)
   }
 
   #heard({ topic, payload, messageId }: ReturnType<typeof readPublish>): void {

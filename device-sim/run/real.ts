@@ -1,48 +1,23 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
-import Database from 'better-sqlite3'
 import { Seed } from '../../gateway/lib/seed.ts'
-import type { FaultPlan, Happening } from '../faults/plan.ts'
-import type { Struck } from '../faults/strike.ts'
 import { Fleet } from '../fleet/fleet.ts'
 import { HomeModel, type HomePlan, planHomes } from '../models/home.ts'
-import { catalogueText } from '../models/shop.ts'
 import type { Scenario } from '../scenario/schema.ts'
 import { type Scene, Stage } from '../stage.ts'
-import type { Acknowledged } from './expectations.ts'
 import { FleetSink } from './fleet-sink.ts'
 import { HomeErrands } from './home-errands.ts'
 import { authorizeDevices, devicesOf, type HomeDevice, registerHomes } from './move-in.ts'
 import { homeIdOf } from './names.ts'
+import { orderLines } from './order-lines.ts'
+import { raiseFor } from './raise.ts'
+import type { RealOptions, RealScene } from './real-scene.ts'
 import { Recorder } from './recorder.ts'
-import type { DayRow, OrderLine, RunProgress, RunResult } from './result.ts'
+import type { DayRow, RunResult } from './result.ts'
 
 const MINUTE_MS = 60_000
 const DAY_MS = 86_400_000
-/** Connections beside those of the homes' own devices: strangers of a scenario, and those that are not closed yet. */
-const SPARE_CONNECTIONS = 1_000
 /** Turns of the event loop in which everything that has arrived is read: one reads up to 1,024 sockets. */
 const TURNS = 4
-
-export type RealOptions = {
-  plan: FaultPlan
-  strike(happening: Happening, scene: RealScene): Promise<void>
-  /** All ticks are over and settled, and everything still runs. */
-  atEnd(scene: RealScene): Promise<void>
-  onProgress(progress: RunProgress): void
-  signal: AbortSignal
-}
-/** What a real run consists of, while it runs. */
-export type RealScene = Struck & {
-  gatewayData: string
-  merchantData: string
-  seller: Scene['seller']
-  time: Scene['time']
-  homeIdOf(home: number): string
-  acknowledged(): Iterable<Acknowledged>
-}
 
 /**
  * Plays a scenario through the real gateway and the real shop, over MQTT and a development chain, in virtual time: in each
@@ -134,11 +109,7 @@ class RealRun {
   async prepare(): Promise<void> {
     const { seed } = this.#scenario
     this.#tell('starting gateway, shop and chain', 0)
-    const catalogue = join(mkdtempSync(join(tmpdir(), 'adept-shop-')), 'catalogue.yaml')
-    this.#stage.endsWith(async () => rmSync(join(catalogue, '..'), { recursive: true, force: true }))
-    writeFileSync(catalogue, catalogueText(this.#scenario))
-    const settings = settingsFor(this.#devices.length)
-    const scene = await this.#stage.raise({ startMs: this.#startMs, settings, catalogue })
+    const scene = await raiseFor(this.#stage, this.#scenario, this.#startMs, this.#devices.length)
     const onProgress = (phase: string) => this.#tell(phase, 0)
     const passwords = await registerHomes(this.#plans, this.#devices, scene.api, onProgress)
     onProgress(`connecting ${this.#devices.length} devices`)
@@ -194,7 +165,7 @@ class RealRun {
 
   result(realSeconds: number): RunResult {
     const { seed, days, population } = this.#scenario
-    const orders = this.#orders()
+    const orders = orderLines(this.#stage.gatewayData, this.#plans, this.#devices, this.#startMs)
     return {
       kind: 'real',
       seed,
@@ -248,31 +219,6 @@ class RealRun {
     for (let count = 0; count < TURNS; count++) await turn()
   }
 
-  /** The orders as the gateway's own rows have them. */
-  #orders(): OrderLine[] {
-    const db = new Database(join(this.#stage.gatewayData, 'gateway.db'), { readonly: true })
-    try {
-      const rows = db
-        .prepare<[], { deviceId: string; slot: string; gtin: string; quantity: number; createdAtMs: number }>(
-          'SELECT device_id AS deviceId, slot, gtin, quantity, created_at_ms AS createdAtMs FROM orders',
-        )
-        .all()
-      const places = new Map(this.#devices.map((device) => [device.deviceId, device]))
-      const lines = rows.flatMap(({ deviceId, createdAtMs, ...rest }): OrderLine[] => {
-        const place = places.get(deviceId)
-        if (place === undefined) return [] // of a stranger
-        const { index, devices } = this.#plans[place.home]!
-        const day = Math.floor((createdAtMs - this.#startMs) / DAY_MS)
-        return [{ home: index, device: devices[place.device]!.name, ...rest, day }]
-      })
-      return lines.sort(
-        (a, b) => a.day - b.day || a.home - b.home || compare(a.device, b.device) || compare(a.slot, b.slot),
-      )
-    } finally {
-      db.close()
-    }
-  }
-
   get #reports(): number {
     return this.#sinks.reduce((sum, { reports }) => sum + reports, 0)
   }
@@ -292,18 +238,4 @@ class RealRun {
       orders: orderIds.size,
     })
   }
-}
-
-/** Real time says nothing in a run where a day takes a second: what a device may do in a real minute is not bounded by it. */
-function settingsFor(devices: number): string {
-  return `  limits:
-    maxConnections: ${devices + SPARE_CONNECTIONS}
-    messagesPerSecond: 1000
-    burstMessages: 2000
-    maxConnectsPerMinute: 10000
-log: { level: warn }`
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0
 }
