@@ -9,16 +9,16 @@ import { MerkleTree } from './merkle.ts'
 import { coder, type Encodable } from './typed.ts'
 
 type FirstArgument<
-  Name extends 'authorizationDigest' | 'placeBasket' | 'capture' | 'mandateHash' | 'ship' | 'termsHash',
+  Name extends 'authorizationDigest' | 'authorizeBasket' | 'capture' | 'mandateHash' | 'ship' | 'termsHash',
 > = Encodable<AbiParameterToPrimitiveType<ExtractAbiFunction<typeof abi, Name>['inputs'][0], 'inputs'>>
 export type Mandate = FirstArgument<'mandateHash'>
 export type Authorization = FirstArgument<'authorizationDigest'>
 export type Terms = FirstArgument<'termsHash'>
-/** Orders of one payer in one token, all placed or none: a section for each mandate. */
-export type Basket = FirstArgument<'placeBasket'>
+/** Orders of one payer in one token, all placed or none: a section for each mandate and offer. */
+export type Basket = FirstArgument<'authorizeBasket'>
 export type Section = Basket[number]
-export type Line = Section['lines'][number]
-export type Offer = Line['offer']
+export type Order = Section['orders'][number]
+export type Offer = Section['offer']
 export type Shipment = FirstArgument<'ship'>[number]
 export type Claim = FirstArgument<'capture'>[number]
 
@@ -55,10 +55,25 @@ export function typesOf(message: keyof typeof eip712Types): Record<string, Typed
   return Object.assign({ [message]: fields }, ...structs.map((type) => typesOf(type as keyof typeof eip712Types)))
 }
 
+/** A product of a seller at a highest price; `packSize` is pieces in a pack. */
+export type PlainOffer = {
+  salt: `0x${string}`
+  seller: `0x${string}`
+  gtin: string | bigint | number
+  packSize: bigint | number
+  maxUnitPrice: bigint | number
+}
+
+/** An offer as a section holds it. */
+export function encodeOffer({ salt, seller, gtin, packSize, maxUnitPrice }: PlainOffer): Offer {
+  const product = AbiCoder.defaultAbiCoder().encode(['bytes32', 'uint256', 'uint256'], [salt, BigInt(gtin), packSize])
+  return { product: keccak256(product) as `0x${string}`, seller, maxUnitPrice }
+}
+
 /** The tree of the offers that a mandate names; its root is `offersRoot`. Leaves and proofs are asked for by index. */
-export function offersTree(offers: readonly Offer[]) {
-  const leaves = offers.map((it) => [id('adept.offer'), it.salt, it.seller, it.gtin, it.packSize, it.maxUnitPrice])
-  return new MerkleTree(['bytes32', 'bytes32', 'address', 'uint256', 'uint256', 'uint256'], leaves)
+export function offersTree(offers: readonly PlainOffer[]) {
+  const leaves = offers.map(encodeOffer).map((it) => [id('adept.offer'), it.product, it.seller, it.maxUnitPrice])
+  return new MerkleTree(['bytes32', 'bytes32', 'address', 'uint256'], leaves)
 }
 
 /** What the end of an order needs to know of its mandate; `termsHash` of it is a part of the order's key on chain. */
@@ -77,9 +92,31 @@ export function termsHash(terms: Terms): `0x${string}` {
   return keccak256(AbiCoder.defaultAbiCoder().encode(types, values)) as `0x${string}`
 }
 
-/** A basket as `authorizeBatch` takes it; `authorize` takes one as it is. */
+/** The selector of a call, with its 0x. */
+const SELECTOR_DIGITS = 10
+
+/** A basket as `authorizeBatch` takes it, without a selector; `authorize` takes one as it is. */
 export function encodeBasket(basket: Basket): `0x${string}` {
-  return escrow.encode('placeBasket', [basket]) as `0x${string}`
+  return `0x${escrow.encode('authorizeBasket', [basket]).slice(SELECTOR_DIGITS)}`
+}
+
+/** An order as a section holds it; throws a RangeError on a number that its place in the word cannot hold. */
+export function encodeOrder(authorization: Authorization, signature: string): Order {
+  const { quantity, total, quoteHash, shipBy, validBefore, nonce } = authorization
+  const numbers = [
+    ['quantity', quantity, 32n],
+    ['total', total, 96n],
+    ['shipBy', shipBy, 40n],
+    ['validBefore', validBefore, 40n],
+    ['nonce', nonce, 48n],
+  ] as const
+  let word = 0n
+  for (const [name, value, bits] of numbers.toReversed()) {
+    if (BigInt(value) >> bits !== 0n)
+      throw new RangeError(`The ${name} ${value} of an order does not fit ${bits} bits.`)
+    word = (word << bits) | BigInt(value)
+  }
+  return { numbers: word, quoteHash, ...compactSignature(signature) }
 }
 
 /** A signature of 65 bytes in EIP-2098's compact form; throws on anything else. */

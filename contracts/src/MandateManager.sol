@@ -222,7 +222,7 @@ abstract contract MandateManager is EIP712, Households {
         _checkBuyer(mandate.payer, mandate.deviceKey, digest, signature);
         uint256 word = _mandates[hash];
         if (nonce <= _lastNonceOf(word)) return;
-        _mandates[hash] = uint200(word) | uint256(SafeCast.toUint56(nonce)) << 200;
+        _mandates[hash] = _useNonce(word, nonce);
         emit NoncesInvalidated(hash, nonce);
     }
 
@@ -260,12 +260,17 @@ abstract contract MandateManager is EIP712, Households {
         _checkDevice(mandate);
     }
 
+    /// @dev The word with `nonce` as the last one that was used.
+    function _useNonce(uint256 word, uint256 nonce) internal pure returns (uint256) {
+        if (nonce > _lastNonceOf(word)) return uint200(word) | uint256(SafeCast.toUint56(nonce)) << 200;
+        revert NonceNotRising(nonce, _lastNonceOf(word));
+    }
+
     /// @dev Counts `orders` orders that cost `total` together: open orders, period cap, household cap.
     function _count(
         Mandate calldata mandate,
         bytes32 hash,
         uint256 word,
-        uint256 lastNonce,
         uint256 orders,
         uint256 total
     ) internal {
@@ -275,7 +280,7 @@ abstract contract MandateManager is EIP712, Households {
         uint256 spent = total + (_periodStartOf(word) == periodStart ? _spentOf(word) : 0);
         if (spent > mandate.allowance) revert OverAllowance(spent, mandate.allowance);
         _mandates[hash] = uint8(word) | periodStart << 8 | uint256(SafeCast.toUint96(spent)) << 72
-            | uint256(SafeCast.toUint32(openOrders)) << 168 | uint256(SafeCast.toUint56(lastNonce)) << 200;
+            | uint256(SafeCast.toUint32(openOrders)) << 168 | _lastNonceOf(word) << 200;
         if (mandate.household == 0) return;
         _spendShared(_householdKey(mandate.payer, mandate.token, mandate.household), total);
     }

@@ -4,7 +4,8 @@ pragma solidity 0.8.37;
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
-import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+import {SlotDerivation} from "@openzeppelin/contracts/utils/SlotDerivation.sol";
+import {TransientSlot} from "@openzeppelin/contracts/utils/TransientSlot.sol";
 import {IDeviceRegistry} from "./IDeviceRegistry.sol";
 import {MandateManager} from "./MandateManager.sol";
 
@@ -13,6 +14,8 @@ import {MandateManager} from "./MandateManager.sol";
 ///        that the device signed makes a record, so a log with an authorization's id cannot be forged.
 abstract contract OrderBook is MandateManager, ReentrancyGuardTransient {
     using SafeERC20 for IERC20;
+    using SlotDerivation for bytes32;
+    using TransientSlot for *;
 
     /// @notice Later states are added at the end.
     enum State {
@@ -59,6 +62,8 @@ abstract contract OrderBook is MandateManager, ReentrancyGuardTransient {
     /// @notice What `withdraw` would send to `account`, in minor units of `token`.
     mapping(address token => mapping(address account => uint256)) public credit;
 
+    bytes32 private constant KNOWN_BALANCES = keccak256("adept.known-balances");
+
     /// @dev A {Record} in one word, from the lowest bit on: state 8 bits, since 56, shipBy 56, coolingOffSeconds 40,
     ///      amount 96. Packed here, because the compiler would read the slot again before each write.
     struct Slot {
@@ -77,6 +82,7 @@ abstract contract OrderBook is MandateManager, ReentrancyGuardTransient {
         uint256 amount = credit[token][msg.sender];
         if (amount == 0) revert NoCredit(token, msg.sender);
         credit[token][msg.sender] = 0;
+        _knownBalance(token).tstore(0);
         emit Withdrawn(token, msg.sender, amount);
         IERC20(token).safeTransfer(msg.sender, amount);
     }
@@ -93,10 +99,11 @@ abstract contract OrderBook is MandateManager, ReentrancyGuardTransient {
         return keccak256(abi.encode(terms));
     }
 
-    /// @dev Notes a new order.
+    /// @dev Notes a new order. Its numbers fit: those that a device signs come in as many bits or fewer, and a grant
+    ///      takes no cooling off above `MAX_TERM_SECONDS`.
     function _place(Slot storage slot, uint256 shipBy, uint256 coolingOffSeconds, uint256 amount) internal {
-        slot.word = uint256(State.Authorized) | block.timestamp << 8 | uint256(SafeCast.toUint56(shipBy)) << 64
-            | uint256(SafeCast.toUint40(coolingOffSeconds)) << 120 | uint256(SafeCast.toUint96(amount)) << 160;
+        slot.word = uint256(State.Authorized) | block.timestamp << 8 | shipBy << 64 | coolingOffSeconds << 120
+            | amount << 160;
     }
 
     /// @dev Moves an order, whose slot holds `word`, into `state` with `amount`, no more than before.
@@ -128,19 +135,38 @@ abstract contract OrderBook is MandateManager, ReentrancyGuardTransient {
         if (_stateOf(word) != expected) revert WrongState(id, _stateOf(word), expected);
     }
 
-    /// @dev Takes tokens by allowance and refuses them when less arrives: the token takes a fee.
-    function _pull(address token, address from, address to, uint256 amount) internal {
-        uint256 before = IERC20(token).balanceOf(to);
+    /// @dev Takes a payer's tokens into the escrow, as {_pull}.
+    function _hold(address token, address payer, uint256 amount) internal {
+        TransientSlot.Uint256Slot known = _knownBalance(token);
+        uint256 before = known.tload();
+        if (before == 0) before = IERC20(token).balanceOf(address(this));
+        known.tstore(_pull(token, payer, address(this), before, amount));
+    }
+
+    /// @dev Takes tokens by allowance and refuses them when less arrives: the token takes a fee. `before` is what `to`
+    ///      has of them now; returns what it has then.
+    function _pull(address token, address from, address to, uint256 before, uint256 amount)
+        internal
+        returns (uint256 balance)
+    {
         IERC20(token).safeTransferFrom(from, to, amount);
-        uint256 arrived = IERC20(token).balanceOf(to) - before;
-        if (arrived < amount) revert ShortTransfer(arrived, amount);
+        balance = IERC20(token).balanceOf(to);
+        if (balance - before < amount) revert ShortTransfer(balance - before, amount);
     }
 
     /// @dev A transfer that the token refuses becomes a credit, so that it blocks nobody else.
     function _pay(address token, address to, uint256 amount) internal {
         if (amount == 0) return;
+        _knownBalance(token).tstore(0);
         if (IERC20(token).trySafeTransfer(to, amount)) return;
         credit[token][to] += amount;
         emit Credited(token, to, amount);
+    }
+
+    /// @dev What the escrow had of a token when it last took some in this transaction; 0 when it took none, or has paid
+    ///      some since. So a batch asks a token once for each basket and not twice. It is never less than what is owed,
+    ///      and more can have come by itself only: what {_hold} then finds covers the new order too.
+    function _knownBalance(address token) private pure returns (TransientSlot.Uint256Slot) {
+        return KNOWN_BALANCES.deriveMapping(token).asUint256();
     }
 }

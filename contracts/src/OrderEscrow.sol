@@ -2,7 +2,9 @@
 pragma solidity 0.8.37;
 
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
+import {Memory} from "@openzeppelin/contracts/utils/Memory.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {Disputes} from "./Disputes.sol";
 import {IDeviceRegistry} from "./IDeviceRegistry.sol";
@@ -37,54 +39,34 @@ contract OrderEscrow is Disputes {
         uint256 nonce;
     }
 
-    /// @notice What the mandate lets the device buy, and of whom. Salted, so that its leaf does not tell a home's
-    ///         habits.
+    /// @notice What the mandate lets the device buy, and of whom.
     struct Offer {
-        bytes32 salt;
+        /// keccak256(abi.encode(salt, gtin, packSize)): the chain does not learn what a home buys, and the salt keeps
+        /// others from trying all products.
+        bytes32 product;
         address seller;
-        uint256 gtin;
-        /// Pieces in a pack.
-        uint256 packSize;
         /// Most that one pack may cost, everything included.
         uint256 maxUnitPrice;
     }
 
     /// @notice An authorization and the device's signature over it. Its mandate, seller and product are those of the
-    ///         section and line that it is in.
+    ///         section that it is in.
     struct Order {
-        uint256 quantity;
-        uint256 total;
+        /// Its numbers in one word, because a word of call data costs more than taking it apart. From the lowest bit
+        /// on: quantity 32 bits, total 96, shipBy 40, validBefore 40, nonce 48.
+        uint256 numbers;
         bytes32 quoteHash;
-        uint256 shipBy;
-        uint256 validBefore;
-        uint256 nonce;
         /// The device's signature in EIP-2098's compact form.
         bytes32 r;
         bytes32 vs;
     }
 
-    /// @notice Orders of one offer, which is proven once.
-    struct Line {
+    /// @notice Orders of one offer under one mandate, which are proven once.
+    struct Section {
+        Mandate mandate;
         Offer offer;
         bytes32[] proof;
         Order[] orders;
-    }
-
-    /// @notice Orders under one mandate.
-    struct Section {
-        Mandate mandate;
-        Line[] lines;
-    }
-
-    /// @dev What is known of orders of one mandate while they are placed; the last three are of the line.
-    struct Placing {
-        bytes32 termsHash;
-        uint256 lastNonce;
-        uint256 orders;
-        uint256 total;
-        address seller;
-        bytes32 offerLeaf;
-        uint256 maxUnitPrice;
     }
 
     /// @notice A parcel: orders under one mandate that leave the house together.
@@ -140,9 +122,7 @@ contract OrderEscrow is Disputes {
     /// @notice The seller gave back `amount` of what it had captured.
     event Refunded(bytes32 indexed authorizationId, uint256 amount);
 
-    /// @notice A basket is the call data of {placeBasket}.
-    error NotABasket(bytes4 actual, bytes4 expected);
-    /// @notice A basket, a section or a line without orders.
+    /// @notice A basket or a section without orders.
     error EmptyBasket();
     /// @notice The mandate of the section at `index` has another payer or token than the first of its basket.
     error MixedBasket(uint256 index, address payer, address token);
@@ -202,18 +182,15 @@ contract OrderEscrow is Disputes {
     ///               exclusive).
     /// @custom:state None → Authorized, and cooling off begins; caps, open orders and last nonce count it. A refused
     ///               basket changes nothing.
-    /// @param baskets Each the call data of {placeBasket}, selector included.
+    /// @param baskets Each the arguments of {authorizeBasket}, ABI-encoded.
     function authorizeBatch(bytes[] calldata baskets) external nonReentrant {
         for (uint256 i = 0; i < baskets.length; ++i) {
-            bytes calldata basket = baskets[i];
-            bytes4 selector = bytes4(basket);
-            if (selector != this.placeBasket.selector) {
-                emit Refused(i, abi.encodeWithSelector(NotABasket.selector, selector, this.placeBasket.selector));
-                continue;
-            }
+            Memory.Pointer free = Memory.getFreeMemoryPointer();
             // A call of its own can fail alone.
-            (bool ok, bytes memory reason) = address(this).call(basket);
+            (bool ok, bytes memory reason) = address(this).call(bytes.concat(this.authorizeBasket.selector, baskets[i]));
             if (!ok) emit Refused(i, reason);
+            // Else fifty baskets would pay for the memory of all.
+            Memory.unsafeSetFreeMemoryPointer(free);
         }
     }
 
@@ -221,7 +198,7 @@ contract OrderEscrow is Disputes {
     /// @custom:who   This contract, from within {authorizeBatch}.
     /// @custom:when  As {authorizeBatch}.
     /// @custom:state As {authorizeBatch}.
-    function placeBasket(Section[] calldata basket) external {
+    function authorizeBasket(Section[] calldata basket) external {
         if (msg.sender != address(this)) revert WrongCaller(msg.sender, address(this));
         _authorizeSections(basket);
     }
@@ -260,7 +237,10 @@ contract OrderEscrow is Disputes {
                 token = claim.terms.token;
                 owed = 0;
             }
+            // As in {authorizeBatch}.
+            Memory.Pointer free = Memory.getFreeMemoryPointer();
             owed += _capture(claim);
+            Memory.unsafeSetFreeMemoryPointer(free);
         }
         _pay(token, msg.sender, owed);
     }
@@ -337,7 +317,7 @@ contract OrderEscrow is Disputes {
 
         slot.word = word - (amount << 160);
         emit Refunded(authorizationId, amount);
-        _pull(terms.token, msg.sender, terms.payer, amount);
+        _pull(terms.token, msg.sender, terms.payer, IERC20(terms.token).balanceOf(terms.payer), amount);
     }
 
     /// @notice The EIP-712 digest of an authorization: its id, and what the device key signs.
@@ -347,109 +327,98 @@ contract OrderEscrow is Disputes {
 
     function _authorizeSections(Section[] calldata sections) private {
         if (sections.length == 0) revert EmptyBasket();
-        address payer;
-        address token;
-        uint256 total = 0;
-        for (uint256 i = 0; i < sections.length; ++i) {
-            Section calldata section = sections[i];
-            Terms memory terms = _terms(section.mandate);
-            if (i == 0) (payer, token) = (terms.payer, terms.token);
-            if (terms.payer != payer || terms.token != token) revert MixedBasket(i, terms.payer, terms.token);
-            total += _authorizeSection(section, terms);
+        Section calldata first = sections[0];
+        (address payer, address token) = (first.mandate.payer, first.mandate.token);
+        uint256 total = _authorizeSection(first);
+        for (uint256 i = 1; i < sections.length; ++i) {
+            Mandate calldata mandate = sections[i].mandate;
+            if (mandate.payer != payer || mandate.token != token) {
+                revert MixedBasket(i, mandate.payer, mandate.token);
+            }
+            total += _authorizeSection(sections[i]);
         }
-        _pull(token, payer, address(this), total);
+        _hold(token, payer, total);
     }
 
-    /// @dev Places the orders of one mandate; returns what they cost.
-    function _authorizeSection(Section calldata section, Terms memory terms) private returns (uint256) {
-        Mandate calldata mandate = section.mandate;
-        uint256 word = _usable(mandate, terms.mandateHash);
-        Placing memory placing;
-        placing.termsHash = keccak256(abi.encode(terms));
-        placing.lastNonce = _lastNonceOf(word);
-        Line[] calldata lines = section.lines;
-        for (uint256 i = 0; i < lines.length; ++i) {
-            _authorizeLine(lines[i], mandate, terms, placing);
-        }
-        if (placing.orders == 0) revert EmptyBasket();
-        _count(mandate, terms.mandateHash, word, placing.lastNonce, placing.orders, placing.total);
-        return placing.total;
-    }
-
-    function _authorizeLine(
-        Line calldata line,
-        Mandate calldata mandate,
-        Terms memory terms,
-        Placing memory placing
-    ) private {
-        address seller = line.offer.seller;
-        if (seller == terms.payer || seller == terms.deviceKey || seller == terms.arbiter) revert WrongSeller(seller);
-        bytes32 leaf = _leaf(abi.encode(OFFER_KIND, line.offer));
-        if (!MerkleProof.verifyCalldata(line.proof, mandate.offersRoot, leaf)) {
-            revert OfferNotInMandate(leaf, mandate.offersRoot);
-        }
-        placing.seller = seller;
-        placing.offerLeaf = leaf;
-        placing.maxUnitPrice = line.offer.maxUnitPrice;
-        Order[] calldata orders = line.orders;
+    /// @dev Places the orders of one section; returns what they cost. Its checks return early: the compiler then keeps
+    ///      each a function of its own; all in one they do not fit the stack, and each access to memory costs gas.
+    function _authorizeSection(Section calldata section) private returns (uint256 total) {
+        bytes32 hash = mandateHash(section.mandate);
+        uint256 word = _usable(section.mandate, hash);
+        address seller = section.offer.seller;
+        bytes32 leaf = _provenOffer(section, seller);
+        mapping(bytes32 => Slot) storage records = _records[_termsHash(section.mandate, hash)][seller];
+        Order[] calldata orders = section.orders;
+        if (orders.length == 0) revert EmptyBasket();
         for (uint256 i = 0; i < orders.length; ++i) {
-            _placeOrder(orders[i], mandate, terms, placing);
+            Order calldata order = orders[i];
+            Authorization memory authorization = Authorization({
+                mandateHash: hash,
+                seller: seller,
+                offerLeaf: leaf,
+                quantity: uint32(order.numbers),
+                total: uint96(order.numbers >> 32),
+                quoteHash: order.quoteHash,
+                shipBy: uint40(order.numbers >> 128),
+                validBefore: uint40(order.numbers >> 168),
+                nonce: order.numbers >> 208
+            });
+            // What refuses a second use of the same authorization.
+            word = _useNonce(word, authorization.nonce);
+            _checkLimits(authorization, section.mandate, section.offer.maxUnitPrice);
+            bytes32 id = _signedId(authorization, order, section.mandate.deviceKey);
+            _place(records[id], authorization.shipBy, section.mandate.coolingOffSeconds, authorization.total);
+            emit Authorized(id, hash, seller, authorization.total, authorization.quoteHash);
+            // Each has 96 bits.
+            unchecked {
+                total += authorization.total;
+            }
         }
+        _count(section.mandate, hash, word, orders.length, total);
     }
 
-    /// @dev The strictly rising nonce is what refuses a second use of the same authorization.
-    function _placeOrder(
-        Order calldata order,
-        Mandate calldata mandate,
-        Terms memory terms,
-        Placing memory placing
-    ) private {
-        if (order.nonce <= placing.lastNonce) revert NonceNotRising(order.nonce, placing.lastNonce);
-        placing.lastNonce = order.nonce;
+    /// @dev Leaf of a section's offer, which the mandate names.
+    function _provenOffer(Section calldata section, address seller) private pure returns (bytes32 leaf) {
+        Mandate calldata mandate = section.mandate;
+        if (seller == mandate.payer || seller == mandate.deviceKey || seller == mandate.arbiter) {
+            revert WrongSeller(seller);
+        }
+        leaf = _leaf(abi.encode(OFFER_KIND, section.offer));
+        if (MerkleProof.verifyCalldata(section.proof, mandate.offersRoot, leaf)) return leaf;
+        revert OfferNotInMandate(leaf, mandate.offersRoot);
+    }
+
+    /// @dev Whether an order keeps the mandate's limits for one and its own times.
+    function _checkLimits(Authorization memory order, Mandate calldata mandate, uint256 maxUnitPrice) private view {
         uint256 total = order.total;
         if (total == 0) revert MissingField("total");
         if (total > mandate.maxPerOrder) revert OverOrderCap(total, mandate.maxPerOrder);
-        uint256 maximum = Math.saturatingMul(order.quantity, placing.maxUnitPrice);
+        uint256 maximum = Math.saturatingMul(order.quantity, maxUnitPrice);
         if (total > maximum) revert OverPrice(total, maximum);
         if (block.timestamp >= order.validBefore) revert AuthorizationExpired(block.timestamp, order.validBefore);
         uint256 coolingOffUntil = block.timestamp + mandate.coolingOffSeconds;
-        if (order.shipBy <= coolingOffUntil) revert ShipByTooSoon(order.shipBy, coolingOffUntil);
+        if (order.shipBy > coolingOffUntil) return;
+        revert ShipByTooSoon(order.shipBy, coolingOffUntil);
+    }
 
-        bytes32 id = _id(order, terms.mandateHash, placing.seller, placing.offerLeaf);
+    /// @dev Id of an authorization, which the device has signed.
+    function _signedId(Authorization memory authorization, Order calldata order, address deviceKey)
+        private
+        view
+        returns (bytes32 id)
+    {
+        id = authorizationDigest(authorization);
         (address signer,,) = ECDSA.tryRecover(id, order.r, order.vs);
-        if (signer != terms.deviceKey) revert WrongSignature(terms.deviceKey, id);
-
-        _place(
-            _records[placing.termsHash][placing.seller][id], order.shipBy, mandate.coolingOffSeconds, total
-        );
-        ++placing.orders;
-        placing.total += total;
-        emit Authorized(id, terms.mandateHash, placing.seller, total, order.quoteHash);
+        if (signer == deviceKey) return id;
+        revert WrongSignature(deviceKey, id);
     }
 
-    /// @dev {authorizationDigest} of an order's authorization, without making one.
-    function _id(Order calldata order, bytes32 hash, address seller, bytes32 leaf) private view returns (bytes32) {
-        return _hashTypedDataV4(
-            keccak256(
-                abi.encode(
-                    AUTHORIZATION_TYPEHASH,
-                    hash,
-                    seller,
-                    leaf,
-                    order.quantity,
-                    order.total,
-                    order.quoteHash,
-                    order.shipBy,
-                    order.validBefore,
-                    order.nonce
-                )
+    /// @dev {termsHash} of the terms that follow from a mandate.
+    function _termsHash(Mandate calldata mandate, bytes32 hash) private pure returns (bytes32) {
+        return keccak256(
+            abi.encode(
+                hash, mandate.payer, mandate.deviceKey, mandate.arbiter, mandate.token, mandate.household
             )
-        );
-    }
-
-    function _terms(Mandate calldata mandate) private view returns (Terms memory) {
-        return Terms(
-            mandateHash(mandate), mandate.payer, mandate.deviceKey, mandate.arbiter, mandate.token, mandate.household
         );
     }
 
@@ -470,34 +439,42 @@ contract OrderEscrow is Disputes {
 
     /// @dev Captures the orders of one parcel and returns their rest to the payer; returns what the seller is owed.
     function _capture(Claim calldata claim) private returns (uint256 owed) {
-        Terms calldata terms = claim.terms;
         Delivery[] calldata deliveries = claim.deliveries;
-        bytes32 digest = _confirmationDigest(claim.shipment, deliveries);
-        (address signer,,) = ECDSA.tryRecover(digest, claim.r, claim.vs);
-        if (signer != terms.deviceKey && signer != terms.payer) revert WrongSignature(terms.payer, digest);
-
-        bytes32 hash = termsHash(terms);
+        _checkConfirmation(claim, deliveries);
+        mapping(bytes32 => Slot) storage records = _records[termsHash(claim.terms)][msg.sender];
         uint256 rest = 0;
         uint256 ended = 0;
         for (uint256 i = 0; i < deliveries.length; ++i) {
-            bytes32 id = deliveries[i].authorizationId;
-            Slot storage slot = _records[hash][msg.sender][id];
+            Delivery calldata delivery = deliveries[i];
+            Slot storage slot = records[delivery.authorizationId];
             uint256 word = slot.word;
             if (_stateOf(word) != State.Shipped) {
-                emit Skipped(id, msg.sender, _stateOf(word));
+                emit Skipped(delivery.authorizationId, msg.sender, _stateOf(word));
                 continue;
             }
-            uint256 amount = deliveries[i].amount;
+            uint256 amount = delivery.amount;
             uint256 held = _amountOf(word);
             if (amount > held) revert OverHeld(amount, held);
-            rest += held - amount;
-            owed += amount;
-            ++ended;
+            unchecked {
+                rest += held - amount;
+                owed += amount;
+                ++ended;
+            }
             _move(slot, word, State.Captured, amount);
-            emit Captured(id, amount);
+            emit Captured(delivery.authorizationId, amount);
         }
-        if (ended > 0) _uncount(terms.mandateHash, ended);
-        _pay(terms.token, terms.payer, rest);
+        if (ended == 0) return 0;
+        _uncount(claim.terms.mandateHash, ended);
+        if (rest == 0) return owed;
+        _pay(claim.terms.token, claim.terms.payer, rest);
+    }
+
+    /// @dev Whether the device key or the payer has signed the parcel's confirmation.
+    function _checkConfirmation(Claim calldata claim, Delivery[] calldata deliveries) private view {
+        bytes32 digest = _confirmationDigest(claim.shipment, deliveries);
+        (address signer,,) = ECDSA.tryRecover(digest, claim.r, claim.vs);
+        if (signer == claim.terms.deviceKey || signer == claim.terms.payer) return;
+        revert WrongSignature(claim.terms.payer, digest);
     }
 
     /// @dev EIP-712 hashes a list of structs as the hashes of its members in a row.

@@ -1,4 +1,4 @@
-import { compactSignature, encodeBasket, escrow, type Offer, offersTree, type Section } from '../../contracts/escrow.ts'
+import { encodeBasket, encodeOffer, encodeOrder, escrow, offersTree, type Section } from '../../contracts/escrow.ts'
 import type { Hex32, HexBytes } from '../domain/identifiers.ts'
 import type { MandateFile, MandateOffer } from '../domain/mandate.ts'
 import type { AuthorizationItem, Basket } from '../ports/chain.ts'
@@ -37,40 +37,37 @@ function gasOf(baskets: readonly Basket[]): bigint {
 }
 
 function sectionsOf(items: Basket): Section[] {
-  return [...Map.groupBy(items, ({ file }) => file.mandateHash).values()].map(sectionOf)
+  return [...Map.groupBy(items, ({ file }) => file.mandateHash).values()].flatMap(sectionsOfMandate)
 }
 
 /** Root of the tree of a mandate's offers. */
 export function offersRoot(offers: readonly MandateOffer[]): Hex32 {
-  return offersTree(offers.map(contractOffer)).root
+  return offersTree(offers).root
 }
 
-/** One section per mandate, with a line for each offer; nonces must rise over all of its lines. */
-function sectionOf(items: AuthorizationItem[]): Section {
+/** A section for each offer in turn; nonces must rise over all of them. */
+function sectionsOfMandate(items: AuthorizationItem[]): Section[] {
   const byNonce = items.toSorted((a, b) => a.authorization.nonce - b.authorization.nonce)
-  const lines: AuthorizationItem[][] = []
+  const sections: AuthorizationItem[][] = []
   for (const item of byNonce) {
-    const last = lines.at(-1)
-    if (last !== undefined && isOfLine(item, last[0]!)) last.push(item)
-    else lines.push([item])
+    const last = sections.at(-1)
+    if (last?.[0]?.authorization.offerLeaf === item.authorization.offerLeaf) last.push(item)
+    else sections.push([item])
   }
-  return { mandate: items[0]!.file.mandate, lines: lines.map(lineOf) }
+  return sections.map(sectionOf)
 }
 
-function isOfLine({ authorization }: AuthorizationItem, first: AuthorizationItem): boolean {
-  return authorization.offerLeaf === first.authorization.offerLeaf
-}
-
-/** The offer is proven once for all orders of the line. */
-function lineOf(items: AuthorizationItem[]): Section['lines'][number] {
+/** Mandate and offer are proven once for all orders of the section. */
+function sectionOf(items: AuthorizationItem[]): Section {
   const { file, authorization } = items[0]!
   const { indexOf, tree } = treeOf(file)
   const index = indexOf.get(authorization.offerLeaf)
   if (index === undefined) throw new Error(`The mandate ${file.mandateHash} does not name the offer of an order.`)
   return {
-    offer: contractOffer(file.offers[index]!),
+    mandate: file.mandate,
+    offer: encodeOffer(file.offers[index]!),
     proof: tree.getProof(index),
-    orders: items.map((item) => ({ ...item.authorization, ...compactSignature(item.signature) })),
+    orders: items.map((item) => encodeOrder(item.authorization, item.signature)),
   }
 }
 
@@ -81,14 +78,10 @@ const remembered = new Map<Hex32, Tree>()
 function treeOf(file: MandateFile): Tree {
   const known = remembered.get(file.mandateHash)
   if (known !== undefined) return known
-  const tree = offersTree(file.offers.map(contractOffer))
+  const tree = offersTree(file.offers)
   const entry = { indexOf: new Map(file.offers.map((_, index) => [tree.getLeaf(index), index])), tree }
   const [oldest] = remembered.keys()
   if (remembered.size >= MAX_REMEMBERED && oldest !== undefined) remembered.delete(oldest)
   remembered.set(file.mandateHash, entry)
   return entry
-}
-
-function contractOffer(offer: MandateOffer): Offer {
-  return { ...offer, gtin: BigInt(offer.gtin) }
 }

@@ -1,9 +1,8 @@
-import { AbiCoder } from 'ethers/abi'
 import { keccak256, type SigningKey } from 'ethers/crypto'
 import { TypedDataEncoder } from 'ethers/hash'
 import { recoverAddress } from 'ethers/transaction'
-import { concat, getBytes, toUtf8Bytes } from 'ethers/utils'
-import { domain, typesOf } from '../../contracts/escrow.ts'
+import { concat, toUtf8Bytes } from 'ethers/utils'
+import { domain, offersTree, typesOf } from '../../contracts/escrow.ts'
 import type { Address, Hex32, HexBytes } from '../domain/identifiers.ts'
 import type { Authorization, Mandate, MandateOffer } from '../domain/mandate.ts'
 import type { Quote, SignedQuote } from '../domain/quote.ts'
@@ -105,12 +104,7 @@ export function textHash(text: string): Hex32 {
   return keccak256(toUtf8Bytes(text.toWellFormed())) as Hex32
 }
 
-const OFFER_KIND = textHash('adept.offer')
-const abiCoder = AbiCoder.defaultAbiCoder()
-
-/** The offer's leaf as OpenZeppelin's StandardMerkleTree hashes it. */
-export function offerLeaf({ salt, seller, gtin, packSize, maxUnitPrice }: MandateOffer): Hex32 {
-  const types = ['bytes32', 'bytes32', 'address', 'uint256', 'uint256', 'uint256']
-  const encoded = abiCoder.encode(types, [OFFER_KIND, salt, seller, BigInt(gtin), packSize, maxUnitPrice])
-  return keccak256(getBytes(keccak256(encoded))) as Hex32
+/** The offer's leaf in the tree of a mandate; a tree of one offer is its leaf. */
+export function offerLeaf(offer: MandateOffer): Hex32 {
+  return offersTree([offer]).root
 }

@@ -84,7 +84,6 @@ const SENTENCES: Sentences = {
   OverHouseholdAllowance: ({ spent, allowance }, show) =>
     `With this order the household would have spent ${show.money(spent)} in this period, more than its ${show.money(allowance)}.`,
   // Orders
-  NotABasket: () => 'What was sent is no basket of orders.',
   CoolingOffTooLong: ({ maximum }) => `Cooling off lasts ${maximum} seconds at most.`,
   EmptyBasket: () => 'The basket is empty.',
   MixedBasket: ({ index }) => `Mandate ${index} of the basket has another payer or token than the first.`,

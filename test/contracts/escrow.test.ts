@@ -7,12 +7,14 @@ import {
   decodeRevert,
   domain,
   encodeBasket,
+  encodeOffer,
+  encodeOrder,
   escrow,
   type Mandate,
-  type Offer,
   ORDER_STATES,
+  type Order,
   offersTree,
-  type Section,
+  type PlainOffer,
   type Terms,
   termsHash,
   termsOf,
@@ -37,7 +39,7 @@ let relayer: JsonRpcSigner
 let seller: JsonRpcSigner
 let escrowDomain: ReturnType<typeof domain>
 
-let offer: Offer
+let offer: PlainOffer
 let offers: ReturnType<typeof offersTree>
 
 beforeAll(async () => {
@@ -138,6 +140,33 @@ describe('a batch', () => {
   })
 })
 
+describe('an encoded order', () => {
+  const largest = { quantity: 2n ** 32n, total: 2n ** 96n, shipBy: 2n ** 40n, validBefore: 2n ** 40n, nonce: 2n ** 48n }
+  const signature = `0x${'1'.repeat(128)}1b`
+  const fitting: Authorization = {
+    ...{ mandateHash: salt(), seller: ZeroAddress as Hex, offerLeaf: salt(), quoteHash: salt() },
+    ...{ quantity: 2n ** 32n - 1n, total: 2n ** 96n - 1n, shipBy: 2n ** 40n - 1n, validBefore: 2n ** 40n - 1n },
+    nonce: 2n ** 48n - 1n,
+  }
+
+  it('has all of its numbers in one word', () => {
+    expect(encodeOrder(fitting, signature).numbers).toBe(2n ** 256n - 1n)
+    const small = { ...fitting, quantity: 1, total: 2, shipBy: 3, validBefore: 4, nonce: 5 }
+    expect(encodeOrder(small, signature)).toEqual({
+      numbers: 1n + (2n << 32n) + (3n << 128n) + (4n << 168n) + (5n << 208n),
+      quoteHash: fitting.quoteHash,
+      ...compactSignature(signature),
+    })
+  })
+
+  it.each(Object.entries(largest))('refuses a %s that does not fit', (name, value) => {
+    for (const wrong of [value, -1n])
+      expect(() => encodeOrder({ ...fitting, [name]: wrong }, signature)).toThrow(
+        new RegExp(`^The ${name} ${wrong} of an order does not fit \\d+ bits\\.$`),
+      )
+  })
+})
+
 /** A home whose mandate is granted by a signature that the relayer sends. */
 async function openHome(account: number): Promise<Home> {
   const payer = await anvil.provider.getSigner(account)
@@ -172,7 +201,7 @@ async function openHome(account: number): Promise<Home> {
   return { payer, device, mandate, mandateHash }
 }
 
-type SignedOrder = { entry: Section['lines'][number]['orders'][number]; id: Hex; terms: Terms; total: bigint }
+type SignedOrder = { entry: Order; id: Hex; terms: Terms; total: bigint }
 
 async function signOrder(home: Home, nonce: number): Promise<SignedOrder> {
   const now = await anvil.now()
@@ -190,7 +219,7 @@ async function signOrder(home: Home, nonce: number): Promise<SignedOrder> {
   const data = await read(escrow.encode('authorizationDigest', [authorization]))
   const signature = await home.device.signTypedData(escrowDomain, typesOf('Authorization'), authorization)
   return {
-    entry: { ...authorization, ...compactSignature(signature) },
+    entry: encodeOrder(authorization, signature),
     id: escrow.decodeResult('authorizationDigest', data),
     terms: termsOf(home.mandate, home.mandateHash),
     total: 25n * DOLLAR,
@@ -198,7 +227,7 @@ async function signOrder(home: Home, nonce: number): Promise<SignedOrder> {
 }
 
 function basketOf({ mandate }: Home, { entry }: SignedOrder): Hex {
-  return encodeBasket([{ mandate, lines: [{ offer, proof: offers.getProof(1), orders: [entry] }] }])
+  return encodeBasket([{ mandate, offer: encodeOffer(offer), proof: offers.getProof(1), orders: [entry] }])
 }
 
 async function send(from: JsonRpcSigner, data: string): Promise<TransactionReceipt> {

@@ -39,8 +39,8 @@ contract HouseholdCapTest is EscrowTest {
     function test_countsSeveralMembers_inOneBasket() public {
         OrderEscrow.Section[] memory sections = new OrderEscrow.Section[](2);
         sections[0] = _section(first, 2);
-        sections[0].lines[0].orders[0] = _order(_authorization(first, 1));
-        sections[0].lines[0].orders[1] = _order(_authorization(first, 2));
+        sections[0].orders[0] = _order(_authorization(first, 1));
+        sections[0].orders[1] = _order(_authorization(first, 2));
         sections[1] = _section(second, _order(_cheap(second, 1)));
         bytes memory reason =
             abi.encodeWithSelector(Households.OverHouseholdAllowance.selector, 2 * PRICE + 1, 2 * PRICE);

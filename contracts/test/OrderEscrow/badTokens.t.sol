@@ -9,7 +9,7 @@ import {OrderBook} from "../../src/OrderBook.sol";
 import {OrderEscrow} from "../../src/OrderEscrow.sol";
 import {TestDollar} from "../../src/TestDollar.sol";
 import {EscrowTest} from "../support/EscrowTest.sol";
-import {FeeToken, LyingToken, QuietToken, ReentrantToken} from "../support/Tokens.sol";
+import {FeeToken, LyingToken, PickyFeeToken, QuietToken, ReentrantToken} from "../support/Tokens.sol";
 
 contract FeeTokenTest is EscrowTest {
     function _newToken() internal override returns (TestDollar) {
@@ -25,6 +25,32 @@ contract FeeTokenTest is EscrowTest {
         emit OrderEscrow.Refused(0, abi.encodeWithSelector(OrderBook.ShortTransfer.selector, PRICE - 1, PRICE));
         _authorize(section);
         vm.assertEq(dollar.balanceOf(address(escrow)), 5 * PRICE);
+    }
+}
+
+contract SecondFeeTokenTest is EscrowTest {
+    function _newToken() internal override returns (TestDollar) {
+        return new PickyFeeToken();
+    }
+
+    /// @dev What one payer's basket brought must not make up for what another's does not.
+    function test_refuses_theBasketThatPaidTheFee() public {
+        address poor = vm.addr(STRANGER_KEY);
+        _fund(poor, PRICE);
+        PickyFeeToken(address(dollar)).chargeFrom(poor);
+        MandateManager.Mandate[2] memory mandates = [_mandate(), _mandate()];
+        mandates[1].payer = poor;
+        bytes[] memory baskets = new bytes[](3);
+        for (uint256 i = 0; i < 2; ++i) {
+            _grant(mandates[i]);
+            baskets[i] = _basket(_section(mandates[i], _order(_authorization(mandates[i], 1))));
+        }
+        baskets[2] = _basket(_section(mandates[0], _order(_authorization(mandates[0], 2))));
+        vm.expectEmit(address(escrow));
+        emit OrderEscrow.Refused(1, abi.encodeWithSelector(OrderBook.ShortTransfer.selector, PRICE - 1, PRICE));
+        escrow.authorizeBatch(baskets);
+        vm.assertEq(dollar.balanceOf(address(escrow)), 2 * PRICE);
+        vm.assertEq(dollar.balanceOf(poor), PRICE);
     }
 }
 

@@ -150,7 +150,7 @@ contract SettleTest is EscrowTest {
         OrderEscrow.Authorization memory authorization = _authorization(mandate, nonce);
         (authorization.seller, authorization.offerLeaf) = (shop, _offerLeaf(_offerOf(shop)));
         OrderEscrow.Section memory section = _section(mandate, _order(authorization));
-        section.lines[0].offer = _offerOf(shop);
+        section.offer = _offerOf(shop);
         _authorize(section);
         return Placed(_terms(mandate), _authorizationId(authorization), PRICE);
     }

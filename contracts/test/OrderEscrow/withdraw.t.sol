@@ -65,6 +65,19 @@ contract WithdrawTest is EscrowTest {
         vm.assertEq(escrow.credit(address(dollar), PAYER), 2 * PRICE);
     }
 
+    /// @dev What a token was asked for earlier in a transaction counts no more after a withdrawal.
+    function test_leavesRoomForOrders_inTheSameTransaction() public {
+        Placed memory first = _place(_granted(), 1);
+        _setBlocked(PAYER, true);
+        vm.prank(SELLER);
+        escrow.decline(first.terms, first.id);
+        _setBlocked(PAYER, false);
+        Placed memory second = _place(_mandate(), 2);
+        _withdraw(PAYER);
+        Placed memory third = _place(_mandate(), 3);
+        vm.assertEq(dollar.balanceOf(address(escrow)), second.amount + third.amount);
+    }
+
     function test_reverts_withoutCredit(address account) public {
         vm.expectRevert(abi.encodeWithSelector(OrderBook.NoCredit.selector, address(dollar), account));
         _withdraw(account);

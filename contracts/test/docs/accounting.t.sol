@@ -296,16 +296,16 @@ contract AccountingTest is EscrowTest {
     function test_basket() public {
         _onDay(2);
         OrderEscrow.Section memory section = _section(_a, 3);
-        section.lines[0].orders[0] = _orderOf(_a, 50);
-        section.lines[0].orders[1] = _orderOf(_a, 40);
+        section.orders[0] = _orderOf(_a, 50);
+        section.orders[1] = _orderOf(_a, 40);
         // | 2 | one basket with 50, 40 and 20: refused, OverAllowance(110, 100) | 0 | 0 |
-        section.lines[0].orders[2] = _orderOf(_a, 20);
+        section.orders[2] = _orderOf(_a, 20);
         vm.expectEmit(address(escrow));
         emit OrderEscrow.Refused(0, abi.encodeWithSelector(MandateManager.OverAllowance.selector, 110e6, 100e6));
         _authorize(section);
         _assertMoney(0, 0, 0);
         // | 2 | one basket with 50, 40 and 10 | 100 | 100 |
-        section.lines[0].orders[2] = _orderOf(_a, 10);
+        section.orders[2] = _orderOf(_a, 10);
         _authorize(section);
         _assertMoney(100, 100, 0);
     }

@@ -71,7 +71,7 @@ contract Handler is EscrowTest {
         authorization.seller = seller;
         authorization.total = overprice ? PRICE + total % PRICE + 1 : total % PRICE + 1;
         OrderEscrow.Section memory section = _section(_current, _order(authorization));
-        section.lines[0].offer.seller = seller;
+        section.offer.seller = seller;
         _authorize(section);
         vm.assertEq(dollar.balanceOf(PAYER), before);
     }

@@ -119,12 +119,12 @@ abstract contract EscrowTest {
     }
 
     function _offerOf(address seller) internal pure returns (OrderEscrow.Offer memory) {
-        return OrderEscrow.Offer("offer salt", seller, 4006381333931, 40, PRICE);
+        bytes32 product = keccak256(abi.encode(bytes32("offer salt"), 4006381333931, 40));
+        return OrderEscrow.Offer(product, seller, PRICE);
     }
 
     function _offerLeaf(OrderEscrow.Offer memory it) internal pure returns (bytes32) {
-        bytes memory encoded =
-            abi.encode(keccak256("adept.offer"), it.salt, it.seller, it.gtin, it.packSize, it.maxUnitPrice);
+        bytes memory encoded = abi.encode(keccak256("adept.offer"), it.product, it.seller, it.maxUnitPrice);
         return keccak256(bytes.concat(keccak256(encoded)));
     }
 
@@ -162,26 +162,28 @@ abstract contract EscrowTest {
     /// @dev The order of an authorization, signed by the device.
     function _order(OrderEscrow.Authorization memory it) internal view returns (OrderEscrow.Order memory) {
         (bytes32 r, bytes32 vs) = _signCompact(DEVICE_KEY, _authorizationId(it));
-        return OrderEscrow.Order(it.quantity, it.total, it.quoteHash, it.shipBy, it.validBefore, it.nonce, r, vs);
+        return OrderEscrow.Order(_numbers(it), it.quoteHash, r, vs);
     }
 
-    /// @dev A section with `count` places for orders in its one line.
+    /// @dev The numbers of an authorization as an order has them; of a number that is too large, what fits.
+    function _numbers(OrderEscrow.Authorization memory it) internal pure returns (uint256) {
+        bytes memory packed = abi.encodePacked(
+            uint48(it.nonce), uint40(it.validBefore), uint40(it.shipBy), uint96(it.total), uint32(it.quantity)
+        );
+        return uint256(bytes32(packed));
+    }
+
+    /// @dev A section of the offer with `count` places for orders.
     function _section(MandateManager.Mandate memory mandate, uint256 count)
         internal
         pure
         returns (OrderEscrow.Section memory section)
     {
         section.mandate = mandate;
-        section.lines = new OrderEscrow.Line[](1);
-        section.lines[0] = _line(count);
-    }
-
-    /// @dev A line of the offer with `count` places for orders.
-    function _line(uint256 count) internal pure returns (OrderEscrow.Line memory line) {
-        line.offer = _offer();
-        line.proof = new bytes32[](1);
-        line.proof[0] = OTHER_LEAF;
-        line.orders = new OrderEscrow.Order[](count);
+        section.offer = _offer();
+        section.proof = new bytes32[](1);
+        section.proof[0] = OTHER_LEAF;
+        section.orders = new OrderEscrow.Order[](count);
     }
 
     function _section(MandateManager.Mandate memory mandate, OrderEscrow.Order memory order)
@@ -190,7 +192,7 @@ abstract contract EscrowTest {
         returns (OrderEscrow.Section memory section)
     {
         section = _section(mandate, 1);
-        section.lines[0].orders[0] = order;
+        section.orders[0] = order;
     }
 
     /// @dev The basket with this one section.
@@ -201,7 +203,7 @@ abstract contract EscrowTest {
     }
 
     function _basket(OrderEscrow.Section[] memory sections) internal pure returns (bytes memory) {
-        return abi.encodeCall(OrderEscrow.placeBasket, (sections));
+        return abi.encode(sections);
     }
 
     function _baskets(bytes memory basket) internal pure returns (bytes[] memory baskets) {

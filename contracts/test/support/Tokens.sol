@@ -10,6 +10,19 @@ contract FeeToken is TestDollar {
     }
 }
 
+/// @dev Keeps a fee of one unit of what one account sends.
+contract PickyFeeToken is TestDollar {
+    address private _charged;
+
+    function chargeFrom(address account) external {
+        _charged = account;
+    }
+
+    function _update(address from, address to, uint256 value) internal override {
+        super._update(from, to, from == _charged && from != address(0) ? value - 1 : value);
+    }
+}
+
 /// @dev Refuses transfers to accounts on its list, as the common dollar tokens do.
 contract BlockingToken is TestDollar {
     error Blocked(address account);
