@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { extname } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 
-const LEASH = import.meta.resolve('./leash.ts')
+const LEASH = import.meta.resolve(`./leash${extname(import.meta.filename)}`)
 const KEPT_LINES = 200
 const END_WITHIN_MS = 10_000
 

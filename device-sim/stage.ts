@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { extname, join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { z } from 'zod'
 import { Address } from '../gateway/domain/identifiers.ts'
@@ -142,14 +142,14 @@ export class Stage {
   }
 
   async #startGateway(): Promise<GatewayApi> {
-    await this.#start('gateway', 'gateway/main.ts', ['--data', this.gatewayData, '--time', this.#socket])
+    await this.#start('gateway', 'gateway/main', ['--data', this.gatewayData, '--time', this.#socket])
     return new GatewayApi(this.gatewayData)
   }
 
   async #startMerchant(port: number): Promise<Seller> {
     const line = await this.#start(
       'merchant',
-      'gateway/merchant/main.ts',
+      'gateway/merchant/main',
       [
         ['--data', this.merchantData, '--port', String(port), '--json'],
         ['--gateway-data', this.gatewayData, '--time', this.#socket],
@@ -160,7 +160,7 @@ export class Stage {
   }
 
   async #start(name: string, script: string, args: string[]): Promise<string> {
-    const child = new Child(name, join(ROOT, script), args)
+    const child = new Child(name, join(ROOT, script + extname(import.meta.filename)), args)
     this.#children.set(name, child)
     child.died().catch(this.#fail)
     return await child.ready()
