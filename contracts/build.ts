@@ -1,7 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import solc from 'solc'
-import { type StandardInput, standardInput } from './standard-json.ts'
+import { type CompiledContract, compileSources } from './compiler.ts'
+import { CONTRACTS, type ContractName, SETTINGS, sourceInput } from './standard-json.ts'
 
 const HELP = `Compiles contracts/src and writes ABI and bytecode to contracts/generated.
 
@@ -11,46 +12,17 @@ Usage: node contracts/build.ts [--check]
   --help    show this text
 `
 
-/** The contracts that other code uses. */
-const CONTRACTS = ['DeviceRegistry', 'OrderEscrow', 'TestDollar'] as const
-type ContractName = (typeof CONTRACTS)[number]
-
-/** No metadata: the bytecode, and with it the CREATE2 address, changes only with the code. */
-const SETTINGS = {
-  optimizer: { enabled: true, runs: 10_000 },
-  viaIR: true,
-  evmVersion: 'cancun',
-  metadata: { appendCBOR: false, bytecodeHash: 'none' },
-  outputSelection: Object.fromEntries(
-    CONTRACTS.map((name) => [`src/${name}.sol`, { [name]: ['abi', 'evm.bytecode.object'] }]),
-  ),
-}
-
-type AbiEntry = Record<string, unknown>
-type Compiled = { abi: AbiEntry[]; evm: { bytecode: { object: string } } }
-type SolcOutput = {
-  errors?: { severity: string; formattedMessage: string; sourceLocation?: { file: string } }[]
-  contracts?: Record<string, Record<string, Compiled>>
-}
+type Compiled = CompiledContract & { evm: { bytecode: { object: string } } }
 
 const sourceUrl = (name: string) => new URL(`src/${name}.sol`, import.meta.url)
 const generatedUrl = (name: ContractName) => new URL(`generated/${name}.ts`, import.meta.url)
 
-/** The input of the compiler, complete: with it anyone can verify the deployed code. */
-export function sourceInput(): StandardInput {
-  return standardInput(
-    CONTRACTS.map((name) => `src/${name}.sol`),
-    SETTINGS,
-  )
-}
-
 /** Compiles the sources as they are now; throws the compiler's messages. */
 export function compile(): Record<ContractName, Compiled> {
-  const output = JSON.parse(solc.compile(JSON.stringify(sourceInput()))) as SolcOutput
-  // Our own warnings are errors; those of packages are not.
-  const errors = output.errors?.filter((it) => it.severity === 'error' || it.sourceLocation?.file.startsWith('src/'))
-  if (errors !== undefined && errors.length > 0) throw new Error(errors.map((it) => it.formattedMessage).join('\n'))
-  return Object.fromEntries(CONTRACTS.map((name) => [name, output.contracts![`src/${name}.sol`]![name]!])) as Record<
+  const { sources } = sourceInput()
+  const texts = Object.fromEntries(Object.entries(sources).map(([path, { content }]) => [path, content]))
+  const { contracts } = compileSources(texts, SETTINGS)
+  return Object.fromEntries(CONTRACTS.map((name) => [name, contracts[`src/${name}.sol`]![name]!])) as Record<
     ContractName,
     Compiled
   >

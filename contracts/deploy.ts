@@ -3,6 +3,7 @@ import { dirname } from 'node:path'
 import { parseArgs } from 'node:util'
 import { formatEther, isError, JsonRpcProvider, Wallet, ZeroAddress } from 'ethers'
 import { CORE, checkDeployer, type Deployable, deploy, deploymentOf, isDeployed, TEST_DOLLAR } from './deployment.ts'
+import { sourceInput } from './standard-json.ts'
 
 const HELP = `Deploys the device registry and the order escrow, unless they are there, and records their addresses.
 
@@ -14,8 +15,9 @@ Usage: node contracts/deploy.ts --rpc-url <url> --key-file <file> [--test-dollar
   --key-file       file with the private key that pays the gas, as 0x and 64 hex digits
   --test-dollar    deploy the test dollar too: anyone can mint it, so for development chains only
   --dry-run        send nothing; print what would be sent, the addresses, the gas and what it would cost now
-  --record         where addresses and transactions are noted (default: deployments/<chain id>.json in this folder)
-  --source-input   write solc's standard JSON input there, with which a block explorer verifies the source
+  --record         where addresses and transactions are noted (default: deployments/<chain id>.json in this folder);
+                   solc's standard JSON input is kept beside it (….source.json): with it a block explorer verifies the source
+  --source-input   only write that input there
   --help           show this text
 
 Addresses follow from the code alone, on every chain: a repeat finds what is there and sends nothing.
@@ -38,8 +40,11 @@ async function main(): Promise<void> {
     },
   })
   if (values.help) return void process.stdout.write(HELP)
-  if (values['source-input'] !== undefined) await writeSourceInput(values['source-input'])
+  if (values['source-input'] !== undefined) writeSourceInput(values['source-input'])
   const rpcUrl = values['rpc-url']
+  if (rpcUrl !== undefined && !/^https?:$/.test(URL.parse(rpcUrl)?.protocol ?? '')) {
+    throw new Error(`${rpcUrl} is no http or https address of a chain. Give one with --rpc-url.`)
+  }
   if (rpcUrl === undefined) {
     if (values['source-input'] !== undefined) return
     throw new Error('Tell the chain with --rpc-url.')
@@ -93,6 +98,8 @@ async function dryRun({ provider, chainId, contracts }: Chain): Promise<void> {
 async function deployAll({ provider, chainId, contracts }: Chain, wallet: Wallet, recordFile: string): Promise<void> {
   console.log(`Chain ${chainId}, gas paid by ${wallet.address}`)
   const signer = wallet.connect(provider)
+  // What was sent must be noted: a file that cannot be used is found out before.
+  writeRecord(recordFile, readRecord(recordFile, chainId))
   for (const contract of contracts) {
     const done = await deploy(signer, contract)
     const { address } = contract
@@ -103,34 +110,58 @@ async function deployAll({ provider, chainId, contracts }: Chain, wallet: Wallet
     console.log(`${contract.name}: ${address}${done === undefined ? ' (was there)' : ''}`)
   }
   console.log(`Noted in ${recordFile}.`)
+  writeSourceInput(recordFile.replace(/(\.json)?$/, '.source.json'))
 }
 
 /** Written after each contract, so that nothing sent is forgotten. A contract that was there keeps what was noted of it. */
 function record(file: string, chainId: bigint, name: string, recorded: Recorded): void {
-  const before: DeploymentRecord = existsSync(file)
-    ? (JSON.parse(readFileSync(file, 'utf8')) as DeploymentRecord)
-    : { chainId: String(chainId), contracts: {} }
-  if (before.chainId !== String(chainId))
-    throw new Error(`${file} is about chain ${before.chainId}. Name another file.`)
+  const before = readRecord(file, chainId)
   const known = before.contracts[name]
   const contracts = {
     ...before.contracts,
     [name]: known?.address === recorded.address ? { ...known, ...recorded } : recorded,
   }
-  mkdirSync(dirname(file), { recursive: true })
-  writeFileSync(file, `${JSON.stringify({ ...before, contracts }, null, 2)}\n`)
+  writeRecord(file, { ...before, contracts })
 }
 
-async function writeSourceInput(file: string): Promise<void> {
-  const { sourceInput } = await import('./build.ts')
+function readRecord(file: string, chainId: bigint): DeploymentRecord {
+  const nothing: DeploymentRecord = { chainId: String(chainId), contracts: {} }
+  let noted = nothing
+  try {
+    if (existsSync(file)) noted = JSON.parse(readFileSync(file, 'utf8')) as DeploymentRecord
+  } catch (cause) {
+    throw new Error(`${file} is no record of a deployment. Name another file with --record.`, { cause })
+  }
+  if (noted.chainId === nothing.chainId) return noted
+  throw new Error(`${file} is about chain ${noted.chainId}. Name another file with --record.`)
+}
+
+function writeRecord(file: string, noted: DeploymentRecord): void {
+  try {
+    mkdirSync(dirname(file), { recursive: true })
+    writeFileSync(file, `${JSON.stringify(noted, null, 2)}\n`)
+  } catch (cause) {
+    throw new Error(`${file} cannot be written: nothing is sent. Name another file with --record.`, { cause })
+  }
+}
+
+function writeSourceInput(file: string): void {
   const input = sourceInput()
+  mkdirSync(dirname(file), { recursive: true })
   writeFileSync(file, `${JSON.stringify(input, null, 1)}\n`)
   console.log(`${Object.keys(input.sources).length} sources with the compiler's settings are in ${file}.`)
 }
 
 /** Never shows what the file holds. */
 function readWallet(path: string): Wallet {
-  const key = readFileSync(path, 'utf8').trim()
+  let key: string
+  try {
+    key = readFileSync(path, 'utf8').trim()
+  } catch (cause) {
+    throw new Error(`The key file ${path} cannot be read. Name one that holds the private key with --key-file.`, {
+      cause,
+    })
+  }
   try {
     return new Wallet(key)
   } catch {

@@ -2,6 +2,7 @@ import type { AbiParameterToPrimitiveType, ExtractAbiFunction } from 'abitype'
 import { AbiCoder } from 'ethers/abi'
 import { keccak256, Signature } from 'ethers/crypto'
 import { id, type TypedDataDomain, type TypedDataField } from 'ethers/hash'
+import { abi as registryAbi } from './generated/DeviceRegistry.ts'
 import { abi, eip712Types } from './generated/OrderEscrow.ts'
 import { abi as tokenAbi } from './generated/TestDollar.ts'
 import { MerkleTree } from './merkle.ts'
@@ -40,6 +41,7 @@ export const ORDER_STATES = [
 
 export const escrow = coder(abi)
 const token = coder(tokenAbi)
+const registry = coder(registryAbi)
 
 /** The EIP-712 domain of an escrow. */
 export function domain(chainId: bigint | number, verifyingContract: string): TypedDataDomain {
@@ -86,7 +88,7 @@ export function compactSignature(signature: string): { r: `0x${string}`; vs: `0x
   return { r: r as `0x${string}`, vs: yParityAndS as `0x${string}` }
 }
 
-/** Why a call reverted or a basket was refused: an error of the escrow, or of a token that follows ERC-6093. */
+/** Why a call reverted or a basket was refused: an error of the escrow, of a token that follows ERC-6093, or of the registry. */
 export function decodeRevert(data: string) {
-  return escrow.decodeError(data) ?? token.decodeError(data)
+  return escrow.decodeError(data) ?? token.decodeError(data) ?? registry.decodeError(data)
 }

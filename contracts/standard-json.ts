@@ -5,7 +5,30 @@ import { posix } from 'node:path'
 /** solc's input with every source in it: what compiles here, and what a block explorer takes to verify the source. */
 export type StandardInput = { language: 'Solidity'; sources: Record<string, { content: string }>; settings: object }
 
+/** The contracts that other code uses. */
+export const CONTRACTS = ['DeviceRegistry', 'OrderEscrow', 'TestDollar'] as const
+export type ContractName = (typeof CONTRACTS)[number]
+
+/** No metadata: the bytecode, and with it the CREATE2 address, changes only with the code. */
+export const SETTINGS = {
+  optimizer: { enabled: true, runs: 10_000 },
+  viaIR: true,
+  evmVersion: 'cancun',
+  metadata: { appendCBOR: false, bytecodeHash: 'none' },
+  outputSelection: Object.fromEntries(
+    CONTRACTS.map((name) => [`src/${name}.sol`, { [name]: ['abi', 'evm.bytecode.object'] }]),
+  ),
+}
+
 const packages = createRequire(import.meta.url)
+
+/** The input of the compiler, complete: with it anyone can verify the deployed code. */
+export function sourceInput(): StandardInput {
+  return standardInput(
+    CONTRACTS.map((name) => `src/${name}.sol`),
+    SETTINGS,
+  )
+}
 
 /** The input of these files (such as `src/OrderEscrow.sol`) and of all that they import. */
 export function standardInput(files: readonly string[], settings: object): StandardInput {

@@ -44,6 +44,18 @@ export class Child {
     throw new Error(`The ${this.name} ended unexpectedly (${signal ?? `exit code ${code}`}).`)
   }
 
+  get pid(): number {
+    if (this.#process.pid === undefined) throw new Error(`The ${this.name} was not started.`)
+    return this.#process.pid
+  }
+
+  /** Ends it at once, as the kernel would for want of memory. */
+  async kill(): Promise<void> {
+    this.#ending = true
+    this.#process.kill('SIGKILL')
+    await this.#exited
+  }
+
   /** Ends it in good order, or after 10 s by force. */
   async stop(): Promise<void> {
     this.#ending = true

@@ -5,8 +5,9 @@ import { call, connectChain, erc20 } from '../gateway/chain/connection.ts'
 import { readNodeFile } from '../gateway/chain/node-file.ts'
 import { Address } from '../gateway/domain/identifiers.ts'
 import { jsonText } from '../gateway/lib/json.ts'
+import { type DemoHome, type DemoHooks, moveIn } from './demo-home.ts'
 import { OrderStory } from './order-story.ts'
-import { type Scene, Stage, type StageHooks } from './stage.ts'
+import { type Scene, Stage } from './stage.ts'
 import { dateText, Story } from './story.ts'
 import { type Balances, type Outcome, whatIsMissing } from './verdict.ts'
 import { DRAWER_CAPACITY_ML } from './washer.ts'
@@ -40,6 +41,7 @@ const FAILED_STATES = ['dropped', 'cancelled', 'reclaimed']
 const StatusAnswer = z.object({ payer: z.object({ address: Address }) })
 
 type Options = { keep: boolean; json: boolean; seed: string; catalogue: string | undefined }
+type DemoScene = Scene & DemoHome
 type Purse = { symbol: string; decimals: number; balances(): Promise<Balances> }
 
 async function main(options: Options): Promise<number> {
@@ -92,8 +94,9 @@ async function buyOnce(
   stage: Stage,
   story: Story,
   { seed, catalogue }: Options,
-): Promise<{ scene: Scene; purse: Purse; outcome: Outcome }> {
-  const scene = await stage.raise({ seed, catalogue, startMs: START_MS, hooks: tellingHooks(story) })
+): Promise<{ scene: DemoScene; purse: Purse; outcome: Outcome }> {
+  const raised = await stage.raise({ startMs: START_MS, catalogue })
+  const scene = { ...raised, ...(await moveIn(raised, stage, { seed, hooks: tellingHooks(story) })) }
   const purse = await openPurse(stage, scene)
   const before = await purse.balances()
   const orders = new OrderStory(story)
@@ -126,7 +129,7 @@ async function buyOnce(
 }
 
 /** What the home does, as lines of the story. */
-function tellingHooks(story: Story): StageHooks {
+function tellingHooks(story: Story): DemoHooks {
   let cause = 'switched on'
   return {
     onMandate(readable, txHash) {
@@ -146,7 +149,7 @@ function tellingHooks(story: Story): StageHooks {
 }
 
 /** Reads the three accounts between which the money moves, from the chain itself. */
-async function openPurse(stage: Stage, { api, seller }: Scene): Promise<Purse> {
+async function openPurse(stage: Stage, { api, seller }: DemoScene): Promise<Purse> {
   const node = readNodeFile(stage.gatewayData)
   if (node === undefined) throw new Error('The gateway has no embedded chain.')
   const connection = await connectChain(node)
@@ -165,7 +168,7 @@ async function openPurse(stage: Stage, { api, seller }: Scene): Promise<Purse> {
 }
 
 /** The home lives on at the pace of the wall clock. */
-async function keepGoing({ time, api, home, orders }: Scene, story: Story, interrupt: AbortSignal): Promise<void> {
+async function keepGoing({ time, api, home, orders }: DemoScene, story: Story, interrupt: AbortSignal): Promise<void> {
   story.good(`The dashboard: ${api.httpUrl}/#token=${api.token}`)
   story.good(`Virtual time goes on from ${dateText(time.nowMs())} at the pace of your clock. Ctrl-C ends it.`)
   const orderStory = new OrderStory(story)

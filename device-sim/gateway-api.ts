@@ -1,10 +1,22 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { httpRequest } from '../gateway/lib/http-request.ts'
 
 const ANSWER_WITHIN_MS = 30_000
+/** A thousand orders with their steps. */
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024
 const RunningGateway = z.object({ httpUrl: z.url(), mqttPort: z.int() })
 const ErrorAnswer = z.object({ error: z.string() })
+
+/** The gateway refused what it was asked, with a sentence why. */
+export class Refusal extends Error {
+  readonly status: number
+  constructor(status: number, sentence: string) {
+    super(sentence)
+    this.status = status
+  }
+}
 
 /** The homeowner's side of a gateway on this machine: its HTTP API, with the token of its data folder. */
 export class GatewayApi {
@@ -31,17 +43,18 @@ export class GatewayApi {
   }
 
   async #call<Schema extends z.ZodType>(path: string, schema: Schema, body?: object): Promise<z.output<Schema>> {
-    const response = await fetch(this.httpUrl + path, {
+    const { status, text } = await httpRequest(this.httpUrl + path, {
       method: body === undefined ? 'GET' : 'POST',
       headers: { authorization: `Bearer ${this.token}`, ...(body && { 'content-type': 'application/json' }) },
-      body: body === undefined ? null : JSON.stringify(body),
-      signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+      ...(body && { body: JSON.stringify(body) }),
+      timeoutMs: ANSWER_WITHIN_MS,
+      maxAnswerBytes: MAX_ANSWER_BYTES,
     }).catch((cause: unknown) => {
       throw new Error(`The gateway at ${this.httpUrl} does not answer.`, { cause })
     })
-    const answer: unknown = await response.json()
-    if (response.ok) return schema.parse(answer)
+    const answer: unknown = JSON.parse(text)
+    if (status < 300) return schema.parse(answer)
     const refusal = ErrorAnswer.safeParse(answer)
-    throw new Error(refusal.success ? refusal.data.error : `The gateway answered ${response.status} to ${path}.`)
+    throw new Refusal(status, refusal.success ? refusal.data.error : `The gateway answered ${status} to ${path}.`)
   }
 }

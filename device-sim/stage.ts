@@ -4,62 +4,44 @@ import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { z } from 'zod'
 import { Address } from '../gateway/domain/identifiers.ts'
-import { Seed } from '../gateway/lib/seed.ts'
 import { Child } from './child.ts'
 import { GatewayApi } from './gateway-api.ts'
-import { type HomeParts, LivingHome } from './living-home.ts'
-import { MqttDevice, sessionOf } from './mqtt-device.ts'
-import { type OrderAnswer, OrdersAnswer } from './order-story.ts'
 import { leadVirtualTime, type TimeLeader } from './time-leader.ts'
-import { WASHER_DESCRIPTION } from './washer.ts'
 
-const DEVICE_ID = 'washer-1'
-const PEOPLE = 3
 const FOLLOWERS = 2
 const START_WITHIN_MS = 30_000
 const DEATH_KNOWN_WITHIN_MS = 500
-/** Orders that the story follows; a home has one open order for each slot. */
-const NEWEST_ORDERS = 5
-/** The homeowner's limits, as `adept mandate sign` has them by default; amounts in minor units of the test dollar. */
-const LIMITS = {
-  allowance: '50000000',
-  periodSeconds: 30 * 86_400,
-  maxPerOrder: '25000000',
-  coolingOffSeconds: 86_400,
-  days: 365,
-}
-/** Free ports, so that a demo never meets another gateway. */
-const GATEWAY_SETTINGS = 'mqtt: { port: 0 }\nhttp: { port: 0 }\n'
+/** A chain that was killed is started again by its gateway, which looks every second. */
+const REVIVED_WITHIN_MS = 30_000
+const REVIVED_POLL_MS = 50
 
 const ROOT = join(import.meta.dirname, '..')
 const SellerReady = z.object({ name: z.string(), address: Address, url: z.url() })
-const NewDeviceAnswer = z.object({ password: z.string() })
-const DraftAnswer = z.object({ draft: z.looseObject({ file: z.looseObject({ readable: z.string() }) }) })
-const SignedAnswer = z.object({ txHash: z.string().optional() })
-const DevicesAnswer = z.object({
-  devices: z.array(z.object({ slots: z.array(z.object({ level: z.object({ remaining: z.number() }).optional() })) })),
-})
-const Accepted = z.object({})
-const ChainNode = z.object({ pid: z.int().positive() })
+const ChainNode = z.object({ pid: z.int().positive(), rpcUrl: z.url(), isWhole: z.boolean() })
 
 export type Seller = z.infer<typeof SellerReady>
-export type StageHooks = Pick<HomeParts, 'onReport' | 'onParcel'> & {
-  onMandate(readable: string, txHash: string | undefined): void
-}
+export type Victim = 'gateway' | 'shop' | 'chain'
+
+/** What is on stage once it is raised. `api` is of the gateway that runs now. */
+export type Scene = { time: TimeLeader; api: GatewayApi; seller: Seller }
 
 /**
- * A home with everything around it: real gateway and seller as child processes on virtual time, a washer on the broker,
- * and its people. `stop` ends whatever was started, backwards; nothing of it outlives this process.
+ * Real gateway and seller as child processes on virtual time, with a development chain, in a folder of their own. `stop` ends
+ * whatever was started, backwards; nothing of it outlives this process.
  */
 export class Stage {
   /** Holds all state of the run; removed by `stop`. */
-  readonly folder = mkdtempSync(join(tmpdir(), 'adept-demo-'))
+  readonly folder = mkdtempSync(join(tmpdir(), 'adept-sim-'))
   readonly gatewayData = join(this.folder, 'gateway')
-  readonly children: Child[] = []
+  readonly merchantData = join(this.folder, 'merchant')
   /** Rejects when a child ends without being told to. */
   readonly fault: Promise<never>
   readonly #fail: (error: unknown) => void
   readonly #ends: (() => Promise<void>)[] = []
+  readonly #children = new Map<string, Child>()
+  #settings = ''
+  #catalogue: string | undefined
+  #scene: Scene | undefined
 
   constructor() {
     const fault = Promise.withResolvers<never>()
@@ -68,56 +50,67 @@ export class Stage {
     this.#fail = fault.reject
   }
 
-  /** From empty folders to a washer that may buy: the steps of the README, by the same API. */
-  async raise(options: {
-    seed: string
-    startMs: number
-    catalogue: string | undefined
-    hooks: StageHooks
-  }): Promise<Scene> {
-    const socket = join(this.folder, 'time.sock')
-    const time = await leadVirtualTime(socket, options.startMs)
+  /** Those that run, or ran last under their name. */
+  get children(): readonly Child[] {
+    return [...this.#children.values()]
+  }
+
+  /**
+   * From empty folders to a gateway without devices, and a seller. `settings` are lines for `adept.yaml` besides those of its
+   * ports; `catalogue` is the file of what the seller sells.
+   */
+  async raise(options: { startMs: number; settings?: string; catalogue?: string | undefined }): Promise<Scene> {
+    this.#settings = options.settings ?? ''
+    this.#catalogue = options.catalogue
+    const time = await leadVirtualTime(this.#socket, options.startMs)
     this.#ends.push(() => time.close())
-    const api = await this.#startGateway(socket)
-    const seller = await this.#startMerchant(socket, options.catalogue)
+    mkdirSync(this.gatewayData, { mode: 0o700 })
+    this.#ends.push(async () => endChain(this.gatewayData))
+    this.#ends.push(async () => void (await this.#children.get('gateway')?.stop()))
+    // Free ports at first, so that a run never meets another gateway; the same again after a kill, as devices know them.
+    this.#writeSettings(0, 0)
+    const api = await this.#startGateway()
+    this.#writeSettings(api.mqttPort, Number(new URL(api.httpUrl).port))
+    this.#ends.push(async () => void (await this.#children.get('merchant')?.stop()))
+    const seller = await this.#startMerchant(0)
     await time.waitForFollowers(FOLLOWERS, START_WITHIN_MS)
+    this.#scene = { time, api, seller }
+    return this.#scene
+  }
 
-    const { password } = await api.post('/v1/devices', { deviceId: DEVICE_ID }, NewDeviceAnswer)
-    const seed = new Seed(options.seed)
-    const device = new MqttDevice({
-      url: `mqtt://127.0.0.1:${api.mqttPort}`,
-      deviceId: DEVICE_ID,
-      password,
-      description: WASHER_DESCRIPTION,
-      session: sessionOf(seed, 1),
-      onOrder: (message) => home.onOrder(message),
-    })
-    const scene = { time, api, seller, ...views(api) }
-    const home = new LivingHome({
-      household: { people: PEOPLE, seed },
-      time,
-      device,
-      homeowner: {
-        open: async (orderId) => contentOf(await scene.orders(), orderId),
-        received: async (orderId) => void (await api.post(`/v1/orders/${orderId}/received`, {}, Accepted)),
-      },
-      ...options.hooks,
-    })
-    await device.connect()
-    this.#ends.push(() => device.close())
-    await time.settle()
+  /** Ends a process with SIGKILL and starts it again; resolves when it follows virtual time again. */
+  async kill(victim: Victim): Promise<void> {
+    const scene = this.#raised()
+    if (victim === 'chain') return await scene.time.whileMending(() => this.#killChain())
+    const name = victim === 'shop' ? 'merchant' : 'gateway'
+    scene.time.expectBack(name)
+    await this.#children.get(name)?.kill()
+    if (name === 'gateway') scene.api = await this.#startGateway()
+    else await this.#startMerchant(Number(new URL(scene.seller.url).port))
+    await scene.time.back(name)
+  }
 
-    const { draft } = await api.post(
-      '/v1/mandates/draft',
-      { deviceId: DEVICE_ID, sellerUrl: seller.url, ...LIMITS },
-      DraftAnswer,
-    )
-    const { txHash } = await api.post('/v1/mandates', { draft, useGatewayWallet: true }, SignedAnswer)
-    await time.settle()
-    options.hooks.onMandate(draft.file.readable, txHash)
-    await api.post(`/v1/devices/${DEVICE_ID}/confirm`, { mode: 'auto' }, Accepted)
-    await home.switchOn()
-    return { ...scene, home }
+  /** The shop closes; time goes on without it. */
+  async sellerAway(): Promise<void> {
+    this.#raised().time.dismiss('merchant')
+    await this.#children.get('merchant')?.stop()
+  }
+
+  async sellerBack(): Promise<void> {
+    const { time, seller } = this.#raised()
+    time.expectBack('merchant')
+    await this.#startMerchant(Number(new URL(seller.url).port))
+    await time.back('merchant')
+  }
+
+  /** Where the chain answers now. */
+  rpcUrl(): string {
+    return chainOf(this.gatewayData)?.rpcUrl ?? ''
+  }
+
+  /** Ended before gateway and seller. */
+  endsWith(end: () => Promise<void>): void {
+    this.#ends.push(end)
   }
 
   /** What lies behind a failure: the death of a child is known a moment after its connections broke. */
@@ -134,22 +127,33 @@ export class Stage {
     if (failures.length > 0) throw failures[0]
   }
 
-  async #startGateway(socket: string): Promise<GatewayApi> {
-    mkdirSync(this.gatewayData, { mode: 0o700 })
-    writeFileSync(join(this.gatewayData, 'adept.yaml'), GATEWAY_SETTINGS)
-    this.#ends.push(async () => endChain(this.gatewayData))
-    await this.#start('gateway', 'gateway/main.ts', ['--data', this.gatewayData, '--time', socket])
+  get #socket(): string {
+    return join(this.folder, 'time.sock')
+  }
+
+  #raised(): Scene {
+    if (this.#scene === undefined) throw new Error('The stage is not raised yet.')
+    return this.#scene
+  }
+
+  #writeSettings(mqttPort: number, httpPort: number): void {
+    const text = `mqtt:\n  port: ${mqttPort}\n${this.#settings}\nhttp: { port: ${httpPort} }\n`
+    writeFileSync(join(this.gatewayData, 'adept.yaml'), text)
+  }
+
+  async #startGateway(): Promise<GatewayApi> {
+    await this.#start('gateway', 'gateway/main.ts', ['--data', this.gatewayData, '--time', this.#socket])
     return new GatewayApi(this.gatewayData)
   }
 
-  async #startMerchant(socket: string, catalogue: string | undefined): Promise<Seller> {
+  async #startMerchant(port: number): Promise<Seller> {
     const line = await this.#start(
       'merchant',
       'gateway/merchant/main.ts',
       [
-        ['--data', join(this.folder, 'merchant'), '--port', '0', '--json'],
-        ['--gateway-data', this.gatewayData, '--time', socket],
-        catalogue === undefined ? [] : ['--catalogue', catalogue],
+        ['--data', this.merchantData, '--port', String(port), '--json'],
+        ['--gateway-data', this.gatewayData, '--time', this.#socket],
+        this.#catalogue === undefined ? [] : ['--catalogue', this.#catalogue],
       ].flat(),
     )
     return SellerReady.parse(JSON.parse(line))
@@ -157,46 +161,44 @@ export class Stage {
 
   async #start(name: string, script: string, args: string[]): Promise<string> {
     const child = new Child(name, join(ROOT, script), args)
-    this.children.push(child)
-    this.#ends.push(() => child.stop())
+    this.#children.set(name, child)
     child.died().catch(this.#fail)
     return await child.ready()
+  }
+
+  async #killChain(): Promise<void> {
+    const before = chainOf(this.gatewayData)
+    if (before === undefined) throw new Error('The gateway has no embedded chain.')
+    process.kill(before.pid, 'SIGKILL')
+    for (let waitedMs = 0; waitedMs < REVIVED_WITHIN_MS; waitedMs += REVIVED_POLL_MS) {
+      await wait(REVIVED_POLL_MS)
+      const now = chainOf(this.gatewayData)
+      if (now?.isWhole && now.pid !== before.pid && (await answers(now.rpcUrl))) return
+    }
+    throw new Error(`The gateway did not start its chain again within ${REVIVED_WITHIN_MS / 1000} s.`)
   }
 }
 
 /** A gateway that was killed leaves its chain running, for its next start; here there is none. */
 function endChain(gatewayData: string): void {
-  const file = join(gatewayData, 'chain', 'node.json')
-  if (!existsSync(file)) return
+  const node = chainOf(gatewayData)
+  if (node === undefined) return
   try {
-    process.kill(ChainNode.parse(JSON.parse(readFileSync(file, 'utf8'))).pid, 'SIGKILL')
+    process.kill(node.pid, 'SIGKILL')
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
   }
 }
 
-/** What is on stage once it is raised. */
-export type Scene = {
-  time: TimeLeader
-  api: GatewayApi
-  seller: Seller
-  home: LivingHome
-  /** The newest orders, newest first. */
-  orders(): Promise<OrderAnswer[]>
-  /** The drawer as the gateway sees it. */
-  levelMl(): Promise<number | undefined>
+/** The file of a node is there before it listens. */
+async function answers(rpcUrl: string): Promise<boolean> {
+  const body = '{"jsonrpc":"2.0","id":1,"method":"eth_chainId","params":[]}'
+  const headers = { 'content-type': 'application/json' }
+  const response = await fetch(rpcUrl, { method: 'POST', headers, body }).catch(() => undefined)
+  return response?.ok === true
 }
 
-function views(api: GatewayApi): Pick<Scene, 'orders' | 'levelMl'> {
-  return {
-    orders: async () => (await api.get(`/v1/orders?limit=${NEWEST_ORDERS}`, OrdersAnswer)).orders,
-    levelMl: async () => (await api.get('/v1/devices', DevicesAnswer)).devices[0]?.slots[0]?.level?.remaining,
-  }
-}
-
-/** What the label on the parcel says. */
-function contentOf(orders: OrderAnswer[], orderId: string): number {
-  const quote = orders.find((order) => order.orderId === orderId)?.quote
-  if (quote === undefined) throw new Error(`A parcel came for order ${orderId}, which has no quote.`)
-  return quote.packSize * quote.quantity
+function chainOf(gatewayData: string): z.output<typeof ChainNode> | undefined {
+  const file = join(gatewayData, 'chain', 'node.json')
+  return existsSync(file) ? ChainNode.parse(JSON.parse(readFileSync(file, 'utf8'))) : undefined
 }

@@ -1,14 +1,10 @@
 import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
 import { createServer, type Socket } from 'node:net'
+import { setTimeout as wait } from 'node:timers/promises'
 import { readLines } from '../gateway/lib/lines.ts'
-import {
-  FollowerAnswer,
-  FollowerHello,
-  MAX_TIME_LINE_BYTES,
-  parseTimeLine,
-  sentenceOf,
-} from '../gateway/lib/virtual-time.ts'
+import { type FollowerAnswer, FollowerHello, MAX_TIME_LINE_BYTES, parseTimeLine } from '../gateway/lib/virtual-time.ts'
+import { Follower } from './follower.ts'
 
 /** sun_path holds 108 bytes on Linux and 104 on macOS, with a closing zero. */
 const MAX_SOCKET_PATH_BYTES = 103
@@ -17,10 +13,12 @@ const MAX_FOLLOWERS = 16
 const MAX_ROUNDS = 1_000
 /** Failed rounds at one moment: what depends on a slow start-up mends itself in a few, the rest is a fault. */
 const MAX_FAULTS = 5
+/** Real time before a follower that failed is asked again. */
+const FAULT_PAUSE_MS = 50
 /** Steps of one `advanceTo`. More means that a follower asks to be woken again and again for nothing. */
 const MAX_STEPS = 100_000
-/** Real time: work at one moment may wait for a socket, but not for ever. */
-const ANSWER_WITHIN_MS = 60_000
+/** A follower that was ended on purpose is back within seconds. */
+const RETURN_WITHIN_MS = 60_000
 
 /** Leads virtual time on a Unix socket, which is made here (in a folder that only its owner may enter) and removed by `close`. */
 export async function leadVirtualTime(socketPath: string, startMs: number): Promise<TimeLeader> {
@@ -40,6 +38,10 @@ export class TimeLeader {
   readonly #sockets = new Set<Socket>()
   readonly #followers = new Map<string, Follower>()
   readonly #arrivals = new Set<() => void>()
+  /** Followers that are ended and started again on purpose: time waits for them. */
+  readonly #returning = new Map<string, PromiseWithResolvers<void>>()
+  /** Works under way that make followers fail meanwhile. */
+  #mending = 0
   #nowMs: number
   #moving = false
   /** As the last quiet round told; undefined before the first, and when somebody joined since. */
@@ -99,6 +101,48 @@ export class TimeLeader {
     })
   }
 
+  /**
+   * Passes time until `atMs` at once and without work: what fell due on the way is overdue at the next `settle`. For a run in
+   * ticks, where a stop at each of a thousand homes' moments would take for ever.
+   */
+  async moveTo(atMs: number): Promise<void> {
+    if (atMs < this.#nowMs) throw new RangeError(`Virtual time is ${this.#nowMs} ms and cannot go back to ${atMs} ms.`)
+    await this.#exclusively(async () => {
+      this.#nowMs = atMs
+      this.#nextDueAtMs = undefined
+      for (const follower of this.#inOrder()) await this.#ask(follower, true)
+    })
+  }
+
+  /** This follower is about to be ended and started again: time waits for it instead of failing. */
+  expectBack(name: string): void {
+    const back = Promise.withResolvers<void>()
+    back.promise.catch(() => undefined)
+    this.#returning.set(name, back)
+  }
+
+  /** Resolves when it has joined again. */
+  async back(name: string): Promise<void> {
+    const late = Promise.withResolvers<never>()
+    const timer = setTimeout(() => {
+      late.reject(new Error(`The ${name} did not come back to virtual time within ${RETURN_WITHIN_MS / 1000} s.`))
+    }, RETURN_WITHIN_MS)
+    await Promise.race([this.#returning.get(name)?.promise, late.promise]).finally(() => clearTimeout(timer))
+  }
+
+  /** While `mend` is under way, followers may fail as often as they do: what they need is down on purpose. */
+  async whileMending(mend: () => Promise<void>): Promise<void> {
+    this.#mending++
+    await mend().finally(() => {
+      this.#mending--
+    })
+  }
+
+  /** Time goes on without this follower. */
+  dismiss(name: string): void {
+    this.#followers.delete(name)
+  }
+
   /** Ends virtual time; the followers are told by the closed connection. */
   async close(): Promise<void> {
     for (const socket of this.#sockets) socket.destroy()
@@ -121,10 +165,14 @@ export class TimeLeader {
     for (let round = 0; round < MAX_ROUNDS; round++) {
       let worked = false
       let nextDueAtMs = Number.POSITIVE_INFINITY
-      for (const follower of [...this.#followers.values()].sort((a, b) => (a.name < b.name ? -1 : 1))) {
-        const answer = await follower.ask(this.#nowMs)
+      for (const follower of this.#inOrder()) {
+        const answer = await this.#ask(follower, false)
         if ('fault' in answer) {
-          if (++faults === MAX_FAULTS) throw new Error(`The ${follower.name} failed ${faults} times: ${answer.fault}`)
+          if (this.#mending > 0) faults = 0
+          else if (++faults === MAX_FAULTS) {
+            throw new Error(`The ${follower.name} failed ${faults} times: ${answer.fault}`)
+          }
+          await wait(FAULT_PAUSE_MS)
           worked = true
           continue
         }
@@ -142,6 +190,21 @@ export class TimeLeader {
     throw new Error(`The followers found no rest in ${MAX_ROUNDS} rounds at ${this.#nowMs} ms.`)
   }
 
+  #inOrder(): Follower[] {
+    return [...this.#followers.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
+  }
+
+  /** One that is ended on purpose in the midst of it has work left, as far as anybody knows. */
+  async #ask(follower: Follower, rest: boolean): Promise<FollowerAnswer> {
+    try {
+      return await follower.ask(this.#nowMs, rest)
+    } catch (error) {
+      if (!this.#returning.has(follower.name) && this.#followers.get(follower.name) === follower) throw error
+      await this.back(follower.name)
+      return { at: this.#nowMs, worked: true }
+    }
+  }
+
   async #welcome(socket: Socket): Promise<void> {
     if (this.#sockets.size === MAX_FOLLOWERS) return void socket.destroy()
     this.#sockets.add(socket)
@@ -152,42 +215,14 @@ export class TimeLeader {
       const hello = await lines.next()
       if (hello.done) return
       const name = parseTimeLine(FollowerHello, hello.value, 'a follower').follower
-      if (this.#followers.has(name)) throw new Error(`two followers are called ${name}`)
+      if (this.#followers.get(name)?.isGone === false) throw new Error(`two followers are called ${name}`)
       this.#nextDueAtMs = undefined
       this.#followers.set(name, new Follower(name, socket, lines))
+      this.#returning.get(name)?.resolve()
+      this.#returning.delete(name)
       for (const arrived of this.#arrivals) arrived()
     } catch {
       socket.destroy() // not a follower of ours: `waitForFollowers` says who is missing
-    }
-  }
-}
-
-/** A follower stays in the leader's list when its connection ends, so that the next round names it. */
-class Follower {
-  readonly name: string
-  readonly #socket: Socket
-  readonly #lines: AsyncIterator<string>
-
-  constructor(name: string, socket: Socket, lines: AsyncIterator<string>) {
-    this.name = name
-    this.#socket = socket
-    this.#lines = lines
-  }
-
-  async ask(nowMs: number): Promise<FollowerAnswer> {
-    const late = setTimeout(() => this.#socket.destroy(new Error('it did not answer in time')), ANSWER_WITHIN_MS)
-    try {
-      this.#socket.write(`${JSON.stringify({ now: nowMs })}\n`)
-      const line = await this.#lines.next()
-      if (line.done) throw new Error('it closed the connection')
-      const answer = parseTimeLine(FollowerAnswer, line.value, `the ${this.name}`)
-      if (answer.at !== nowMs) throw new Error(`it answered for ${answer.at} ms`)
-      return answer
-    } catch (error) {
-      this.#socket.destroy()
-      throw new Error(`The ${this.name} left virtual time at ${nowMs} ms: ${sentenceOf(error)}.`, { cause: error })
-    } finally {
-      clearTimeout(late)
     }
   }
 }

@@ -25,6 +25,11 @@ it.each([
   ['- mqtt', {}, /must hold settings such as "mqtt:", not a list/],
   ['mqtt', {}, /not only the value "mqtt"/],
   ['mqtt: { port: 1883x }', {}, /^mqtt\.port in .*adept\.yaml \(or ADEPT_MQTT_PORT in the environment\): .*number/],
+  [
+    'notify: { statusBroker: { url: "http://broker" } }',
+    {},
+    /^notify\.statusBroker\.url in .*adept\.yaml \(or ADEPT_NOTIFY_STATUS_BROKER_URL in the environment\): .*mqtt:\/\//,
+  ],
   ['mqtt: { prot: 1883 }', {}, /^mqtt in .*adept\.yaml: .*"prot"/],
   ['mqtt: { port: 1883 }', { ADEPT_MQTT_PORT: 'x' }, /^ADEPT_MQTT_PORT in the environment \(mqtt\.port\): .*number/],
   [

@@ -27,12 +27,11 @@ const MAY_IMPORT: Record<string, string[]> = {
 }
 /** Composition roots join things and may import all. */
 const ROOTS =
-  /^(gateway\/(gateway|main)\.ts|gateway\/(merchant|ingest)\/main\.ts|gateway\/cli\/|device-sim\/demo\.ts|firmware-bridge\/main\.ts|test\/)/
+  /^(gateway\/(gateway|ground|line|homeowner|main)\.ts|gateway\/(merchant|ingest)\/main\.ts|gateway\/cli\/|device-sim\/demo\.ts|firmware-bridge\/main\.ts|test\/)/
 const TOP_LEVEL = ['contracts', 'device-sim', 'firmware-bridge', 'gateway', 'test']
 /** Files over 250 lines, each with its reason. */
 const LONG_FILES: Record<string, string> = {
-  'gateway/gateway.ts': 'joins all parts, in the order of the line',
-  'test/orders/home.ts': 'one home joined by hand, as gateway.ts joins it',
+  'test/orders/home.ts': 'one home joined by hand, as gateway/line.ts joins it',
 }
 
 const tracked = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { encoding: 'utf8' })

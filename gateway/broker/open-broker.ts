@@ -88,8 +88,14 @@ export function openBroker(options: {
     maySubscribe: rights.subscribe,
     log,
   })
+  // A storage that fails here fails all; the device only hears that the server is not available.
+  const admit: typeof rights.admit = (request) =>
+    rights.admit(request).catch((error: unknown) => {
+      onFault(error)
+      throw error
+    })
   const broker = createBroker({
-    rights,
+    rights: { ...rights, admit },
     intake: options.intake,
     log,
     limits: settings.limits,

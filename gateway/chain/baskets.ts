@@ -4,7 +4,7 @@ import type { MandateFile, MandateOffer } from '../domain/mandate.ts'
 import type { AuthorizationItem, Basket } from '../ports/chain.ts'
 
 /** EIP-7825: no transaction may ask for more gas. */
-const MAX_TRANSACTION_GAS = 16_777_216n
+export const MAX_TRANSACTION_GAS = 16_777_216n
 /**
  * Gas is reckoned, not estimated: an estimate finds the least with which `authorizeBatch` succeeds, and that is one with
  * which its baskets are refused. Twice what was measured; the chain returns the rest.

@@ -98,6 +98,9 @@ export class EmbeddedNode {
     try {
       if (node.#virtualSeconds !== undefined) {
         await node.rpc.send('anvil_setBlockTimestampInterval', [0])
+        // One that was just started with a kept state would make no block before its start.
+        const { timestamp } = RpcBlock.parse(await node.rpc.send('eth_getBlockByNumber', ['latest', false]))
+        await node.rpc.send('evm_setTime', [timestamp])
         await node.setTime(node.#virtualSeconds)
         return node
       }

@@ -2,11 +2,13 @@ import { escrow, MANDATE_STATUSES, ORDER_STATES, termsHash, termsOf } from '../.
 import type { Address, Hex32, HexBytes } from '../domain/identifiers.ts'
 import type { Terms } from '../domain/mandate.ts'
 import type { Chain, Hold } from '../ports/chain.ts'
+import { buyersWords, settleCall } from './agreements.ts'
 import { encodeAuthorize, encodeAuthorizeBatch, offersRoot } from './baskets.ts'
 import { type Connection, call, erc20, estimateGas, readHead } from './connection.ts'
 import { digestsOf, mandateTypedData, offerLeaf, quoteSigner, signerOf, textHash } from './digests.ts'
 import { isContractsWord } from './erc1271.ts'
 import { householdCall, readHousehold } from './households.ts'
+import { readDevice, registerCall } from './registry.ts'
 import { RpcError } from './rpc.ts'
 import type { Sender } from './sender.ts'
 
@@ -18,6 +20,7 @@ export function escrowChain(connection: Connection, relayer: Sender): Chain {
   const { facts } = connection
   const digests = digestsOf(facts)
   const send = escrowSend(connection, relayer)
+  const words = buyersWords(facts)
   return {
     facts,
     head: () => readHead(connection),
@@ -61,6 +64,8 @@ export function escrowChain(connection: Connection, relayer: Sender): Chain {
     offerLeaf,
     offersRoot,
     householdCall: (cap) => householdCall(facts, cap),
+    registeredDevice: (registryId) => readDevice(connection, registryId),
+    registerCall,
     mandateTypedData: (mandate) => mandateTypedData(facts, mandate),
     readableHash: textHash,
     quoteHash: digests.quote,
@@ -82,6 +87,10 @@ export function escrowChain(connection: Connection, relayer: Sender): Chain {
       send('burn an authorization', escrow.encode('invalidate', [mandate, nonce, signature]), save),
     dispute: (terms, signature, save) =>
       send('dispute an order', escrow.encode('dispute', [...nameOf(terms), signature]), save),
+    settle: (terms, settlement, signatures, save) =>
+      send('settle an order', settleCall(terms, settlement, signatures), save),
+    wordTypedData: words.typedData,
+    wordDigest: words.digest,
     reclaim: (terms, save) => send('reclaim an order', escrow.encode('reclaim', nameOf(terms)), save),
   }
 }

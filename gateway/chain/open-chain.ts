@@ -86,10 +86,14 @@ export async function openChain(
     }
     const relayer = new Sender({ ...common, key: relayerKey })
     const payer = payerKey && new Sender({ ...common, key: payerKey })
-    const confirmations = choice.kind === 'rpc' ? choice.confirmations : 0
+    const isRpc = choice.kind === 'rpc'
+    const confirmations = isRpc ? choice.confirmations : 0
     return {
       chain: escrowChain(connection, relayer),
-      watch: chainWatch(connection, { confirmations, from: choice.kind === 'rpc' ? 'head' : 'genesis' }),
+      watch: chainWatch(
+        connection,
+        isRpc ? { confirmations, from: 'head', mayLag: true } : { confirmations, from: 'genesis' },
+      ),
       wallet: payer && payerKey && payerWallet(connection, payer, payerKey),
       senders: payer === undefined ? [relayer] : [relayer, payer],
       async relayer() {

@@ -43,6 +43,9 @@ export function explainRefusal(data: string, token: ChainFacts['token']): { erro
 const SIGN_AGAIN = 'Sign a new mandate.'
 const NOBODY = `0x${'0'.repeat(40)}`
 
+/** `State` of the registry, in its order. */
+export const DEVICE_STATES = ['none', 'made', 'sold', 'registered', 'transferred', 'retired'] as const
+
 const SENTENCES: Sentences = {
   // Mandates
   MissingField: ({ field }) => `The field "${field}" is empty.`,
@@ -111,6 +114,16 @@ const SENTENCES: Sentences = {
     `${show.money(amount)} was to be refunded, but only ${show.money(captured)} of the order is with the seller.`,
   TooEarlyToReclaim: ({ deadline }, show) => `The funds can be taken back after ${show.time(deadline)}.`,
   NoCredit: ({ account }) => `Nothing waits for ${account}.`,
+  // The device registry (ERC-721, ERC-6093)
+  WrongDeviceState: ({ actual }) => `The device is ${DEVICE_STATES[actual] ?? `in state ${actual}`} in the registry.`,
+  ERC721NonexistentToken: () => 'The registry has no such device, or it was retired.',
+  ERC721IncorrectOwner: ({ owner }) => `The device belongs to ${owner}.`,
+  ERC721InsufficientApproval: ({ operator }) => `Its owner has not let ${operator} give the device away.`,
+  ERC721InvalidApprover: ({ approver }) => `${approver} may not let others give the device away.`,
+  ERC721InvalidOperator: ({ operator }) => `Nobody can let ${operator} give devices away.`,
+  ERC721InvalidOwner: ({ owner }) => `${owner} can own no device.`,
+  ERC721InvalidReceiver: ({ receiver }) => `${receiver} cannot take a device.`,
+  ERC721InvalidSender: ({ sender }) => `${sender} cannot give a device.`,
   // The token (ERC-6093, ERC-2612) and the libraries
   ERC20InsufficientAllowance: ({ allowance, needed }, show) =>
     `The escrow may take ${show.money(allowance)} from the wallet, and ${show.money(needed)} is needed. Allow it more.`,

@@ -1,8 +1,10 @@
 import type { SigningKey } from 'ethers'
 import { type Claim, compactSignature, escrow, type Shipment, termsHash } from '../../contracts/escrow.ts'
 import type { Confirmation, SellerChain } from '../ports/merchant.ts'
+import { buyersWords, settleCall } from './agreements.ts'
 import { type Connection, readHead } from './connection.ts'
 import { digestsOf, quoteSigner, signDigest, signerOf, textHash } from './digests.ts'
+import { isContractsWord } from './erc1271.ts'
 import { escrowSend, readHold } from './escrow.ts'
 import { RpcNumber } from './rpc.ts'
 import type { Sender } from './sender.ts'
@@ -18,6 +20,7 @@ export function sellerChain(connection: Connection, sender: Sender, key: Signing
   const { rpc, facts } = connection
   const digests = digestsOf(facts)
   const send = escrowSend(connection, sender)
+  const words = buyersWords(facts)
   return {
     facts,
     address: sender.address,
@@ -39,7 +42,8 @@ export function sellerChain(connection: Connection, sender: Sender, key: Signing
     quoteSigner: (signed) => quoteSigner(digests, signed),
     signQuote: async (quote) => signDigest(key, digests.quote(quote)),
     shipmentHash: textHash,
-    confirmationSigner: ({ signature, ...message }) => signerOf(digests.confirmation([message]), signature),
+    confirmationSigner: ({ shipment, deliveries, signature }) =>
+      signerOf(digests.confirmation(deliveries.map((delivery) => ({ ...delivery, shipment }))), signature),
     ship: (shipments, save) =>
       send(`ship ${shipments.length} orders`, escrow.encode('ship', [parcelsOf(shipments)]), save),
     capture: (captures, save) =>
@@ -48,6 +52,19 @@ export function sellerChain(connection: Connection, sender: Sender, key: Signing
       await allowEscrow(connection, sender, { atLeast: amount, allow: amount })
       return send('refund an order', escrow.encode('refund', [terms, terms.authorizationId, amount]), save)
     },
+    async isPayersSettlement(terms, { signature, ...settlement }) {
+      const digest = words.digest({ kind: 'Settlement', authorizationId: terms.authorizationId, settlement })
+      return (
+        signerOf(digest, signature) === terms.payer ||
+        (await isContractsWord(connection, terms.payer, digest, signature))
+      )
+    },
+    signSettlement: async ({ authorizationId }, settlement) =>
+      signDigest(key, words.digest({ kind: 'Settlement', authorizationId, settlement })),
+    settle: (terms, { signature, ...settlement }, save) =>
+      send('settle an order', settleCall(terms, settlement, { payer: signature, seller: '0x' }), save),
+    dispute: (terms, save) =>
+      send('dispute an order', escrow.encode('dispute', [terms, terms.seller, terms.authorizationId, '0x']), save),
     decline: (terms, save) => send('decline an order', escrow.encode('decline', [terms, terms.authorizationId]), save),
   }
 }

@@ -12,10 +12,15 @@ import { type Rpc, RpcBigInt, RpcError, RpcNumber, RpcReceipt, resultOf } from '
 
 /** Not included after this long: the fees are raised. */
 const BUMP_AFTER_MS = 30_000
-/** Bytes that the network may have dropped are sent again this often. */
+/** Bytes that the network may have dropped are sent again this often; those of which the node says so, sooner. */
 const REBROADCAST_MS = 10_000
-/** With nothing open, the chain is still asked this often whether it forgot something: a reorg, an older state. */
+const REBROADCAST_DROPPED_MS = 2_000
+/**
+ * With nothing open, the chain is still asked this often whether it forgot something: a reorg, an older state. The embedded
+ * chain answers in half a millisecond, and each loss of power takes its newest blocks.
+ */
 const RECHECK_MS = 15_000
+const RECHECK_EMBEDDED_MS = 1_000
 /** While something is open. */
 const LOOK_AGAIN_MS = 1_000
 /** Transactions looked at in one step; the rest waits for the next. */
@@ -46,6 +51,7 @@ export type SenderOptions = {
 export class Sender {
   readonly address: Address
   readonly #options: SenderOptions
+  readonly #isEmbedded: boolean
   #turn: Promise<unknown> = Promise.resolve()
   #waiting = 0
   #nextCheckAtMs = 0
@@ -53,6 +59,7 @@ export class Sender {
 
   constructor(options: SenderOptions) {
     this.#options = options
+    this.#isEmbedded = options.chainId === EMBEDDED_CHAIN_ID
     this.address = addressOf(options.key)
   }
 
@@ -88,18 +95,19 @@ export class Sender {
     const { rpc, store, clock } = this.#options
     const nowMs = clock.nowMs()
     if (nowMs < this.#nextCheckAtMs && (await store.open(this.address, 1)).length === 0) return { worked: false }
-    this.#nextCheckAtMs = nowMs + RECHECK_MS
+    this.#nextCheckAtMs = nowMs + (this.#isEmbedded ? RECHECK_EMBEDDED_MS : RECHECK_MS)
     const [latest, pending] = await rpc.batch([
       ['eth_getTransactionCount', [this.address, 'latest']],
       ['eth_getTransactionCount', [this.address, 'pending']],
     ])
     const included = RpcNumber.parse(resultOf(latest))
+    const known = RpcNumber.parse(resultOf(pending))
     const reopened = await store.reopen(this.address, included)
     const open = await store.open(this.address, SETTLED_PER_STEP)
     const settled = await this.#settleByReceipts(open)
     const waiting = open.filter((tx) => !settled.has(tx.txHash))
-    await this.#fillGap(waiting[0], RpcNumber.parse(resultOf(pending)))
-    for (const tx of waiting) await this.#push(tx, included)
+    await this.#fillGap(waiting[0], known)
+    for (const tx of waiting) await this.#push(tx, included, known)
     return {
       worked: settled.size > 0 || reopened > 0,
       ...(waiting.length > 0 && { nextDueAtMs: nowMs + LOOK_AGAIN_MS }),
@@ -127,8 +135,8 @@ export class Sender {
     return settled
   }
 
-  /** Gets one transaction without a receipt forward. `included` is how many of this key the chain has. */
-  async #push(tx: OpenTransaction, included: number): Promise<void> {
+  /** Gets one transaction without a receipt forward. `included` is how many of this key are in blocks, `known` with those that wait. */
+  async #push(tx: OpenTransaction, included: number, known: number): Promise<void> {
     const nowMs = this.#options.clock.nowMs()
     const old = nowMs - tx.createdAtMs >= BUMP_AFTER_MS
     if (tx.nonce < included) {
@@ -142,7 +150,8 @@ export class Sender {
       )
     }
     const toldAtMs = this.#broadcastAtMs.get(tx.txHash)
-    if (toldAtMs !== undefined && nowMs - toldAtMs < REBROADCAST_MS) return
+    const restMs = tx.nonce < known ? REBROADCAST_MS : REBROADCAST_DROPPED_MS
+    if (toldAtMs !== undefined && nowMs - toldAtMs < restMs) return
     const replacement = toldAtMs !== undefined && old ? await this.#raised(tx) : undefined
     if (replacement === undefined) return await this.#broadcast(tx)
     await this.#options.store.replace(tx.txHash, replacement)
@@ -182,8 +191,7 @@ export class Sender {
   async #broadcast(tx: SignedTransaction): Promise<void> {
     this.#broadcastAtMs.set(tx.txHash, this.#options.clock.nowMs())
     // The embedded chain makes a block of each transaction, and its answer waits for that (EIP-7966).
-    const isEmbedded = this.#options.chainId === EMBEDDED_CHAIN_ID
-    const method = isEmbedded ? 'eth_sendRawTransactionSync' : 'eth_sendRawTransaction'
+    const method = this.#isEmbedded ? 'eth_sendRawTransactionSync' : 'eth_sendRawTransaction'
     try {
       await this.#options.rpc.send(method, [tx.raw])
     } catch (error) {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { SigningKey } from 'ethers'
 import { escrow } from '../../contracts/escrow.ts'
@@ -5,11 +6,13 @@ import type { HexBytes } from '../domain/identifiers.ts'
 import { HOME_HOUSEHOLD } from '../domain/mandate.ts'
 import type { ChainFacts, DeviceSigner, PayerWallet } from '../ports/chain.ts'
 import type { DeviceStore } from '../ports/devices.ts'
+import { buyersWords } from './agreements.ts'
 import { type Connection, call, erc20, estimateGas } from './connection.ts'
 import { digestsOf, signDigest } from './digests.ts'
 import { escrowSend } from './escrow.ts'
 import { householdCall, readHousehold } from './households.ts'
 import type { Keyring } from './keys.ts'
+import { readDevice, registerCall, registry } from './registry.ts'
 import { RpcError } from './rpc.ts'
 import type { Sender } from './sender.ts'
 
@@ -17,6 +20,8 @@ import type { Sender } from './sender.ts'
 const UNLIMITED = 2n ** 256n - 1n
 /** Below this the wallet is asked again; more than any order costs. */
 const ENOUGH = 2n ** 96n
+/** The device has no model and no firmware that its maker tells. */
+const NOTHING = `0x${'0'.repeat(64)}` as const
 const CHAIN_POLL_MS = 20
 const CHAIN_POLLS = 1_500
 
@@ -34,7 +39,8 @@ export function deviceSigner(
   }
   return {
     authorization: (deviceId, authorization) => sign(deviceId, digests.authorization(authorization)),
-    confirmation: (deviceId, confirmation) => sign(deviceId, digests.confirmation([confirmation])),
+    confirmation: (deviceId, { shipment, deliveries }) =>
+      sign(deviceId, digests.confirmation(deliveries.map((delivery) => ({ ...delivery, shipment })))),
     cancellation: (deviceId, authorizationId) => sign(deviceId, digests.cancellation(authorizationId)),
     dispute: (deviceId, authorizationId) => sign(deviceId, digests.dispute(authorizationId)),
     invalidation: (deviceId, mandateHash, nonce) => sign(deviceId, digests.invalidation(mandateHash, nonce)),
@@ -45,9 +51,15 @@ export function deviceSigner(
 export function payerWallet(connection: Connection, sender: Sender, key: SigningKey): PayerWallet {
   const digests = digestsOf(connection.facts)
   const send = escrowSend(connection, sender)
+  async function toRegistry(data: string, purpose: string): Promise<void> {
+    const to = connection.facts.registry
+    const gasLimit = await estimateGas(connection, { from: sender.address, to, data })
+    await sender.sendAlone({ to, data: data as HexBytes, gasLimit, purpose })
+  }
   return {
     address: sender.address,
     sign: async (mandate) => signDigest(key, digests.mandate(mandate)),
+    signWord: async (word) => signDigest(key, buyersWords(connection.facts).digest(word)),
     allow: () => allowEscrow(connection, sender, { atLeast: ENOUGH, allow: UNLIMITED }),
     async setHousehold(cap) {
       const { facts } = connection
@@ -56,6 +68,22 @@ export function payerWallet(connection: Connection, sender: Sender, key: Signing
       await sender.sendAlone({ to: facts.escrow, data, gasLimit, purpose: "set the household's cap" })
       const mandate = { payer: sender.address, token: facts.token.address, household: HOME_HOUSEHOLD }
       await untilOnChain("the household's cap", async () => (await readHousehold(connection, mandate)) !== undefined)
+    },
+    async registerDevice(registryId, key) {
+      await toRegistry(registerCall(registryId, key), 'register a device')
+      await untilOnChain('the registration', async () => (await readDevice(connection, registryId))?.key === key)
+    },
+    async makeDevice(key) {
+      const serialHash = `0x${randomBytes(32).toString('hex')}` as const
+      const idCall = registry.encode('deviceIdOf', [sender.address, serialHash])
+      const id = registry.decodeResult('deviceIdOf', await call(connection, connection.facts.registry, idCall))
+      const is = (state: string) => async () => (await readDevice(connection, id))?.state === state
+      await toRegistry(registry.encode('make', [serialHash, NOTHING, NOTHING]), 'make a device in the registry')
+      await untilOnChain('the device', is('made'))
+      await toRegistry(registry.encode('sell', [id, sender.address, 0]), 'sell it to its owner')
+      await untilOnChain('its sale', is('sold'))
+      await this.registerDevice(id, key)
+      return id
     },
     revoke: (mandate, save) => send('revoke a mandate', escrow.encode('revoke', [mandate]), save),
   }

@@ -1,9 +1,10 @@
 import { z } from 'zod'
 import { escrow } from '../../contracts/escrow.ts'
 import type { ChainEvent, ChainWatch, WatchedBlock } from '../ports/chain.ts'
-import { type Connection, checkChainId } from './connection.ts'
+import type { Connection } from './connection.ts'
 import { explainRefusal } from './refusals.ts'
-import { RpcBlock, RpcError, RpcLog } from './rpc.ts'
+import { decodeRegistryLog } from './registry.ts'
+import { RpcBlock, type RpcCall, RpcLog, resultOf } from './rpc.ts'
 
 /** Providers commonly refuse more in one eth_getLogs. */
 const MAX_BLOCKS_PER_CALL = 1_000
@@ -15,20 +16,25 @@ export type WatchOptions = {
   confirmations: number
   /** Where a watch without known blocks begins: 0, or `head` when nothing older can concern us. */
   from: 'genesis' | 'head'
+  /** Whether several nodes, each with a head of its own, may answer at the address. */
+  mayLag?: boolean
 }
 
+const NOTHING_YET = { kind: 'events' as const, events: [], upTo: undefined }
+
 /** `ChainWatch` over eth_getLogs: a cursor of block hashes, so that no log is missed and none of a lost fork is kept. */
-export function chainWatch(connection: Connection, { confirmations, from }: WatchOptions): ChainWatch {
+export function chainWatch(connection: Connection, { confirmations, from, mayLag = false }: WatchOptions): ChainWatch {
   return {
     async after(known) {
       const last = known.at(-1)
       const [latest, lastNow] = await readBlocks(connection, ['latest', ...(last ? [last.blockNumber] : [])])
-      // On another chain all that is known looks like a fork that was lost.
-      if (last !== undefined && lastNow?.hash !== last.blockHash)
-        await checkChainId(connection.rpc, connection.facts.chainId)
       if (latest === undefined) throw new Error('The chain has no latest block.')
       if (last !== undefined && lastNow?.hash !== last.blockHash) {
-        return { kind: 'reorg', lastGood: await lastGoodOf(connection, known.slice(0, -1)) }
+        if (lastNow === undefined && latest.number >= last.blockNumber) return NOTHING_YET
+        const lastGood = await lastGoodOf(connection, known.slice(0, -1))
+        const inReach = known.findLast(({ blockNumber }) => blockNumber <= latest.number)
+        const isBehind = mayLag && inReach?.blockHash === lastGood?.blockHash
+        return { kind: isBehind ? 'behind' : 'reorg', lastGood }
       }
       const confirmed = latest.number - confirmations
       if (last === undefined && from === 'head' && confirmed >= 0) {
@@ -36,33 +42,59 @@ export function chainWatch(connection: Connection, { confirmations, from }: Watc
       }
       const fromBlock = last === undefined ? 0 : last.blockNumber + 1
       const toBlock = Math.min(confirmed, fromBlock + MAX_BLOCKS_PER_CALL - 1)
-      if (toBlock < fromBlock) return { kind: 'events', events: [], upTo: undefined }
+      if (toBlock < fromBlock) return NOTHING_YET
 
-      const upTo = await blockAt(connection, toBlock, latest)
-      const logs = await readLogs(connection, { fromBlock, toBlock })
+      const { logs, upTo, isSameFork } = await readPortion(connection, { fromBlock, toBlock, last })
       const events = await decodeEvents(connection, logs)
-      // The fork may have changed between the requests: then the logs belong to no single one, and all is read again.
-      const [unchanged] = logs.length > 0 ? await readBlocks(connection, [toBlock]) : [undefined]
-      if (unchanged !== undefined && unchanged.hash !== upTo.blockHash) {
-        return { kind: 'events', events: [], upTo: undefined }
-      }
-      return { kind: 'events', events, upTo }
+      return upTo !== undefined && isSameFork ? { kind: 'events', events, upTo } : NOTHING_YET
     },
   }
 }
 
-/** Logs of the escrow in the order of the chain; both bounds are inclusive. */
+/** Logs of the escrow and its registry in the order of the chain; both bounds are inclusive. */
 export async function readLogs(
-  { rpc, facts }: Connection,
+  connection: Connection,
   range: { fromBlock: number; toBlock: number; topics?: (string | null)[] },
 ): Promise<RpcLog[]> {
+  return parseLogs(await connection.rpc.send(...logsCall(connection, range)))
+}
+
+/**
+ * The logs of some blocks, and whether those and the last known one are of one fork: in one request, which one node answers. A
+ * node that does not have the blocks yet would say that there are no logs.
+ */
+async function readPortion(
+  connection: Connection,
+  { fromBlock, toBlock, last }: { fromBlock: number; toBlock: number; last: WatchedBlock | undefined },
+): Promise<{ logs: RpcLog[]; upTo: WatchedBlock | undefined; isSameFork: boolean }> {
+  const [logs, ...blocks] = await connection.rpc.batch([
+    logsCall(connection, { fromBlock, toBlock }),
+    blockCall(toBlock),
+    ...(last === undefined ? [] : [blockCall(last.blockNumber)]),
+  ])
+  const [end, lastNow] = blocks.map(parseBlock)
+  return {
+    logs: parseLogs(resultOf(logs)),
+    upTo: end && { blockNumber: end.number, blockHash: end.hash },
+    isSameFork: lastNow?.hash === last?.blockHash,
+  }
+}
+
+function logsCall(
+  { facts }: Connection,
+  range: { fromBlock: number; toBlock: number; topics?: (string | null)[] },
+): RpcCall {
   const filter = {
-    address: facts.escrow,
+    address: [facts.escrow, facts.registry],
     fromBlock: hex(range.fromBlock),
     toBlock: hex(range.toBlock),
     ...(range.topics && { topics: range.topics }),
   }
-  const logs = z.array(RpcLog).parse(await rpc.send('eth_getLogs', [filter]))
+  return ['eth_getLogs', [filter]]
+}
+
+function parseLogs(answer: unknown): RpcLog[] {
+  const logs = z.array(RpcLog).parse(answer)
   return logs.sort((a, b) => a.blockNumber - b.blockNumber || a.logIndex - b.logIndex)
 }
 
@@ -88,14 +120,14 @@ async function blockAt(connection: Connection, number: number, latest: RpcBlock)
 
 /** undefined for a block that is not there. */
 async function readBlocks({ rpc }: Connection, which: ('latest' | number)[]): Promise<(RpcBlock | undefined)[]> {
-  const answers = await rpc.batch(
-    which.map((block) => ['eth_getBlockByNumber', [block === 'latest' ? block : hex(block), false]]),
-  )
-  return answers.map((answer) => {
-    if (answer instanceof RpcError) throw answer
-    return RpcBlock.nullable().parse(answer) ?? undefined
-  })
+  return (await rpc.batch(which.map(blockCall))).map(parseBlock)
 }
+
+const blockCall = (block: 'latest' | number): RpcCall => [
+  'eth_getBlockByNumber',
+  [block === 'latest' ? block : hex(block), false],
+]
+const parseBlock = (answer: unknown) => RpcBlock.nullable().parse(resultOf(answer)) ?? undefined
 
 async function decodeEvents(connection: Connection, logs: RpcLog[]): Promise<ChainEvent[]> {
   const untimed = [...new Set(logs.filter((log) => log.blockTimestamp === undefined).map((log) => log.blockNumber))]
@@ -117,7 +149,7 @@ type Happening = ChainEvent extends infer Event
     : never
   : never
 
-/** What a log of the escrow says, in the words of the line; undefined for logs that move no order and no mandate. */
+/** What a log of the escrow or the registry says, in the words of the line; undefined for logs that move no order and no mandate. */
 function decode(log: RpcLog, { facts }: Connection): Happening | undefined {
   const event = escrow.decodeLog(log)
   switch (event?.name) {
@@ -149,7 +181,7 @@ function decode(log: RpcLog, { facts }: Connection): Happening | undefined {
       return { type: event.name === 'Settled' ? 'settled' : 'decided', authorizationId, toSeller, toPayer }
     }
     default:
-      return undefined
+      return decodeRegistryLog(log)
   }
 }
 

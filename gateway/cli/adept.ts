@@ -12,6 +12,7 @@ import { deviceCommand } from './device.ts'
 import { devicesCommand } from './devices.ts'
 import { doctorCommand } from './doctor.ts'
 import { feedCommand } from './feed.ts'
+import { homeCommand } from './home.ts'
 import { initCommand } from './init.ts'
 import { mandateCommand } from './mandate.ts'
 import { orderCommand } from './order.ts'
@@ -20,12 +21,14 @@ import { readingsCommand } from './readings.ts'
 import { replayCommand } from './replay.ts'
 import { rulesCommand } from './rules.ts'
 import { serviceCommand } from './service.ts'
+import { simCommand } from './sim.ts'
 import { startCommand } from './start.ts'
 import { statusCommand } from './status.ts'
 import { stockCommand } from './stock.ts'
 
-/** Exit codes: 0 done; 1 refused, or the gateway does not answer; 2 the command was not understood. */
+/** Exit codes: 0 done; 1 refused, or the gateway does not answer; 2 the command was not understood; 3 the database is damaged. */
 const MISUSE = 2
+const DAMAGED = 3
 
 /** Runs one command; the process's exit code tells how it went. */
 export async function runAdept(args: readonly string[]): Promise<void> {
@@ -42,8 +45,14 @@ export async function runAdept(args: readonly string[]): Promise<void> {
       return
     }
     console.error(fileProblem(error) ?? (error instanceof Error ? error.message : String(error)))
-    process.exitCode = error instanceof CliError ? error.exitCode : error instanceof ConfigError ? MISUSE : 1
+    process.exitCode = exitCodeOf(error)
   }
+}
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof CliError) return error.exitCode
+  if (error instanceof ConfigError) return MISUSE
+  return error instanceof Error && error.name === 'DamagedDatabase' ? DAMAGED : 1
 }
 
 function program(): Command {
@@ -51,6 +60,7 @@ function program(): Command {
     .description('Appliances that buy their own consumables, within limits that you signed.')
     .version(ownVersion(), '--version', 'print the version')
     .option('--data <folder>', "the gateway's data folder (default: ADEPT_DATA, else ~/.adept)")
+    .option('--home <id>', 'the home that it is about (default: the one of adept.yaml)')
     .option('--json', 'print JSON instead of text')
     .configureHelp({ showGlobalOptions: true })
     .showHelpAfterError('(add --help to see what is possible)')
@@ -60,6 +70,7 @@ function program(): Command {
     startCommand(),
     serviceCommand(),
     statusCommand(),
+    homeCommand(),
     deviceCommand(),
     devicesCommand(),
     readingsCommand(),
@@ -77,6 +88,7 @@ function program(): Command {
     auditCommand(),
     backupCommand(),
     restoreCommand(),
+    simCommand(),
   ]
   for (const command of commands) adept.addCommand(inherit(command, adept))
   return adept

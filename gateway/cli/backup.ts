@@ -7,6 +7,7 @@ import { systemClock } from '../lib/clock.ts'
 import { replaceFile } from '../lib/files.ts'
 import { ownVersion } from '../lib/version.ts'
 import { makeBackup, readBackup, restoreDatabase } from '../store/backup.ts'
+import { noteBackup } from '../store/damage.ts'
 import { lockFolder } from '../store/lock.ts'
 import { CliError, contextOf } from './client.ts'
 
@@ -49,6 +50,11 @@ export function backupCommand(): Command {
       makeBackup(database, target, { program: ownVersion(), madeAtMs, salt: salt.toString('hex') }, () =>
         readFolder(dataFolder).map(({ name, bytes }) => ({ name, sealed: keyring.seal(bytes, label(name)) })),
       )
+      try {
+        noteBackup(dataFolder, { file: target, madeAtMs })
+      } catch {
+        // On a full disk the backup is no worse for that.
+      }
       const bytes = statSync(target).size
       print(
         { file: target, bytes, madeAtMs },

@@ -33,19 +33,20 @@ export type Context = { dataFolder: string; json: boolean; client: Client; print
 
 /** What a command's action works with, from the options that every command has. */
 export function contextOf(command: Command): Context {
-  const options = command.optsWithGlobals<{ data?: string; json?: boolean }>()
+  const options = command.optsWithGlobals<{ data?: string; home?: string; json?: boolean }>()
   const dataFolder = dataFolderFrom(options.data)
   const json = options.json === true
   return {
     dataFolder,
     json,
-    client: clientOf(dataFolder),
+    client: clientOf(dataFolder, options.home),
     print: (answer, text) => console.log(json ? JSON.stringify(answer, null, 2) : text),
   }
 }
 
-function clientOf(dataFolder: string): Client {
-  const call = async (path: string, body: object | undefined, signal: AbortSignal | null): Promise<Response> => {
+function clientOf(dataFolder: string, home: string | undefined): Client {
+  const call = async (plainPath: string, body: object | undefined, signal: AbortSignal | null): Promise<Response> => {
+    const path = home === undefined ? plainPath : ofHome(plainPath, home)
     const url = gatewayUrl(dataFolder)
     const token = openToken(dataFolder)
     let response: Response
@@ -88,6 +89,10 @@ function clientOf(dataFolder: string): Client {
       yield* response.body!.pipeThrough(new TextDecoderStream())
     },
   }
+}
+
+function ofHome(path: string, home: string): string {
+  return `${path}${path.includes('?') ? '&' : '?'}home=${encodeURIComponent(home)}`
 }
 
 async function sentenceOf(response: Response, url: string): Promise<string> {

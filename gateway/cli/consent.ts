@@ -1,6 +1,7 @@
 import { Argument, Command } from 'commander'
 import { contextOf } from './client.ts'
-import { act, type OrderAnswer } from './order.ts'
+import type { OrderAnswer } from './order.ts'
+import { act } from './order-action.ts'
 
 export function consentCommand(): Command {
   return new Command('consent')

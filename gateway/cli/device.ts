@@ -11,6 +11,7 @@ export function deviceCommand(): Command {
     .addCommand(addCommand())
     .addCommand(pairCommand())
     .addCommand(confirmCommand())
+    .addCommand(registerCommand())
     .addCommand(rotateCommand())
     .addCommand(certificateCommand())
     .addCommand(removeCommand())
@@ -34,6 +35,19 @@ function addCommand(): Command {
           `It connects by MQTT 3.1.1 to port ${mqttPort}, with ${added.deviceId} as user name and client id.`,
         ].join('\n'),
       )
+    })
+}
+
+function registerCommand(): Command {
+  return new Command('register')
+    .description('tie a device to the registry on chain, so that its mandates end when it changes hands')
+    .argument('<id>', 'the device')
+    .option('--registry-id <number>', "its number there, from its maker (default: the gateway's wallet makes one)")
+    .action(async (deviceId: string, { registryId }: { registryId?: string }, command: Command) => {
+      const { client, print } = contextOf(command)
+      const path = `/v1/devices/${encodeURIComponent(deviceId)}/register`
+      const registered = await client.post<{ sentence: string }>(path, { registryId })
+      print(registered, registered.sentence)
     })
 }
 

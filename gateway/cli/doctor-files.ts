@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { isLoopback } from '../broker/addresses.ts'
 import type { Config } from '../config/schema.ts'
+import { damageAdvice, damageOf, lastBackup } from '../store/damage.ts'
 import { plainTextWarning } from './endpoints.ts'
 import { localTime } from './text.ts'
 
@@ -24,7 +25,6 @@ const MIN_FREE_BYTES = 100 * MIB_BYTES
 const FREE_BYTES = 1024 * MIB_BYTES
 /** A check reads every page; the readings of a larger file are left out, so that it ends within seconds. */
 const MAX_CHECKED_BYTES = 1024 * MIB_BYTES
-const LARGE_TABLES = ['readings', 'readings_hourly']
 /** This program is of 2025 or later. */
 const EARLIEST_MS = Date.UTC(2025, 0, 1)
 const LATEST_MS = Date.UTC(2100, 0, 1)
@@ -32,6 +32,7 @@ const LATEST_MS = Date.UTC(2100, 0, 1)
 const CLOCK_SLACK_MS = 300_000
 const DAY_MS = 86_400_000
 const SOON_MS = 14 * DAY_MS
+const OLD_BACKUP_MS = 31 * DAY_MS
 /** A transaction is included within minutes, or its fee is raised. */
 const STUCK_MS = 900_000
 
@@ -71,16 +72,21 @@ export function diskCheck(dataFolder: string): Found {
 export function databaseCheck(db: Db | undefined, dataFolder: string): Found {
   if (db === undefined) return ok('There is none yet: the first start makes it.')
   const bytes = statSync(join(dataFolder, 'gateway.db')).size
-  const tables = db.prepare<[], string>(`SELECT name FROM sqlite_schema WHERE type = 'table'`).pluck().all()
   const isLarge = bytes > MAX_CHECKED_BYTES
-  for (const table of tables) {
-    if (isLarge && LARGE_TABLES.includes(table)) continue
-    const answer = db.pragma(`quick_check("${table}")`, { simple: true }) as string
-    if (answer !== 'ok')
-      return wrong(`The table ${table} is damaged: ${answer}. Stop the gateway and restore your last backup.`)
-  }
+  const damage = damageOf(db, MAX_CHECKED_BYTES)
+  if (damage !== undefined) return wrong(`Stop the gateway. ${damageAdvice(dataFolder)} Found: ${damage}.`)
   const size = `${Math.ceil(bytes / MIB_BYTES).toLocaleString('en')} MiB`
   return ok(isLarge ? `${size}; sound, the readings were too many to look at.` : `${size}, and it is sound.`)
+}
+
+/** A disk that fails takes all since the newest backup with it. */
+export function backupCheck(dataFolder: string, nowMs: number): Found {
+  const how = '`adept backup <file> --passphrase-file <path>` makes one, also while the gateway runs.'
+  const backup = lastBackup(dataFolder)
+  if (backup === undefined) return look(`None was made yet: ${how}`)
+  const what = `The newest is ${backup.file}, of ${localTime(backup.madeAtMs)}`
+  if (nowMs - backup.madeAtMs > OLD_BACKUP_MS) return look(`${what}: make one more often. ${how}`)
+  return ok(`${what}.`)
 }
 
 /** Whether what the gateway wants to listen on is free; only while it does not run. */
@@ -198,6 +204,28 @@ export function notificationsCheck(db: Db | undefined, { notify }: Config): Foun
   if (failing)
     return wrong(`${failing} could not be delivered to ${host}. Look whether notify.webhookUrl still answers.`)
   return ok(`They are sent to ${host}.`)
+}
+
+/** Who would notice that the gateway is gone. The address itself is not asked: that would be a sign of life. */
+export async function signOfLifeCheck({ notify, home }: Config): Promise<Found> {
+  const { aliveUrl, aliveEveryMinutes, statusBroker } = notify
+  if (aliveUrl === undefined && statusBroker === undefined)
+    return look(
+      'Nobody hears it when the gateway is gone: set notify.aliveUrl (a check of healthchecks.io, say) or notify.statusBroker.',
+    )
+  const found: Answer[] = []
+  if (aliveUrl !== undefined)
+    found.push(ok(`${new URL(aliveUrl).host} is asked every ${aliveEveryMinutes} min while all is well.`))
+  if (statusBroker === undefined) return found
+  const { host } = new URL(statusBroker.url)
+  const { gatewayStatusTopic, tryStatusBroker } = await import('../notify/status-broker.ts')
+  try {
+    await tryStatusBroker(statusBroker)
+    found.push(ok(`${host} has it at ${gatewayStatusTopic(home.id)}.`))
+  } catch (error) {
+    found.push(wrong(`${host} does not let the gateway in (${(error as Error).message}): correct notify.statusBroker.`))
+  }
+  return found
 }
 
 export function timeZoneCheck({ home }: Config): Found {

@@ -3,8 +3,11 @@ import type { Config } from '../config/schema.ts'
 import { loadConfig } from '../config.ts'
 import { systemClock } from '../lib/clock.ts'
 import { fileProblem } from '../lib/file-problem.ts'
+import { storageProblem } from '../lib/storage-problem.ts'
+import { damageAdvice } from '../store/damage.ts'
 import { type Client, contextOf, requireGateway } from './client.ts'
 import {
+  backupCheck,
   certificateCheck,
   clockCheck,
   type Db,
@@ -20,6 +23,7 @@ import {
   plainTextCheck,
   portsCheck,
   sellersOf,
+  signOfLifeCheck,
   timeZoneCheck,
   transactionsCheck,
   wrong,
@@ -50,7 +54,7 @@ async function examine(client: Client, dataFolder: string, config: Config): Prom
   const nowMs = systemClock.nowMs()
   const findings: Finding[] = []
   const check = async (name: string, find: () => Found | Promise<Found>) => {
-    const found = await (async () => find())().catch((error: unknown) => wrong(sentenceOf(error)))
+    const found = await (async () => find())().catch((error: unknown) => wrong(sentenceOf(error, dataFolder)))
     for (const { state, text } of [found].flat())
       findings.push({ check: name, state, text: text.replaceAll(/\s+/g, ' ') })
   }
@@ -69,6 +73,7 @@ async function examine(client: Client, dataFolder: string, config: Config): Prom
       isReadable = true
       return found
     })
+    await check('backup', () => backupCheck(dataFolder, nowMs))
     // What cannot be read once need not be tried, and waited for, again.
     if (!isReadable) {
       db?.close()
@@ -86,6 +91,7 @@ async function examine(client: Client, dataFolder: string, config: Config): Prom
     }
     await check('seller', () => sellerCheck(config, sellersOf(db)))
     await check('notifications', () => notificationsCheck(db, config))
+    await check('sign of life', () => signOfLifeCheck(config))
     await check('time zone', () => timeZoneCheck(config))
   } finally {
     db?.close()
@@ -146,12 +152,11 @@ async function sellerCheck({ seller }: Config, inMandates: string[]): Promise<Fo
   )
 }
 
-function sentenceOf(error: unknown): string {
+function sentenceOf(error: unknown, dataFolder: string): string {
   const code = (error as { code?: unknown } | undefined)?.code
   if (code === 'SQLITE_BUSY' || code === 'SQLITE_LOCKED')
     return 'Another program holds the database, such as a backup: ask again in a while.'
-  if (code === 'SQLITE_CORRUPT' || code === 'SQLITE_NOTADB')
-    return 'The database is damaged. Stop the gateway and restore your last backup.'
+  if (storageProblem(error)?.kind === 'damaged') return `Stop the gateway. ${damageAdvice(dataFolder)}`
   return fileProblem(error) ?? (error instanceof Error ? error.message : String(error))
 }
 

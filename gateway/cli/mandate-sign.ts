@@ -31,7 +31,9 @@ export type MandateAnswer = {
   mandateHash: string
   deviceId: string
   state: MandateState
-  /** Granted, and within its term. */
+  /** Why the gateway does not use it; empty otherwise. */
+  fault: string
+  /** Granted, used, and within its term. */
   inForce: boolean
   createdAtMs: number
   allowance: string

@@ -35,6 +35,7 @@ function mandateText(mandate: MandateAnswer): string {
   return [
     `${mandate.mandateHash}`,
     `${mandate.deviceId}: ${mandate.state}${used}, made ${localTime(mandate.createdAtMs)}`,
+    ...(mandate.fault === '' ? [] : [`NOT USED. ${mandate.fault}`]),
     '',
     mandate.file.readable,
   ].join('\n')

@@ -1,6 +1,8 @@
 import { Command } from 'commander'
 import type { OrderView } from '../ports/orders.ts'
-import { type Context, contextOf } from './client.ts'
+import { contextOf } from './client.ts'
+import { act, ORDER_ID, printTypedData } from './order-action.ts'
+import { settleCommand } from './order-settle.ts'
 import { localTime } from './text.ts'
 
 /** An order as the API's JSON has it. */
@@ -18,15 +20,17 @@ export type OrderAnswer = Omit<OrderView, 'quote' | 'steps'> & {
 
 /** Of `awaiting-consent still`, the longest; a time and two spaces stand on its left. */
 const STATE_WIDTH = 22
-const ORDER_ID = 'its id, or the first 4 or more characters of it'
 
 export function orderCommand(): Command {
   return new Command('order')
     .description('show one order with each step, or act on it')
     .addCommand(showCommand(), { isDefault: true })
-    .addCommand(actionCommand('received', 'say that the goods have arrived, or that they are all right'))
-    .addCommand(actionCommand('cancel', 'cancel an order that has not been shipped'))
-    .addCommand(actionCommand('dispute', 'keep the money of a shipped order in escrow: it is wrong, or did not come'))
+    .addCommand(receivedCommand())
+    .addCommand(signedCommand('cancel', 'Cancellation', 'cancel an order that has not been shipped'))
+    .addCommand(
+      signedCommand('dispute', 'Dispute', 'keep the money of a shipped order in escrow: it is wrong, or did not come'),
+    )
+    .addCommand(settleCommand())
 }
 
 /** `adept order <id>`: the default beside the verbs. */
@@ -41,20 +45,27 @@ function showCommand(): Command {
     })
 }
 
-function actionCommand(verb: 'received' | 'cancel' | 'dispute', description: string): Command {
+function receivedCommand(): Command {
+  return new Command('received')
+    .description('say that the goods have arrived, or that they are all right')
+    .argument('<id>', ORDER_ID)
+    .action(async (orderId: string, _options: unknown, command: Command) =>
+      act(contextOf(command), orderId, 'received', {}),
+    )
+}
+
+/** The device's key signs it, or the wallet that pays does: when the gateway has lost that key, or is not to be trusted. */
+function signedCommand(verb: 'cancel' | 'dispute', kind: 'Cancellation' | 'Dispute', description: string): Command {
   return new Command(verb)
     .description(description)
     .argument('<id>', ORDER_ID)
-    .action(async (orderId: string, _options: unknown, command: Command) => act(contextOf(command), orderId, verb, {}))
-}
-
-/** Acts on one order and prints the gateway's sentence. */
-export async function act(context: Context, orderId: string, verb: string, body: object): Promise<void> {
-  const answer = await context.client.post<{ sentence: string }>(
-    `/v1/orders/${encodeURIComponent(orderId)}/${verb}`,
-    body,
-  )
-  context.print(answer, answer.sentence)
+    .option('--typed-data', "print what the payer's wallet signs (EIP-712), to do it without the device's key")
+    .option('--signature <hex>', "that wallet's signature")
+    .action(async (orderId: string, options: { typedData?: true; signature?: string }, command: Command) => {
+      const context = contextOf(command)
+      if (options.typedData) return printTypedData(context, orderId, { kind })
+      await act(context, orderId, verb, options.signature === undefined ? {} : { signature: options.signature })
+    })
 }
 
 function orderText(order: OrderAnswer): string {

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { isLoopback } from '../broker/addresses.ts'
 import { BrokerLimits } from '../broker/limits.ts'
+import { isTimeZone } from '../domain/home-calendar.ts'
 import { Address, HomeId } from '../domain/identifiers.ts'
 
 const Host = z.string().min(1).max(255)
@@ -134,6 +135,22 @@ export const Config = z.strictObject({
       webhookUrl: HttpUrl.optional().describe(
         'Each entry of the feed is sent there as JSON, with its id, until it is answered 2xx.',
       ),
+      aliveUrl: HttpUrl.optional().describe(
+        'Asked again and again while the gateway is ready, such as a check of healthchecks.io: who is behind it tells you when nothing comes any more.',
+      ),
+      aliveEveryMinutes: z.number().min(0.1).max(1_440).default(5).describe('How often `notify.aliveUrl` is asked.'),
+      statusBroker: z
+        .strictObject({
+          url: z
+            .url({ protocol: /^mqtts?$/, error: 'expected an address that begins with mqtt:// or mqtts://' })
+            .describe(
+              "Another MQTT broker of the house, such as Home Assistant's: keeps `online` or `offline` on `adept/gateway/<home>/status`, retained, and says `offline` when the gateway is gone.",
+            ),
+          username: z.string().min(1).max(256).optional().describe('User name there.'),
+          password: z.string().min(1).max(1_024).optional().describe('Password there.'),
+          caFile: File.optional().describe('PEM file of the authority that signed its certificate.'),
+        })
+        .optional(),
     })
     .prefault({}),
   log: z
@@ -142,15 +159,16 @@ export const Config = z.strictObject({
         .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
         .default('info')
         .describe('Least severity that is logged, as JSON lines on standard error.'),
+      file: File.optional().describe(
+        'File that is logged to instead, below the data folder unless it begins with /; systemd keeps and rotates standard error by itself.',
+      ),
+      fileMiB: z
+        .number()
+        .min(0.01)
+        .max(1_024)
+        .default(10)
+        .describe('Size at which that file is renamed to `<file>.1`; it and four before it are kept.'),
     })
     .prefault({}),
 })
 export type Config = z.infer<typeof Config>
-
-function isTimeZone(name: string): boolean {
-  try {
-    return new Intl.DateTimeFormat('en', { timeZone: name }).format(0) !== ''
-  } catch {
-    return false
-  }
-}

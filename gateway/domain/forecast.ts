@@ -116,10 +116,9 @@ function firstReading({ atMs, left }: LevelObservation, capacity: number): Usage
   }
 }
 
-function readAgain(usage: Usage, atMs: number) {
-  const days = (atMs - usage.readAtMs) / DAY_MS
-  const intervalDays = usage.intervalDays + INTERVAL_WEIGHT * (days - usage.intervalDays)
-  return { readAtMs: atMs, dosesSinceReading: 0, intervalDays }
+/** How the usual time between readings moves. */
+function intervalAfter({ readAtMs, intervalDays }: Usage, atMs: number): number {
+  return intervalDays + INTERVAL_WEIGHT * ((atMs - readAtMs) / DAY_MS - intervalDays)
 }
 
 /** Plausibility counts a rise over the lowest level. Smaller ones, and what happened while nothing was seen, show only here. */
@@ -136,7 +135,8 @@ function isUnseenRefill(usage: Usage, left: number, { balance, variance, ifCount
 function afterPause(usage: Usage, { atMs, left }: LevelObservation): Usage {
   return {
     ...usage,
-    ...readAgain(usage, atMs),
+    readAtMs: atMs,
+    intervalDays: intervalAfter(usage, atMs),
     reading: left,
     sameSinceMs: atMs,
     content: left,
@@ -146,27 +146,41 @@ function afterPause(usage: Usage, { atMs, left }: LevelObservation): Usage {
     lastStep: 0,
     dosed: Math.max(0, usage.dosed - usage.dosesSinceChange),
     dosesSinceChange: 0,
+    dosesSinceReading: 0,
   }
 }
 
 /** The same once more weighs like a level that moved, unless it is stuck; what was used shows when it moves. */
 function afterSame(usage: Usage, { atMs, left }: LevelObservation): Usage {
-  const again = { ...usage, ...readAgain(usage, atMs) }
-  return isStuck(again) ? again : { ...again, ...weighed(usage, atMs, left), ...stepped(usage, atMs, left) }
+  const again = { ...usage, readAtMs: atMs, intervalDays: intervalAfter(usage, atMs), dosesSinceReading: 0 }
+  if (isStuck(again)) return again
+  const { content, contentVariance } = weighed(usage, atMs, left)
+  const { steps, stepUse, stepSquares, stepProducts, lastStep } = stepped(usage, atMs, left)
+  return { ...again, content, contentVariance, steps, stepUse, stepSquares, stepProducts, lastStep }
 }
 
 /** The whole time since the last change tells the use: a level that was stuck, silent or too coarse to move catches up. */
 function afterUse(usage: Usage, { atMs, left }: LevelObservation): Usage {
   const days = (atMs - usage.sameSinceMs) / DAY_MS
   const kept = Math.exp(-fadePerDay(usage) * days)
-  const content = weighed(usage, atMs, left)
+  const { content, contentVariance } = weighed(usage, atMs, left)
+  const { steps, stepUse, stepSquares, stepProducts, lastStep } = isStuck(usage)
+    ? { ...usage, lastStep: 0 }
+    : stepped(usage, atMs, left)
+  // Named one by one: spreading the parts takes three times as long, and this runs at every reading.
   return {
     ...usage,
-    ...readAgain(usage, atMs),
-    ...content,
-    ...(isStuck(usage) ? { lastStep: 0 } : stepped(usage, atMs, left)),
-    sameContent: content.content,
-    sameVariance: content.contentVariance,
+    readAtMs: atMs,
+    intervalDays: intervalAfter(usage, atMs),
+    content,
+    contentVariance,
+    sameContent: content,
+    sameVariance: contentVariance,
+    steps,
+    stepUse,
+    stepSquares,
+    stepProducts,
+    lastStep,
     grain: Math.min(usage.grain, Math.abs(usage.reading - left)),
     reading: left,
     sameSinceMs: atMs,
@@ -174,6 +188,7 @@ function afterUse(usage: Usage, { atMs, left }: LevelObservation): Usage {
     usedDays: usage.usedDays * kept + days,
     dosed: usage.dosed * kept,
     dosesSinceChange: 0,
+    dosesSinceReading: 0,
   }
 }
 

@@ -24,6 +24,15 @@ const AROUND_MS = 26 * 60 * MINUTE_MS
 /** A window of one weekday begins within 8 days. */
 const DAYS_AHEAD = 8
 
+/** Whether it is a name of the IANA list, such as Europe/Berlin. */
+export function isTimeZone(name: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: name }).format(0) !== ''
+  } catch {
+    return false
+  }
+}
+
 /** The calendar of one IANA time zone; throws `RangeError` for a name that is none. */
 export function homeCalendar(timeZone: string) {
   const format = new Intl.DateTimeFormat('en-GB', {

@@ -7,25 +7,26 @@ import { SignedQuote } from './quote.ts'
 /**
  * Every legal arrow of an order as the seller sees it. `shipping`, `capturing`, `declining` and `refunding` have a signed
  * transaction on its way; the arrow back from them is for one that reverted, and `packed → shipped` and `confirmed → paid`
- * for one that a reorg then included after all. `returning` waits for the refund to be sent.
+ * for one that a reorg then included after all. A reorg may also take back what was done: then it is done again, or it finds
+ * that the funds are gone. `returning` waits for the refund to be sent.
  */
 export const SELLER_ORDER_TRANSITIONS = {
   accepted: ['packed', 'refusing', 'cancelled', 'reclaimed', 'settled'],
   packed: ['shipping', 'shipped', 'refusing', 'cancelled', 'reclaimed', 'settled'],
   shipping: ['shipped', 'packed', 'cancelled', 'reclaimed', 'settled'],
-  shipped: ['confirmed', 'reclaimed', 'disputed', 'settled'],
-  confirmed: ['capturing', 'paid', 'reclaimed', 'disputed', 'settled'],
-  capturing: ['paid', 'confirmed', 'reclaimed', 'disputed', 'settled'],
+  shipped: ['confirmed', 'packed', 'cancelled', 'reclaimed', 'disputed', 'settled'],
+  confirmed: ['capturing', 'paid', 'packed', 'cancelled', 'reclaimed', 'disputed', 'settled'],
+  capturing: ['paid', 'confirmed', 'cancelled', 'reclaimed', 'disputed', 'settled'],
   disputed: ['settled', 'decided', 'reclaimed'],
   refusing: ['declining', 'declined', 'cancelled', 'reclaimed', 'settled'],
   declining: ['declined', 'refusing', 'cancelled', 'reclaimed', 'settled'],
-  paid: ['returning'],
+  paid: ['returning', 'confirmed', 'packed', 'cancelled', 'reclaimed', 'disputed'],
   returning: ['refunding', 'paid'],
   refunding: ['paid', 'refunded', 'returning'],
-  refunded: [],
+  refunded: ['returning'],
   settled: [],
   decided: [],
-  declined: [],
+  declined: ['refusing', 'cancelled', 'reclaimed'],
   cancelled: [],
   reclaimed: [],
 } as const satisfies Record<string, readonly string[]>
@@ -37,8 +38,22 @@ export type NextSellerState<S extends SellerOrderState> = (typeof SELLER_ORDER_T
 export const OrderMessage = z.strictObject({ signedQuote: SignedQuote, terms: Terms })
 export type OrderMessage = z.infer<typeof OrderMessage>
 
-/** `POST /v1/orders/:authorizationId/confirmation`: the buyer signed that the goods arrived. */
-export const ConfirmationMessage = z.strictObject({ shipment: Hex32, amount: MinorUnits, signature: HexBytes })
+/** Orders that one confirmation may name: as many as one transaction carries. */
+export const MAX_PARCEL_ORDERS = 50
+
+/** An order of a parcel that has arrived, and what of its money is the seller's. */
+export const Delivery = z.strictObject({ authorizationId: Hex32, amount: MinorUnits })
+export type Delivery = z.infer<typeof Delivery>
+
+/**
+ * `POST /v1/orders/:authorizationId/confirmation`: the buyer signed that the goods arrived. One signature covers all orders
+ * of a parcel that are confirmed together; they are of one mandate.
+ */
+export const ConfirmationMessage = z.strictObject({
+  shipment: Hex32,
+  deliveries: z.array(Delivery).min(1).max(MAX_PARCEL_ORDERS),
+  signature: HexBytes,
+})
 export type ConfirmationMessage = z.infer<typeof ConfirmationMessage>
 
 /** A Serial Shipping Container Code: 17 digits (extension, GS1 company prefix, serial) and their check digit. */

@@ -1,4 +1,5 @@
 import type { MessagePort } from 'node:worker_threads'
+import type { StorageProblem } from '../lib/storage-problem.ts'
 import type { BrokerChange } from '../ports/broker-state.ts'
 import type { CommandResult } from '../wire/messages.ts'
 
@@ -11,8 +12,8 @@ export type Batch =
 /** What became of the next `count` messages (and batches of the broker's state) that were sent, in their order. */
 export type Answer = {
   count: number
-  /** Places among them, ascending: not on disk, with the reason. */
-  faults: { at: number; reason: string }[]
+  /** Places among them, ascending: not on disk, with the reason, and `problem` when it is the storage's. */
+  faults: { at: number; reason: string; problem?: StorageProblem | undefined }[]
   receipts: Receipts
   commandResults: { deviceId: string; result: CommandResult }[]
 }

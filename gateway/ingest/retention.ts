@@ -8,8 +8,12 @@ const REST_TIMES = 9
 /** When nothing was left to do it looks again after this: a look takes the lock that commits of the intake need. */
 const LOOK_AGAIN_MS = 60_000
 
-/** Keeps the past small, beside all other work; polled, since nothing waits for it. */
-export function retentionWorker(parts: { store: RetentionStore; clock: Clock }): Worker {
+/**
+ * Keeps the past small, beside all other work; polled, since nothing waits for it. `restTimes`: 0 where nothing else is done
+ * meanwhile, as in virtual time.
+ */
+export function retentionWorker(parts: { store: RetentionStore; clock: Clock; restTimes?: number }): Worker {
+  const { restTimes = REST_TIMES } = parts
   let lookAgainAtMs = Number.NEGATIVE_INFINITY
   return {
     name: 'retention',
@@ -19,7 +23,7 @@ export function retentionWorker(parts: { store: RetentionStore; clock: Clock }):
       const beganAtMs = performance.now()
       const { worked, more } = await parts.store.step(nowMs)
       if (!worked) lookAgainAtMs = nowMs + LOOK_AGAIN_MS
-      if (more) await setTimeout(REST_TIMES * (performance.now() - beganAtMs))
+      if (more && restTimes > 0) await setTimeout(restTimes * (performance.now() - beganAtMs))
       return { worked }
     },
   }

@@ -1,4 +1,5 @@
 import { receiveMessageOnPort } from 'node:worker_threads'
+import { storageProblem } from '../lib/storage-problem.ts'
 import type { Incoming, IntakeStore } from '../ports/ingest.ts'
 import { PublishFrame } from '../wire/publish-packet.ts'
 import type { Answer, Batch, Receipts, WriterPort } from './batch.ts'
@@ -58,13 +59,15 @@ export function runWriter(port: WriterPort, store: IntakeStore): void {
       const incoming = rows.map((row) => row.incoming)
       return (await store.commit(incoming, receivedAtMs)).receipts
     } catch (error) {
-      if (rows.length > 1 && !isOfTheStorage(error)) {
+      const problem = storageProblem(error)
+      // With the disk or the file at fault another try would only wait once more.
+      if (rows.length > 1 && problem === undefined) {
         const receipts: Receipts = []
         for (const row of rows) receipts.push(...(await commit([row], receivedAtMs, faults)))
         return receipts
       }
-      const reason = error instanceof Error ? error.message : String(error)
-      for (const { at } of rows) faults.push({ at, reason })
+      const reason = problem?.sentence ?? (error instanceof Error ? error.message : String(error))
+      for (const { at } of rows) faults.push({ at, reason, problem })
       return []
     }
   }
@@ -88,12 +91,4 @@ function readPackets(packets: Uint8Array, rows: Row[], answer: Answer): void {
     }
     rows.push({ at, incoming: parsed })
   }
-}
-
-/** SQLite's results that say that the disk or the file is at fault, and another try would only wait once more. */
-const STORAGE_FAULTS = /^SQLITE_(BUSY|LOCKED|FULL|IOERR|READONLY|CORRUPT|NOTADB|CANTOPEN|NOMEM)/
-
-function isOfTheStorage(error: unknown): boolean {
-  const { code } = error as { code?: unknown }
-  return typeof code === 'string' && STORAGE_FAULTS.test(code)
 }

@@ -1,6 +1,7 @@
 import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify'
 import type { z } from 'zod'
 import { jsonText } from './json.ts'
+import { storageProblem } from './storage-problem.ts'
 
 /** Names under which a program on this machine is reached; a listener elsewhere adds its own. */
 export const LOOPBACK_HOSTS: readonly string[] = ['127.0.0.1', 'localhost', '[::1]']
@@ -69,6 +70,8 @@ export function httpServer(options: {
     const statusCode = statusOf(error)
     if (statusCode >= 500 && !(error instanceof HttpError)) {
       options.onFault(error)
+      const problem = storageProblem(error)
+      if (problem !== undefined) return reply.code(503).send({ error: `This could not be stored. ${problem.sentence}` })
       return reply.code(statusCode).send({ error: 'Something failed here; it is in the log. Try again later.' })
     }
     return reply.code(statusCode).send({ error: error instanceof Error ? error.message : String(error) })

@@ -5,6 +5,7 @@
  * merchant agent) connects. Lines of JSON, at most 8 KiB each:
  *
  *   leader → follower   {"now":1763784000000}                                   on connecting, then once per round
+ *                       {"now":1763784000000,"rest":true}                       only the time: work waits for the next line
  *   follower → leader   {"follower":"gateway"}                                  once, when it is ready to follow
  *   follower → leader   {"at":1763784000000,"worked":true,"nextDueAtMs":17…}    one answer to each later `now`
  *                       {"at":1763784000000,"fault":"a sentence"}               its work failed; the leader asks again
@@ -24,7 +25,7 @@ export const MAX_TIME_LINE_BYTES = 8 * 1024
 const MAX_FAULT_CHARACTERS = 1000
 
 const TimeMs = z.int().nonnegative()
-const TimeLine = z.strictObject({ now: TimeMs })
+const TimeLine = z.strictObject({ now: TimeMs, rest: z.boolean().default(false) })
 export const FollowerHello = z.strictObject({ follower: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/) })
 export const FollowerAnswer = z.union([
   z.strictObject({ at: TimeMs, worked: z.boolean(), nextDueAtMs: TimeMs.optional() }),
@@ -73,8 +74,8 @@ export async function joinVirtualTime(socketPath: string, name: string): Promise
     socket.write(`${JSON.stringify({ follower: name })}\n`)
     try {
       for await (const line of lines) {
-        const { now } = parseTimeLine(TimeLine, line, 'the leader of virtual time')
-        const answer = await liveAt(now, clock, tell, options.scheduler)
+        const { now, rest } = parseTimeLine(TimeLine, line, 'the leader of virtual time')
+        const answer = await liveAt(now, clock, tell, rest ? undefined : options.scheduler)
         if (!left) socket.write(`${JSON.stringify(answer)}\n`)
       }
     } catch (error) {
@@ -97,11 +98,12 @@ async function liveAt(
   nowMs: number,
   clock: ManualClock,
   tell: (nowMs: number) => Promise<void>,
-  scheduler: FollowOptions['scheduler'],
+  scheduler: FollowOptions['scheduler'] | undefined,
 ): Promise<FollowerAnswer> {
   try {
     clock.set(nowMs)
     await tell(nowMs)
+    if (scheduler === undefined) return { at: nowMs, worked: false }
     const { worked, nextDueAtMs } = await scheduler.drain()
     return { at: nowMs, worked, ...(nextDueAtMs === undefined ? {} : { nextDueAtMs: Math.ceil(nextDueAtMs) }) }
   } catch (error) {

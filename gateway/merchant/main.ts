@@ -21,10 +21,10 @@ import { openDatabase } from '../store/database.ts'
 import { lockFolder } from '../store/lock.ts'
 import { sellerOrderStore } from '../store/merchant/orders.ts'
 import { quoteBook } from '../store/merchant/quotes.ts'
-import { sqliteTransactionStore } from '../store/transactions.ts'
+import { sellerTransactionStore } from '../store/merchant/transactions.ts'
 import { DEMO_CATALOGUE, findProduct, readCatalogue } from './catalogue.ts'
-import { type ChainPlace, chainPlace, command, type Flags } from './options.ts'
-import { databaseFile, wantRefund } from './refund.ts'
+import { type ChainPlace, chainPlace, command, type Deed, type Flags } from './options.ts'
+import { databaseFile } from './refund.ts'
 import { merchantServer } from './server.ts'
 import { demoWarehouse } from './warehouse.ts'
 import { sellerWorker } from './worker.ts'
@@ -63,7 +63,7 @@ export async function startMerchant(options: MerchantOptions): Promise<Merchant>
     rpc: connection.rpc,
     chainId: connection.facts.chainId,
     key,
-    store: sqliteTransactionStore(db, clock),
+    store: sellerTransactionStore(db, clock),
     clock,
     maxFeePerGasWei: BigInt(Math.round(options.maxFeeGwei * 1e9)),
   })
@@ -91,6 +91,7 @@ export async function startMerchant(options: MerchantOptions): Promise<Merchant>
     shipAfterSeconds,
     hostnames: LOOPBACK_HOSTS,
     nudge: () => scheduler.nudge('seller-orders'),
+    tell: (sentence) => log.info(sentence),
     onFault: (error) => log.error({ err: error }, 'a request failed'),
   })
   const stop = async () => {
@@ -197,16 +198,16 @@ function humanLine(line: string): { atMs: number; text: string } {
 }
 
 async function main(): Promise<void> {
-  await command(sell, refund).parseAsync()
+  await command(sell, note).parseAsync()
 }
 
 const folderOf = (flags: Flags) => flags.data ?? join(homedir(), '.adept-shop')
 
-/** Notes a refund in the database; the agent that runs beside it, or the next one, sends it. */
-async function refund(name: string, amount: bigint | undefined, flags: Flags): Promise<void> {
+/** Notes something in the database; the agent that runs beside it, or the next one, does it. */
+async function note(deed: Deed, flags: Flags): Promise<void> {
   const db = openDatabase(databaseFile(folderOf(flags)), 'merchant')
   try {
-    const sentence = await wantRefund(name, amount, { orders: sellerOrderStore(db), clock: systemClock })
+    const sentence = await deed({ orders: sellerOrderStore(db), clock: systemClock })
     process.stdout.write(`${flags.json ? JSON.stringify({ sentence }) : sentence}\n`)
   } finally {
     db.close()

@@ -1,5 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { Address } from '../domain/identifiers.ts'
+import { type Desk, orderNamed, wantRefund } from './refund.ts'
+import { wantDispute, wantSettlement } from './wishes.ts'
 
 /** Where the contracts are. `gateway-data`: on the embedded chain of a gateway on this machine. */
 export type ChainPlace =
@@ -22,10 +24,13 @@ export type Flags = {
   json?: boolean
 }
 
-/** The commands: selling, which is the default, and `refund`. */
+/** Something that a shopkeeper notes for the agent; resolves to a sentence. */
+export type Deed = (desk: Desk) => Promise<string>
+
+/** The commands: selling, which is the default, and what a shopkeeper notes beside it. */
 export function command(
   sell: (flags: Flags) => Promise<void>,
-  refund: (order: string, amount: bigint | undefined, flags: Flags) => Promise<void>,
+  note: (deed: Deed, flags: Flags) => Promise<void>,
 ): Command {
   const program = new Command('merchant')
     .description('A seller: signs quotes, ships orders whose money is held on chain, and is paid when they arrive.')
@@ -50,7 +55,28 @@ export function command(
     .description('give a paid order back to its buyer, within 30 days; the agent sends it')
     .argument('<order>', 'its number, or its authorization id')
     .argument('[amount]', 'minor units of the token (default: all of it)', minorUnits)
-    .action((order: string, amount: bigint | undefined) => refund(order, amount, program.opts<Flags>()))
+    .action((order: string, amount?: bigint) => note((desk) => wantRefund(order, amount, desk), program.opts<Flags>()))
+  program
+    .command('settle')
+    .description('end an order that is not paid by agreement with its buyer; the agent sends it')
+    .argument('<order>', 'its number, or its authorization id')
+    .argument('[amount]', 'minor units that you would take (default: what the buyer has offered)', minorUnitsOrNone)
+    .option('--days <count>', 'how long your offer stands', whole(1, 90), 7)
+    .action((order: string, amount: bigint | undefined, { days }: { days: number }) =>
+      note(
+        async (desk) => wantSettlement(await orderNamed(order, desk), { amount, validSeconds: days * 86_400 }, desk),
+        program.opts<Flags>(),
+      ),
+    )
+  program
+    .command('dispute')
+    .description(
+      'freeze the money of a shipped order that the buyer does not confirm, within 14 days; the agent sends it',
+    )
+    .argument('<order>', 'its number, or its authorization id')
+    .action((order: string) =>
+      note(async (desk) => wantDispute(await orderNamed(order, desk), desk), program.opts<Flags>()),
+    )
   return program
 }
 
@@ -65,6 +91,10 @@ function whole(least: number, most: number): (text: string) => number {
 function minorUnits(text: string): bigint {
   if (/^[1-9]\d{0,28}$/.test(text)) return BigInt(text)
   throw new InvalidArgumentError('It must be a whole number of minor units.')
+}
+
+function minorUnitsOrNone(text: string): bigint {
+  return text === '0' ? 0n : minorUnits(text)
 }
 
 function positive(text: string): number {

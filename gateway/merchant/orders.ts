@@ -1,5 +1,5 @@
 import type { Hex32 } from '../domain/identifiers.ts'
-import type { ConfirmationMessage, OrderMessage, SellerOrderState } from '../domain/seller-order.ts'
+import type { ConfirmationMessage, Delivery, OrderMessage, SellerOrderState } from '../domain/seller-order.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { SellerChain, SellerOrder, SellerOrderStore } from '../ports/merchant.ts'
 
@@ -111,40 +111,70 @@ function answerKnown(order: SellerOrder, quoteHash: Hex32): Answer {
   return { kind: 'acknowledged' }
 }
 
+/** States in which the money is, or was, on its way to us. */
+const CAPTURABLE: readonly SellerOrderState[] = ['shipped', 'confirmed', 'capturing', 'paid']
+
 /**
- * Takes the buyer's signed word that the goods arrived. This shop agrees only to the whole amount: capturing less would
- * give the rest away for good. Repeats of a confirmation that is kept are acknowledged.
+ * Takes the buyer's signed word that the goods arrived: of this order, and with it of all orders of its parcel that the same
+ * signature covers. This shop agrees only to whole amounts: capturing less would give the rest away for good. Repeats of a
+ * confirmation that is kept are acknowledged; an order that has ended otherwise does not keep the others from being paid.
  */
 export async function takeConfirmation(
   authorizationId: Hex32,
-  { shipment, amount, signature }: ConfirmationMessage,
+  confirmation: ConfirmationMessage,
   { clock, chain, orders }: Pick<Parts, 'clock' | 'chain' | 'orders'>,
 ): Promise<Answer> {
   const order = await orders.get(authorizationId)
   if (order === undefined) return { kind: 'unknown', reason: `There is no order ${authorizationId} here.` }
-  const { terms, packed } = order
-  if (NOT_SHIPPED.includes(order.state)) {
-    return { kind: 'later', reason: `The order is ${order.state}; it has not been shipped yet.` }
+  if (!confirmation.deliveries.some((delivery) => delivery.authorizationId === authorizationId)) {
+    return { kind: 'refused', reason: `The confirmation does not name the order ${authorizationId}.` }
   }
-  if (shipment !== packed?.shipment) {
-    return { kind: 'refused', reason: `The shipment of this order is ${packed?.shipment ?? 'none'}, not ${shipment}.` }
-  }
-  if (amount !== terms.amount) {
-    return {
-      kind: 'refused',
-      reason: `The order is for ${terms.amount} minor units, and only a confirmation of all is taken.`,
-    }
+  const parcel: SellerOrder[] = []
+  for (const delivery of confirmation.deliveries) {
+    const sibling = await orders.get(delivery.authorizationId)
+    const wrong = mistakeIn(delivery, sibling, order, confirmation.shipment)
+    if (wrong !== undefined) return wrong
+    parcel.push(sibling!)
   }
   if (order.confirmation !== undefined) return { kind: 'acknowledged' }
   if (order.state !== 'shipped') return { kind: 'refused', reason: `The order is ${order.state}: ${order.problem}` }
   // A wrong signature would revert the capture of every order that travels with this one.
-  const signer = chain.confirmationSigner({ authorizationId, shipment, amount, signature })
-  if (signer !== terms.deviceKey && signer !== terms.payer) {
+  const signer = chain.confirmationSigner(confirmation)
+  if (signer !== order.terms.deviceKey && signer !== order.terms.payer) {
     return {
       kind: 'refused',
       reason: 'The confirmation is signed neither by the device key nor by the payer of this order.',
     }
   }
-  await orders.confirm(authorizationId, { amount, signature }, clock.nowMs())
+  const { deliveries, signature } = confirmation
+  const shipped = parcel.filter(({ state }) => state === 'shipped').map(({ terms }) => terms.authorizationId)
+  await orders.confirm(shipped, { deliveries, signature }, clock.nowMs())
   return { kind: 'acknowledged' }
+}
+
+/** Why a delivery of a confirmation cannot be captured with `order`; undefined when it can, or has ended and is skipped. */
+function mistakeIn(
+  { authorizationId, amount }: Delivery,
+  sibling: SellerOrder | undefined,
+  order: SellerOrder,
+  shipment: Hex32,
+): Answer | undefined {
+  if (sibling === undefined) {
+    return { kind: 'refused', reason: `The confirmation names the order ${authorizationId}, which is not known here.` }
+  }
+  const { terms, packed, state } = sibling
+  if (NOT_SHIPPED.includes(state)) {
+    return { kind: 'later', reason: `The order ${authorizationId} is ${state}; it has not been shipped yet.` }
+  }
+  if (terms.mandateHash !== order.terms.mandateHash) {
+    return { kind: 'refused', reason: 'The confirmation names orders of several mandates; each needs one of its own.' }
+  }
+  if (amount !== terms.amount) {
+    const reason = `The order is for ${terms.amount} minor units, and only a confirmation of all is taken.`
+    return { kind: 'refused', reason }
+  }
+  if (CAPTURABLE.includes(state) && shipment !== packed?.shipment) {
+    return { kind: 'refused', reason: `The shipment of this order is ${packed?.shipment ?? 'none'}, not ${shipment}.` }
+  }
+  return undefined
 }

@@ -1,4 +1,4 @@
-import type { NextSellerState } from '../domain/seller-order.ts'
+import type { NextSellerState, SellerOrderState } from '../domain/seller-order.ts'
 import { backoffMs } from '../lib/backoff.ts'
 import type { SaveTransaction, SignedTransaction } from '../ports/chain.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -7,6 +7,7 @@ import type { Fulfilment, SellerChain, SellerOrder, SellerOrderStore } from '../
 /** After a failure an order rests, doubling from 1 s to 1 h. */
 const FIRST_REST_MS = 1_000
 const LONGEST_REST_MS = 3_600_000
+const LOOKS_AT_INCLUDED = 5
 
 export type SellerParts = {
   clock: Clock
@@ -30,12 +31,17 @@ export function sendShip(batch: SellerOrder[], nowMs: number, parts: SellerParts
   return send(batch, 'packed', 'shipping', nowMs, parts, (save) => parts.chain.ship(shipments, save))
 }
 
+/** A parcel's confirmation takes in all of its orders, whether they are in this batch or not: the chain skips what has ended. */
 export function sendCapture(batch: SellerOrder[], nowMs: number, parts: SellerParts): Promise<boolean> {
-  const captures = batch.map(({ terms, packed, confirmation }) => ({
-    terms,
-    shipment: packed!.shipment,
-    ...confirmation!,
-  }))
+  const claims = new Map(batch.map((order) => [order.terms.mandateHash + order.confirmation!.signature, order]))
+  const captures = [...claims.values()].flatMap(({ terms, packed, confirmation }) =>
+    confirmation!.deliveries.map(({ authorizationId, amount }) => ({
+      terms: { ...terms, authorizationId },
+      shipment: packed!.shipment,
+      amount,
+      signature: confirmation!.signature,
+    })),
+  )
   return send(batch, 'confirmed', 'capturing', nowMs, parts, (save) => parts.chain.capture(captures, save))
 }
 
@@ -66,6 +72,26 @@ export async function send<S extends 'packed' | 'confirmed' | 'refusing' | 'retu
   return saved
 }
 
+/** Signs, saves and sends what leaves the order in its state until the chain tells; throws when nothing was saved. */
+export async function sendAside(
+  { terms, state }: SellerOrder,
+  nowMs: number,
+  parts: SellerParts,
+  verb: (save: SaveTransaction) => Promise<SignedTransaction>,
+): Promise<void> {
+  let saved = false
+  try {
+    await verb(async (tx) => {
+      await parts.orders.sendAside(terms.authorizationId, state, tx, { atMs: parts.clock.nowMs(), nextAtMs: nowMs })
+      saved = true
+    })
+    parts.onSent()
+  } catch (error) {
+    if (!saved) throw error
+    parts.warn(`Sending a transaction about the order ${terms.authorizationId} failed: ${sentenceOf(error)}`)
+  }
+}
+
 export function restMs(failures: number): number {
   return backoffMs(failures, FIRST_REST_MS, LONGEST_REST_MS)
 }
@@ -75,7 +101,20 @@ export function sentenceOf(error: unknown): string {
 }
 
 /** While its transaction has no receipt, what the chain says of an order may be a promise only: it waits. */
-export function isUnderWay({ state, transaction }: SellerOrder): boolean {
-  const sends = state === 'shipping' || state === 'capturing' || state === 'declining' || state === 'refunding'
-  return sends && transaction?.state === 'sent'
+export function isUnderWay({ state, wish, transaction }: SellerOrder): boolean {
+  return (isSending(state) || wish !== undefined) && transaction?.state === 'sent'
+}
+
+/**
+ * Whether its transaction failed for good. One that is included and yet did nothing was passed over by the contract, or its
+ * sender has yet to see that a reorg took the block: only after some looks, some 30 s, it counts as the former.
+ */
+export function hadNoEffect({ transaction, failures }: SellerOrder): boolean {
+  const { state } = transaction ?? {}
+  return state === 'reverted' || state === 'lost' || (state === 'included' && failures >= LOOKS_AT_INCLUDED)
+}
+
+/** A signed transaction is to take the order out of this state. */
+export function isSending(state: SellerOrderState): boolean {
+  return state === 'shipping' || state === 'capturing' || state === 'declining' || state === 'refunding'
 }

@@ -3,12 +3,14 @@ import { z } from 'zod'
 import { Hex32 } from '../domain/identifiers.ts'
 import { QuoteRequest, type SellerProfile } from '../domain/quote.ts'
 import { ConfirmationMessage, OrderMessage } from '../domain/seller-order.ts'
+import { SettlementOffer } from '../domain/settlement.ts'
 import { HttpError, httpServer, parseInput } from '../lib/http.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { QuoteBook, SellerChain, SellerOrder, SellerOrderStep, SellerOrderStore } from '../ports/merchant.ts'
 import type { Catalogue } from './catalogue.ts'
 import { type Answer, takeConfirmation, takeOrder } from './orders.ts'
 import { answerQuote } from './quotes.ts'
+import { ownOffer, takeSettlement } from './wishes.ts'
 
 /** An order message with its quote and terms is about 2 kB. */
 const BODY_LIMIT_BYTES = 16 * 1024
@@ -26,6 +28,8 @@ export function merchantServer(parts: {
   shipAfterSeconds: number
   hostnames: readonly string[]
   nudge(): void
+  /** Hears, as a sentence, what the shopkeeper should look at. */
+  tell(sentence: string): void
   onFault(error: unknown): void
 }): FastifyInstance {
   const { chain, orders, catalogue } = parts
@@ -58,18 +62,34 @@ export function merchantServer(parts: {
     return acknowledge(await takeConfirmation(authorizationId, message, parts))
   })
 
+  app.post('/v1/orders/:authorizationId/settlement', async (request) => {
+    const order = await orderOf(request.params)
+    const offer = parseInput(SettlementOffer, request.body, 'an offer to settle')
+    return acknowledge(await asksChain(() => takeSettlement(order, offer, parts)))
+  })
+
+  app.get('/v1/orders/:authorizationId/settlement', async (request) => {
+    const order = await orderOf(request.params)
+    return { offer: (await asksChain(() => ownOffer(order, parts))) ?? null }
+  })
+
   app.get('/v1/orders', async () => ({ orders: (await orders.list(MAX_LISTED_ORDERS)).map(viewOf) }))
 
   app.get('/v1/orders/:authorizationId', async (request) => {
-    const { authorizationId } = parseInput(ByAuthorization, request.params, 'an authorization id')
-    const order = await orders.get(authorizationId)
-    if (order === undefined) throw new HttpError(404, `There is no order ${authorizationId} here.`)
+    const order = await orderOf(request.params)
     return {
       ...viewOf(order),
       notice: order.packed?.notice,
-      steps: (await orders.steps(authorizationId)).map(stepView),
+      steps: (await orders.steps(order.terms.authorizationId)).map(stepView),
     }
   })
+
+  async function orderOf(params: unknown): Promise<SellerOrder> {
+    const { authorizationId } = parseInput(ByAuthorization, params, 'an authorization id')
+    const order = await orders.get(authorizationId)
+    if (order === undefined) throw new HttpError(404, `There is no order ${authorizationId} here.`)
+    return order
+  }
 
   function acknowledge(answer: Answer): { acknowledged: true } {
     if (answer.kind !== 'acknowledged') throw new HttpError(STATUS_OF[answer.kind], answer.reason)
@@ -106,6 +126,7 @@ function viewOf(order: SellerOrder) {
     productName: quote.productName,
     quantity: quote.quantity,
     totalMinorUnits: quote.totalMinorUnits,
+    offeredMinorUnits: order.offered?.toSeller,
     heldSinceSeconds: order.heldSinceSeconds,
     shipBySeconds: terms.shipBy,
     carrier: packed?.carrier,

@@ -1,30 +1,38 @@
-import { z } from 'zod'
-import { type NextSellerState, type SellerOrderState, Sscc } from '../domain/seller-order.ts'
-import { REFUND_MS, UNCONFIRMED_MS } from '../domain/timers.ts'
+import type { NextSellerState } from '../domain/seller-order.ts'
+import { REFUND_MS } from '../domain/timers.ts'
 import type { StepResult, Worker } from '../lib/scheduler.ts'
-import type { Hold } from '../ports/chain.ts'
-import type { Fulfilment, SellerOrder } from '../ports/merchant.ts'
-import { shippingNotice } from './notice.ts'
-import { batches, isUnderWay, restMs, type SellerParts, send, sendCapture, sendShip, sentenceOf } from './sending.ts'
+import type { SellerOrder } from '../ports/merchant.ts'
+import { pack, parcelsOf } from './packing.ts'
+import {
+  batches,
+  hadNoEffect,
+  isSending,
+  isUnderWay,
+  type SellerParts,
+  send,
+  sendCapture,
+  sendShip,
+  sentenceOf,
+} from './sending.ts'
+import { fundsAreGone, lookBack } from './taken-back.ts'
 import { chainNowSeconds } from './time.ts'
+import { type Advance, fail, failAll, giveUp, move, type Turn } from './turn.ts'
+import { grantWish } from './wishes.ts'
 
 /** Orders of one transaction: beyond 50 the cost per order hardly falls, and a revert wastes more (CONTRACTS.md). */
 const BATCH = 50
 /** How often a transaction that is under way is asked for. */
 const UNDER_WAY_POLL_MS = 500
-/** After 14 days anyone may reclaim what nobody confirmed; from then on, and while disputed, the hold is looked at daily. */
-const RECLAIM_POLL_MS = 24 * 3_600_000
-
-const Packed = z.object({ kind: z.literal('packed'), carrier: z.string().min(1).max(80), sscc: Sscc })
-
-/** `nowMs` is the later of our clock and the chain's head. */
-type Turn = { order: SellerOrder; hold: Hold; nowMs: number }
+/** What falls due waits for a transaction that is under way, to share the next one, but no longer than two blocks of a slow chain. */
+const LONGEST_WAIT_MS = 30_000
+/** What the buyer, the arbiter or time does to a shipped order comes without a message: its hold is looked at daily. */
+const DAILY_MS = 24 * 3_600_000
 
 /**
- * Brings every order to its end: packs when cooling off is over, ships and captures in batches, declines what cannot be
- * served. A row is always committed before the world hears of it: the parcel's label before `ship` is signed, the signed
- * bytes before they are broadcast, and the goods leave only when the chain says shipped. Each step begins by asking the
- * chain for the hold, so a step that was killed is simply done again.
+ * Brings every order to its end: packs when cooling off is over, what a home gets together as one parcel; ships and captures
+ * in batches; declines what cannot be served. A row is always committed before the world hears of it: the parcel's label
+ * before `ship` is signed, the signed bytes before they are broadcast, and the goods leave only when the chain says shipped.
+ * Each step begins by asking the chain for the hold, so a step that was killed is simply done again.
  */
 export function sellerWorker(parts: SellerParts): Worker {
   return { name: 'seller-orders', step: () => step(parts) }
@@ -38,6 +46,7 @@ async function step(parts: SellerParts): Promise<StepResult> {
   const holds = await Promise.all(due.map((order) => (isUnderWay(order) ? undefined : chain.hold(order.terms))))
 
   let worked = false
+  const toPack: Turn[] = []
   const toShip: SellerOrder[] = []
   const toCapture: SellerOrder[] = []
   for (const [index, order] of due.entries()) {
@@ -48,25 +57,35 @@ async function step(parts: SellerParts): Promise<StepResult> {
     }
     const turn = { order, hold, nowMs }
     const ready = await advance(turn, parts).catch((error: unknown) => fail(turn, parts, sentenceOf(error)))
-    if (ready === 'ship') toShip.push(order)
+    if (ready === 'pack') toPack.push(turn)
+    else if (ready === 'ship') toShip.push(order)
     else if (ready === 'capture') toCapture.push(order)
     else if (ready === 'moved') worked = true
   }
-  for (const batch of batches(toShip)) if (await sendShip(batch, nowMs, parts)) worked = true
-  for (const batch of batches(toCapture)) if (await sendCapture(batch, nowMs, parts)) worked = true
+  for (const parcel of parcelsOf(toPack)) {
+    await pack(parcel, parts).catch((error: unknown) => failAll(parcel, parts, sentenceOf(error)))
+    worked = true
+  }
+  for (const batch of await ready(toShip, 'shipping')) if (await sendShip(batch, nowMs, parts)) worked = true
+  for (const batch of await ready(toCapture, 'capturing')) if (await sendCapture(batch, nowMs, parts)) worked = true
   return { worked, nextDueAtMs: await orders.nextDueAtMs() }
-}
 
-type Advance = 'moved' | 'waits' | 'ship' | 'capture'
+  /** What goes to the chain now: nothing while an earlier transaction of its kind is under way, so that more can join. */
+  async function ready(together: SellerOrder[], state: 'shipping' | 'capturing'): Promise<SellerOrder[][]> {
+    if (together.length === 0) return []
+    const sentAtMs = await orders.underWaySinceMs(state)
+    if (sentAtMs === undefined || clock.nowMs() - sentAtMs >= LONGEST_WAIT_MS) return batches(together)
+    for (const { terms, state } of together) {
+      await orders.postpone(terms.authorizationId, state, nowMs + UNDER_WAY_POLL_MS)
+    }
+    return []
+  }
+}
 
 /** One order's turn: what its own state and the chain's say about it. */
 async function advance(turn: Turn, parts: SellerParts): Promise<Advance> {
   const { order, hold } = turn
-  if (hold.state === 'cancelled' || hold.state === 'reclaimed') {
-    if (order.packed !== undefined && hold.state === 'cancelled') await parts.fulfilment.putBack(order)
-    await move(turn, parts, order.state as 'accepted', hold.state, `the funds were ${hold.state} on chain`)
-    return 'moved'
-  }
+  if (hold.state === 'cancelled' || hold.state === 'reclaimed') return fundsAreGone(turn, hold.state, parts)
   if (hold.state === 'settled' || hold.state === 'decided') {
     const share = `${hold.amount} of ${order.terms.amount} minor units are ours`
     await move(turn, parts, order.state as 'disputed', hold.state, `the dispute was ${hold.state}: ${share}`)
@@ -74,13 +93,18 @@ async function advance(turn: Turn, parts: SellerParts): Promise<Advance> {
   }
   if (hold.state === 'disputed' && order.state !== 'disputed') {
     const reason = 'the order is disputed; its money is frozen'
-    await move(turn, parts, order.state as 'shipped', 'disputed', reason, turn.nowMs + RECLAIM_POLL_MS)
+    const nextAtMs = order.wish === undefined ? turn.nowMs + DAILY_MS : turn.nowMs
+    await move(turn, parts, order.state as 'shipped', 'disputed', reason, nextAtMs)
     return 'moved'
   }
   if (hold.state === 'none') return fail(turn, parts, 'the funds are not to be seen on chain: it may have been rewound')
+  if (order.wish !== undefined && !isSending(order.state)) {
+    const beside = await grantWish(turn, order.wish, parts)
+    if (beside !== undefined) return beside
+  }
   switch (order.state) {
     case 'accepted':
-      return waitsForShipping(turn, parts) ?? pack(turn, parts)
+      return waitsForShipping(turn, parts) ?? 'pack'
     case 'packed':
       // Only we can ship and capture: a transaction that was given up after a reorg is on the chain after all.
       if (hold.state === 'shipped') return settled(turn, parts, 'shipped', 'shipping', 'packed')
@@ -88,8 +112,16 @@ async function advance(turn: Turn, parts: SellerParts): Promise<Advance> {
     case 'shipping':
       return settled(turn, parts, 'shipped', 'shipping', 'packed')
     case 'shipped':
+      if (hold.state === 'authorized') return lookBack(turn, parts)
+      // It was shipped again; the buyer's word still holds.
+      if (order.confirmation !== undefined) {
+        await move(turn, parts, 'shipped', 'confirmed', 'the buyer had signed that the goods arrived', turn.nowMs)
+        return 'moved'
+      }
+      await parts.orders.postpone(order.terms.authorizationId, order.state, turn.nowMs + DAILY_MS)
+      return 'waits'
     case 'disputed':
-      await parts.orders.postpone(order.terms.authorizationId, order.state, turn.nowMs + RECLAIM_POLL_MS)
+      await parts.orders.postpone(order.terms.authorizationId, order.state, turn.nowMs + DAILY_MS)
       return 'waits'
     case 'returning':
       return giveBack(turn, parts)
@@ -97,6 +129,7 @@ async function advance(turn: Turn, parts: SellerParts): Promise<Advance> {
       return refunded(turn, parts)
     case 'confirmed':
       if (hold.state === 'captured') return settled(turn, parts, 'captured', 'capturing', 'confirmed')
+      if (hold.state === 'authorized') return lookBack(turn, parts)
       return hold.state === 'shipped' ? 'capture' : unexpected(turn, parts)
     case 'capturing':
       return settled(turn, parts, 'captured', 'capturing', 'confirmed')
@@ -104,6 +137,10 @@ async function advance(turn: Turn, parts: SellerParts): Promise<Advance> {
       return refuse(turn, parts)
     case 'declining':
       return settled(turn, parts, 'declined', 'declining', 'refusing')
+    case 'paid':
+    case 'refunded':
+    case 'declined':
+      return lookBack(turn, parts)
     default:
       throw new Error(`The order ${order.terms.authorizationId} is ${order.state} and cannot be due.`)
   }
@@ -119,25 +156,6 @@ function waitsForShipping(turn: Turn, parts: SellerParts): Promise<Advance> | un
   return parts.orders.postpone(order.terms.authorizationId, order.state, coolingOffUntilMs).then((): Advance => 'waits')
 }
 
-async function pack(turn: Turn, parts: SellerParts): Promise<Advance> {
-  const { order } = turn
-  let answer: Awaited<ReturnType<Fulfilment['dispatch']>>
-  try {
-    answer = await parts.fulfilment.dispatch(order)
-    if (answer.kind === 'packed') Packed.parse(answer)
-  } catch (error) {
-    return fail(turn, parts, `the warehouse failed: ${sentenceOf(error)}`)
-  }
-  if (answer.kind === 'out-of-stock') return giveUp(turn, parts, `${order.quote.productName} is out of stock`)
-  const notice = shippingNotice(order, answer, parts.clock.nowMs())
-  await parts.orders.pack(
-    order.terms.authorizationId,
-    { carrier: answer.carrier, sscc: answer.sscc, notice, shipment: parts.chain.shipmentHash(notice) },
-    parts.clock.nowMs(),
-  )
-  return 'moved'
-}
-
 /** Its transaction has a receipt, or can never have one: the hold tells whether it did what it should, or is signed anew. */
 async function settled<S extends 'shipping' | 'capturing' | 'declining'>(
   turn: Turn,
@@ -150,15 +168,9 @@ async function settled<S extends 'shipping' | 'capturing' | 'declining'>(
   if (hold.state === wanted) {
     if (wanted === 'shipped') {
       await parts.fulfilment.handOver(order)
-      const reclaimableAtMs = hold.sinceSeconds * 1000 + UNCONFIRMED_MS + 1000
-      await move(
-        turn,
-        parts,
-        order.state as 'shipping',
-        'shipped',
-        'the chain says shipped; the carrier has it',
-        reclaimableAtMs,
-      )
+      const reason = 'the chain says shipped; the carrier has it'
+      const nextAtMs = order.confirmation === undefined ? nowMs + DAILY_MS : nowMs
+      await move(turn, parts, order.state as 'shipping', 'shipped', reason, nextAtMs)
     } else if (wanted === 'captured') {
       await move(turn, parts, order.state as 'capturing', 'paid', `${order.terms.amount} minor units were paid to us`)
     } else {
@@ -167,16 +179,9 @@ async function settled<S extends 'shipping' | 'capturing' | 'declining'>(
     return 'moved'
   }
   const what = `transaction ${order.transaction?.txHash} is ${order.transaction?.state} and had no effect`
-  // Its sender has yet to see that a reorg took the block; then the same bytes are sent again.
-  if (order.transaction?.state === 'included') return fail(turn, parts, what)
+  if (!hadNoEffect(order)) return fail(turn, parts, what)
   await move(turn, parts, state, back, what, nowMs)
   return fail({ ...turn, order: { ...order, state: back } }, parts, what)
-}
-
-async function giveUp(turn: Turn, parts: SellerParts, reason: string): Promise<Advance> {
-  if (turn.order.packed !== undefined) await parts.fulfilment.putBack(turn.order)
-  await move(turn, parts, turn.order.state as 'accepted', 'refusing', reason, turn.nowMs)
-  return 'moved'
 }
 
 async function refuse(turn: Turn, parts: SellerParts): Promise<Advance> {
@@ -226,23 +231,6 @@ async function refunded(turn: Turn, parts: SellerParts): Promise<Advance> {
   return fail({ ...turn, order: { ...order, state: 'returning' } }, parts, what)
 }
 
-async function move<S extends SellerOrderState>(
-  { order }: Turn,
-  parts: SellerParts,
-  from: S,
-  to: NextSellerState<S>,
-  reason: string,
-  nextAtMs?: number,
-): Promise<void> {
-  await parts.orders.move(order.terms.authorizationId, from, to, { atMs: parts.clock.nowMs(), nextAtMs, reason })
-}
-
 function unexpected(turn: Turn, parts: SellerParts): Promise<Advance> {
   return fail(turn, parts, `the chain says ${turn.hold.state}, which this shop did not do`)
-}
-
-async function fail({ order, nowMs }: Turn, parts: SellerParts, reason: string): Promise<Advance> {
-  parts.warn(`The order ${order.terms.authorizationId} (${order.state}) waits: ${reason}`)
-  await parts.orders.postpone(order.terms.authorizationId, order.state, nowMs + restMs(order.failures), reason)
-  return 'waits'
 }

@@ -15,7 +15,7 @@ export function notifyWorker(parts: {
   store: DeliveryStore
   notifier: Notifier | undefined
   /** When the home's quiet hours end, while it is quiet: only a fault is delivered before. */
-  quietUntil(nowMs: number): number | undefined
+  quietUntil(homeId: string, nowMs: number): Promise<number | undefined>
   /** Publishes an order's state on its device's retained `order` topic. */
   tellDevice(order: Order): Promise<void>
   clock: Clock
@@ -25,26 +25,26 @@ export function notifyWorker(parts: {
     async step() {
       const nowMs = parts.clock.nowMs()
       const orders = await parts.store.untoldOrders(DELIVERIES_PER_STEP)
-      for (const order of orders) {
-        await parts.tellDevice(order)
-        await parts.store.deviceTold(order.orderId, order.state)
-      }
-      const quietEndsAtMs = parts.quietUntil(nowMs)
-      const only = quietEndsAtMs === undefined ? undefined : 'fault'
-      const due = parts.notifier === undefined ? [] : await parts.store.due(nowMs, DELIVERIES_PER_STEP, only)
+      for (const order of orders) await parts.tellDevice(order)
+      if (orders.length > 0) await parts.store.devicesTold(orders)
+      const due = parts.notifier === undefined ? [] : await parts.store.due(nowMs, DELIVERIES_PER_STEP)
       for (const { notification, attempts } of due) {
+        const { homeId, kind, notificationId } = notification
+        const quietEndsAtMs = kind === 'fault' ? undefined : await parts.quietUntil(homeId, nowMs)
+        if (quietEndsAtMs !== undefined) {
+          await parts.store.held(notificationId, quietEndsAtMs)
+          continue
+        }
         try {
           await parts.notifier?.deliver(notification)
-          await parts.store.delivered(notification.notificationId, nowMs)
+          await parts.store.delivered(notificationId, nowMs)
         } catch {
           const nextAtMs =
             attempts + 1 >= MAX_ATTEMPTS ? undefined : nowMs + backoffMs(attempts, FIRST_RETRY_MS, LONGEST_RETRY_MS)
-          await parts.store.failed(notification.notificationId, nextAtMs)
+          await parts.store.failed(notificationId, nextAtMs)
         }
       }
-      const nextDueAtMs = await parts.store.nextDueAtMs()
-      const isHeld = nextDueAtMs !== undefined && quietEndsAtMs !== undefined && nextDueAtMs <= nowMs
-      return { worked: orders.length + due.length > 0, nextDueAtMs: isHeld ? quietEndsAtMs : nextDueAtMs }
+      return { worked: orders.length + due.length > 0, nextDueAtMs: await parts.store.nextDueAtMs() }
     },
   }
 }

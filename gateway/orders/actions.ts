@@ -1,16 +1,15 @@
+import type { HexBytes } from '../domain/identifiers.ts'
+import type { Terms } from '../domain/mandate.ts'
 import { formatMoney } from '../domain/money.ts'
 import { StaleOrderError } from '../domain/order.ts'
 import { UNCONFIRMED_MS } from '../domain/timers.ts'
-import type { Chain, DeviceSigner } from '../ports/chain.ts'
-import type { Clock } from '../ports/clock.ts'
-import type { ActionResult, OrderActionStore, OrderActions, OrderStore, OrderWork } from '../ports/orders.ts'
+import type { DeviceSigner } from '../ports/chain.ts'
+import type { ActionResult, OrderActions, OrderWork, Refused } from '../ports/orders.ts'
+import { no, yes } from './results.ts'
+import { lookAtSettlement, type SettlingParts, settleOrder } from './settling.ts'
 
-export type OrderActionParts = {
-  store: OrderActionStore
-  orders: OrderStore
-  chain: Chain
+export type OrderActionParts = SettlingParts & {
   signer: DeviceSigner
-  clock: Clock
   /** Wakes the order worker: speed only. */
   onActed(): void
 }
@@ -43,7 +42,7 @@ export function orderActions(parts: OrderActionParts): OrderActions {
         return yes(`${noted}. The seller is paid once a second evidence, such as the refill, is there.`)
       }),
 
-    cancel: (homeId, orderId, who) =>
+    cancel: (homeId, orderId, who, signature) =>
       act(homeId, orderId, async (order) => {
         const nowMs = parts.clock.nowMs()
         switch (order.state) {
@@ -58,7 +57,7 @@ export function orderActions(parts: OrderActionParts): OrderActions {
             return yes('Cancelled before anything was paid.')
           case 'authorized':
           case 'due':
-            return cancelHold(order, who, nowMs)
+            return cancelHold(order, who, nowMs, signature)
           case 'cancelled':
           case 'dropped':
             return yes('The order is already cancelled.')
@@ -67,12 +66,12 @@ export function orderActions(parts: OrderActionParts): OrderActions {
         }
       }),
 
-    dispute: (homeId, orderId, who) =>
+    dispute: (homeId, orderId, who, signature) =>
       act(homeId, orderId, async (order) => {
         switch (order.state) {
           case 'shipped':
           case 'delivered':
-            return disputeHold(order, who, parts.clock.nowMs())
+            return disputeHold(order, who, parts.clock.nowMs(), signature)
           case 'disputed':
             return yes('The order is already disputed: its money stays in escrow.')
           case 'completed':
@@ -103,13 +102,24 @@ export function orderActions(parts: OrderActionParts): OrderActions {
         await drop({ ...order, state: 'awaiting-consent' }, who, nowMs)
         return yes('Nothing is bought.')
       }),
+
+    settlement: (homeId, orderId, wanted) => act(homeId, orderId, (order) => lookAtSettlement(order, wanted, parts)),
+
+    settle: (homeId, orderId, request) => act(homeId, orderId, (order) => settleOrder(order, request, parts)),
+
+    typedData: (homeId, orderId, word) =>
+      act(homeId, orderId, async ({ state, authorization }) => {
+        if (authorization === undefined) return no(`The order is ${state}: no money is held for it.`)
+        const { authorizationId } = authorization
+        return { ok: true, typedData: parts.chain.wordTypedData({ authorizationId, ...word }) }
+      }),
   }
 
-  async function act(
+  async function act<Result extends { ok: boolean }>(
     homeId: string,
     orderId: string,
-    verb: (order: OrderWork) => Promise<ActionResult>,
-  ): Promise<ActionResult> {
+    verb: (order: OrderWork) => Promise<Result>,
+  ): Promise<Result | Refused> {
     for (let look = 0; look < MAX_LOOKS; look++) {
       const order = await parts.store.find(homeId, orderId)
       if (order === undefined) return no(`There is no order ${orderId}: see \`adept orders\`.`)
@@ -133,7 +143,12 @@ export function orderActions(parts: OrderActionParts): OrderActions {
   }
 
   /** The device's key signs the cancellation; the escrow gives everything back while nothing is shipped. */
-  async function cancelHold(order: OrderWork, who: string, nowMs: number): Promise<ActionResult> {
+  async function cancelHold(
+    order: OrderWork,
+    who: string,
+    nowMs: number,
+    payers: HexBytes | undefined,
+  ): Promise<ActionResult> {
     const { authorization } = order
     if (authorization === undefined)
       throw new Error(`Order ${order.orderId} is ${order.state} without an authorization.`)
@@ -141,7 +156,11 @@ export function orderActions(parts: OrderActionParts): OrderActions {
     if (hold.state === 'cancelled') return yes('The order is already cancelled; the money is back.')
     if (hold.state !== 'authorized')
       return no(`On the chain the order is ${hold.state}: it can no longer be cancelled.`)
-    const signature = await parts.signer.cancellation(order.deviceId, authorization.authorizationId)
+    const { authorizationId } = authorization
+    if (payers !== undefined && !(await isPayers(authorization.terms, 'Cancellation', payers))) {
+      return no(NOT_PAYERS(authorization.terms))
+    }
+    const signature = payers ?? (await parts.signer.cancellation(order.deviceId, authorizationId))
     const keepTime = order.state === 'due' ? authorization.terms.shipBy * 1000 + 1000 : undefined
     try {
       await parts.chain.cancel(authorization.terms, signature, (tx) =>
@@ -162,7 +181,12 @@ export function orderActions(parts: OrderActionParts): OrderActions {
   }
 
   /** The device's key signs it; from then on only both sides together, the arbiter or 30 days move the money. */
-  async function disputeHold(order: OrderWork, who: string, nowMs: number): Promise<ActionResult> {
+  async function disputeHold(
+    order: OrderWork,
+    who: string,
+    nowMs: number,
+    payers: HexBytes | undefined,
+  ): Promise<ActionResult> {
     const { authorization } = order
     if (authorization === undefined)
       throw new Error(`Order ${order.orderId} is ${order.state} without an authorization.`)
@@ -172,7 +196,8 @@ export function orderActions(parts: OrderActionParts): OrderActions {
     const untilMs = hold.sinceSeconds * 1000 + UNCONFIRMED_MS
     if (hold.state !== 'shipped') return no(`On the chain the order is ${hold.state}: it can no longer be disputed.`)
     if (nowMs > untilMs) return no('The 14 days for a dispute are over; the money comes back by itself.')
-    const signature = await parts.signer.dispute(order.deviceId, authorizationId)
+    if (payers !== undefined && !(await isPayers(terms, 'Dispute', payers))) return no(NOT_PAYERS(terms))
+    const signature = payers ?? (await parts.signer.dispute(order.deviceId, authorizationId))
     // Not looked at before the log is here: nothing may be confirmed while a dispute is on its way.
     await parts.chain.dispute(terms, signature, (tx) =>
       parts.orders.saveTransaction({ ...tx, purpose: `${tx.purpose} for ${who}` }, order, untilMs + 1000, nowMs),
@@ -182,15 +207,14 @@ export function orderActions(parts: OrderActionParts): OrderActions {
     return yes(`The dispute is on its way to the chain. The money stays in escrow; it comes back when ${then}.`)
   }
 
+  function isPayers({ payer, authorizationId }: Terms, kind: 'Cancellation' | 'Dispute', signature: HexBytes) {
+    return parts.chain.isSignedBy(payer, parts.chain.wordDigest({ authorizationId, kind }), signature)
+  }
+
   function dueTime(order: OrderWork): number {
     return order.stateChangedAtMs + (order.authorization?.terms.coolingOffSeconds ?? 0) * 1000
   }
 }
 
-function yes(sentence: string): ActionResult {
-  return { ok: true, sentence }
-}
-
-function no(sentence: string): ActionResult {
-  return { ok: false, sentence }
-}
+const NOT_PAYERS = ({ payer }: Terms) =>
+  `This is no signature of ${payer}, which pays. Sign what --typed-data prints for this very order with that wallet.`

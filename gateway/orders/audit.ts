@@ -165,7 +165,8 @@ async function lookAtMandate({ store, chain }: Parts, hash: Parameters<AuditStor
 
 function mandateDifference(row: AuditedMandate, status: MandateStatus): string | undefined {
   const what = `The mandate of ${row.deviceId}`
-  const expected = row.state === 'signed' ? 'unknown' : row.state
+  // The registry ends a mandate without a word to the escrow.
+  const expected = row.state === 'signed' ? 'unknown' : row.state === 'ended' ? 'granted' : row.state
   if (status.status !== expected) return `${what}: the database says ${row.state}, the chain ${status.status}.`
   if (status.lastNonce > row.lastNonce) {
     return `${what}: the chain has seen its authorization ${status.lastNonce}, the database only ${row.lastNonce}. Somebody else orders with its key, or this database is older than the chain.`

@@ -6,7 +6,7 @@ import type { Product, SellerProfile } from '../domain/quote.ts'
 import type { Chain, PayerWallet } from '../ports/chain.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { DeviceStore, DeviceView } from '../ports/devices.ts'
-import type { MandateDraft, MandateRequest } from '../ports/mandates.ts'
+import type { MandateDraft, MandateRequest, RegistrationStore } from '../ports/mandates.ts'
 import type { Seller } from '../ports/seller.ts'
 import { readableMandate } from './readable-mandate.ts'
 
@@ -33,6 +33,7 @@ export async function draftMandate(
     devices: Pick<DeviceStore, 'get'>
     seller: Pick<Seller, 'profile'>
     chain: Chain
+    registrations: Pick<RegistrationStore, 'of'>
     wallet: PayerWallet | undefined
     clock: Clock
   },
@@ -80,7 +81,16 @@ export async function draftMandate(
         `${formatMoney(request.maxPerOrder, facts.token)} for a whole order. Raise --max-per-order or lower --max-unit-price.`,
     )
   }
-  const file = await fileOf(ports, request, { payer, device, profile, products })
+  const registryId = await ports.registrations.of(request.homeId, request.deviceId)
+  const registered = registryId === undefined ? undefined : await ports.chain.registeredDevice(registryId)
+  if (registryId !== undefined && registered?.key !== device.keyAddress) {
+    return refuse(
+      `The registry has another key for ${device.deviceId}, or none: it changed hands, or was registered anew. If it is yours, ` +
+        `register it again with \`adept device register ${device.deviceId}\`.`,
+    )
+  }
+  const registration = { deviceId: registryId ?? 0n, deviceEpoch: registered?.epoch ?? 0n }
+  const file = await fileOf(ports, request, { payer, device, profile, products, registration })
   const { sellerUrl, household } = request
   return { ok: true, draft: { deviceId: device.deviceId, sellerUrl, file, ...(household && { household }) } }
 }
@@ -89,7 +99,13 @@ export async function draftMandate(
 async function fileOf(
   { chain, clock }: { chain: Chain; clock: Clock },
   request: MandateRequest,
-  parties: { payer: Address; device: DeviceView; profile: SellerProfile; products: (Product & MandateOffer)[] },
+  parties: {
+    payer: Address
+    device: DeviceView
+    profile: SellerProfile
+    products: (Product & MandateOffer)[]
+    registration: Pick<Mandate, 'deviceId' | 'deviceEpoch'>
+  },
 ): Promise<MandateFile> {
   const { payer, device, profile } = parties
   const offers = parties.products.map(({ salt, seller, gtin, packSize, maxUnitPrice }) => ({
@@ -105,8 +121,7 @@ async function fileOf(
   const withoutText: Mandate = {
     payer,
     deviceKey: device.keyAddress,
-    deviceId: 0n,
-    deviceEpoch: 0n,
+    ...parties.registration,
     arbiter: request.arbiter ?? ZERO_ADDRESS,
     token: chain.facts.token.address,
     allowance: request.allowance,

@@ -4,9 +4,10 @@ import type { HouseholdCap, Mandate } from '../domain/mandate.ts'
 import type { Chain, PayerWallet, SaveTransaction } from '../ports/chain.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { DeviceStore, DeviceView } from '../ports/devices.ts'
-import type { MandateDraft, MandateStore, MandateVerbs } from '../ports/mandates.ts'
+import type { MandateDraft, MandateStore, MandateVerbs, RegistrationStore } from '../ports/mandates.ts'
 import type { Seller } from '../ports/seller.ts'
 import { draftMandate, refuse, unknownDevice } from './mandate-draft.ts'
+import { registerDevice } from './registering.ts'
 
 /** Grants sent again at a start. */
 const MAX_RESUMED = 100
@@ -16,6 +17,7 @@ export function mandateVerbs(ports: {
   devices: Pick<DeviceStore, 'get'>
   mandates: MandateStore
   seller: Pick<Seller, 'profile'>
+  registrations: RegistrationStore
   chain: Chain
   /** The gateway's own wallet; only beside the embedded chain. */
   wallet: PayerWallet | undefined
@@ -93,6 +95,8 @@ export function mandateVerbs(ports: {
         sentence: `The revocation was sent (${txHash}). Orders already placed go on; each can be cancelled until it ships.`,
       }
     },
+
+    register: (homeId, deviceId, registryId) => registerDevice({ homeId, deviceId, registryId }, ports),
 
     async resume() {
       for (const { file, payerSignature } of await ports.mandates.ungranted(MAX_RESUMED)) {

@@ -14,7 +14,7 @@ const LEAST_QUOTE_LIFE_SECONDS = 60
 const MOST_QUOTE_LIFE_SECONDS = 3600
 /** Less, and a block that comes at the end of the quote's life would be too late to ship in: the escrow refuses it. */
 const LEAST_SHIP_WITHIN_SECONDS = MOST_QUOTE_LIFE_SECONDS
-const FIRST_RETRY_MS = 5_000
+const FIRST_RETRY_MS = 2_000
 const LONGEST_RETRY_MS = 6 * 3_600_000
 /** The homeowner hears of a silent seller after this many failures in a row. */
 const TELL_AFTER_FAILURES = 5

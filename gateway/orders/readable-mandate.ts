@@ -37,6 +37,12 @@ export function readableMandate(parts: {
           `All devices of the household together: at most ${money(parts.household.allowance)} in each period of ` +
             `${duration(parts.household.periodSeconds)}.`,
         ]),
+    ...(mandate.deviceId === 0n
+      ? []
+      : [
+          `It is device 0x${mandate.deviceId.toString(16).padStart(64, '0')} of the registry ${facts.registry}: when it changes ` +
+            'hands or its key there, this mandate ends.',
+        ]),
     `From ${date(mandate.start)} until ${date(mandate.end)}.`,
     `Paid by wallet ${mandate.payer} in ${facts.token.symbol} (token ${mandate.token}, chain ${facts.chainId}).`,
     mandate.coolingOffSeconds > 0

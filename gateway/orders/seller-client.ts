@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import { QuoteRefusal, SellerProfile, SignedQuote } from '../domain/quote.ts'
+import { SettlementOffer } from '../domain/settlement.ts'
 import { httpRequest } from '../lib/http-request.ts'
 import { jsonText } from '../lib/json.ts'
-import type { Seller } from '../ports/seller.ts'
+import type { Seller, SellerMessage, SellersAnswer } from '../ports/seller.ts'
 
 /** A shop that does not answer within this time counts as unreachable; real time, in virtual runs too. */
 const TIMEOUT_MS = 10_000
@@ -12,6 +13,7 @@ const MAX_ANSWER_BYTES = 4 * 1024 * 1024
 const MAX_REASON_CHARACTERS = 300
 
 const Acknowledged = z.object({ acknowledged: z.literal(true) })
+const Offered = z.object({ offer: SettlementOffer.nullable() })
 const ErrorAnswer = z.object({ error: z.string() })
 
 type Asked = { kind: 'answer'; status: number; body: unknown } | { kind: 'unreachable'; reason: string }
@@ -65,23 +67,41 @@ export function sellerClient(
       return unreachable(url, `it answered ${answer.status} with something else than a quote`)
     },
 
+    async offer(url, authorizationId, offer) {
+      return acknowledgement(url, await ask(url, `/v1/orders/${authorizationId}/settlement`, offer))
+    },
+
+    async offered(url, authorizationId) {
+      const answer = await ask(url, `/v1/orders/${authorizationId}/settlement`)
+      if (answer.kind === 'unreachable') return answer
+      const offered = Offered.safeParse(answer.body)
+      if (answer.status === 200 && offered.success) return { kind: 'offered', offer: offered.data.offer ?? undefined }
+      const reason = errorOf(answer)
+      if (reason !== undefined) return { kind: 'refused', reason }
+      return unreachable(url, `it answered ${answer.status} with something else than an offer`)
+    },
+
     async tell(url, message) {
       const { kind, ...body } = message
       const answer =
         kind === 'order'
           ? await ask(url, '/v1/orders', body)
           : await ask(url, `/v1/orders/${message.authorizationId}/confirmation`, confirmationBody(message))
-      if (answer.kind === 'unreachable') return answer
-      if (answer.status === 200 && Acknowledged.safeParse(answer.body).success) return { kind: 'acknowledged' }
-      const reason = errorOf(answer)
-      if (reason !== undefined) return { kind: 'refused', reason }
-      return unreachable(url, `it answered ${answer.status} without an acknowledgement`)
+      return acknowledgement(url, answer)
     },
   }
 }
 
-function confirmationBody({ shipment, amount, signature }: { shipment: string; amount: bigint; signature: string }) {
-  return { shipment, amount, signature }
+function acknowledgement(url: string, answer: Asked): SellersAnswer {
+  if (answer.kind === 'unreachable') return answer
+  if (answer.status === 200 && Acknowledged.safeParse(answer.body).success) return { kind: 'acknowledged' }
+  const reason = errorOf(answer)
+  if (reason !== undefined) return { kind: 'refused', reason }
+  return unreachable(url, `it answered ${answer.status} without an acknowledgement`)
+}
+
+function confirmationBody({ shipment, deliveries, signature }: SellerMessage & { kind: 'confirmation' }) {
+  return { shipment, deliveries, signature }
 }
 
 /** A shop's address may have a path of its own; undefined when it is none that we call. */

@@ -5,7 +5,7 @@ import type { SellerMessageStore } from '../ports/orders.ts'
 import type { Seller } from '../ports/seller.ts'
 
 const MESSAGES_PER_STEP = 16
-const FIRST_RETRY_MS = 5_000
+const FIRST_RETRY_MS = 1_000
 const LONGEST_RETRY_MS = 3_600_000
 /** About two weeks of trying, as long as the escrow waits for a confirmation; then the homeowner is told. */
 const MAX_ATTEMPTS = 350

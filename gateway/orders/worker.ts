@@ -1,5 +1,6 @@
 import { StaleOrderError } from '../domain/order.ts'
 import { DECISION_MS, INSPECTION_MS, UNCONFIRMED_MS } from '../domain/timers.ts'
+import { backoffMs } from '../lib/backoff.ts'
 import type { Worker } from '../lib/scheduler.ts'
 import type { Chain, DeviceSigner } from '../ports/chain.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -7,12 +8,16 @@ import type { OrderStore, OrderWork } from '../ports/orders.ts'
 import type { SpendingLimits } from '../ports/rules.ts'
 import type { Seller } from '../ports/seller.ts'
 import { authorizeTogether, type QuotedOrder } from './authorizing.ts'
+import { type ArrivedOrder, confirmParcel, parcelsOf } from './confirming.ts'
 import { askForConsent, askForQuote, isConsented } from './quoting.ts'
 
 /** Orders looked at in one step; also the most that go to the chain in one transaction. */
 const ORDERS_PER_STEP = 50
 /** A reclaim or another look at the chain is repeated after this, until the log shows it. */
 const LOOK_AGAIN_MS = 10 * 60_000
+/** After a failed authorization the next attempt rests, longer each time: each costs its gas. */
+const FIRST_RETRY_MS = 2_000
+const LONGEST_RETRY_MS = 15 * 60_000
 /** Arrival takes two evidences, at least one of them from the home itself (DOMAIN.md). */
 const HOME_EVIDENCE = ['owner', 'refill', 'weight']
 const EVIDENCE_NAMES: Record<string, string> = {
@@ -44,10 +49,13 @@ export function orderWorker(parts: OrderWorkerParts): Worker {
       const nowMs = parts.clock.nowMs()
       const due = await parts.store.due(nowMs, ORDERS_PER_STEP)
       const outcomes = await Promise.allSettled(due.map((order) => advance(order, parts, nowMs)))
-      const toAuthorize = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? (outcome.value ?? []) : []))
-      const sent = await Promise.allSettled(
-        toAuthorize.length > 0 ? [authorizeTogether(toAuthorize, parts, nowMs)] : [],
-      )
+      const ready = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? (outcome.value ?? []) : []))
+      const toAuthorize = ready.filter((order) => order.state === 'quoted')
+      const arrived = ready.filter((order) => order.state === 'delivered')
+      const sent = await Promise.allSettled([
+        ...(toAuthorize.length > 0 ? [authorizeTogether(toAuthorize, parts, nowMs)] : []),
+        ...parcelsOf(arrived).map((parcel) => confirmParcel(parcel, parts, nowMs)),
+      ])
       // An order that was moved meanwhile, such as cancelled by its owner, is no fault: the next step looks again.
       const fault = [...outcomes, ...sent].find(
         (outcome) => outcome.status === 'rejected' && !(outcome.reason instanceof StaleOrderError),
@@ -59,8 +67,11 @@ export function orderWorker(parts: OrderWorkerParts): Worker {
   }
 }
 
-/** One order's next arrow; a quoted order that may be bought is returned, to be authorized together with others. */
-async function advance(order: OrderWork, parts: OrderWorkerParts, nowMs: number): Promise<QuotedOrder | undefined> {
+/** What is done together with others: a quoted order that may be bought, an arrived one that is confirmed. */
+type Ready = QuotedOrder | ArrivedOrder
+
+/** One order's next arrow; what is done together with others is returned. */
+async function advance(order: OrderWork, parts: OrderWorkerParts, nowMs: number): Promise<Ready | undefined> {
   switch (order.state) {
     case 'needed':
       await askForQuote({ ...order, state: 'needed' }, parts, nowMs)
@@ -84,8 +95,7 @@ async function advance(order: OrderWork, parts: OrderWorkerParts, nowMs: number)
       await lookForArrival({ ...order, state: 'shipped' }, parts, nowMs)
       return undefined
     case 'delivered':
-      await confirm(order, parts, nowMs)
-      return undefined
+      return afterInspection(order, parts, nowMs)
     default:
       throw new Error(`Order ${order.orderId} has ended (${order.state}) and yet is due.`)
   }
@@ -120,7 +130,10 @@ async function afterQuote(
   return { ...order, quote }
 }
 
-/** The authorization's time is over: if the chain holds nothing by now it never will, and the order is tried again. */
+/**
+ * Nothing is held yet. Once the authorization failed, or its time is over, nothing ever will be, and the order is tried again:
+ * the higher nonce of the next attempt then burns this one.
+ */
 async function giveUpUnheld(
   order: OrderWork & { state: 'quoted' },
   authorization: NonNullable<OrderWork['authorization']>,
@@ -129,12 +142,15 @@ async function giveUpUnheld(
 ): Promise<void> {
   const [hold, head] = await Promise.all([parts.chain.hold(authorization.terms), parts.chain.head()])
   const validBefore = order.quote?.signed.quote.validBeforeSeconds ?? 0
-  if (hold.state !== 'none' || head.timestampSeconds < validBefore) {
+  const isOver = head.timestampSeconds >= validBefore
+  if (hold.state !== 'none' || !(isOver || authorization.hasFailed)) {
     return parts.store.postpone(order, nowMs + LOOK_AGAIN_MS, nowMs)
   }
   return parts.store.move(order, 'needed', nowMs, {
-    reason: 'The authorization did not reach the chain before the quote expired.',
-    nextAtMs: nowMs,
+    reason: authorization.hasFailed
+      ? 'The authorization failed on the chain; nothing is held.'
+      : 'The authorization did not reach the chain before the quote expired.',
+    nextAtMs: nowMs + (authorization.hasFailed ? backoffMs(order.attempt - 1, FIRST_RETRY_MS, LONGEST_RETRY_MS) : 0),
     attempt: order.attempt + 1,
   })
 }
@@ -209,18 +225,25 @@ async function lookForArrival(
   )
 }
 
-/**
- * The home had its look: the device's key signs that the goods are here, and the seller is told until it acknowledges.
- * What it then does not take within another 14 days goes back to the payer: no order keeps its slot and funds for ever.
- */
-async function confirm(order: OrderWork, parts: OrderWorkerParts, nowMs: number): Promise<void> {
+/** The home had its look: it confirms, or takes back what the seller did not take within another 14 days. */
+async function afterInspection(
+  order: OrderWork,
+  parts: OrderWorkerParts,
+  nowMs: number,
+): Promise<ArrivedOrder | undefined> {
   const { authorization } = order
-  const givenUpAtMs = order.stateChangedAtMs + (parts.inspectionMs ?? INSPECTION_MS) + UNCONFIRMED_MS
-  if (nowMs > givenUpAtMs) return reclaim(order, parts, nowMs)
+  const inspectedAtMs = order.stateChangedAtMs + (parts.inspectionMs ?? INSPECTION_MS)
+  // A reorg may have taken back the owner's dispute: it is sent again, and nobody is paid meanwhile.
+  if (nowMs < inspectedAtMs && !order.evidence.includes('owner')) {
+    await parts.store.postpone(order, inspectedAtMs, nowMs)
+    return undefined
+  }
+  const givenUpAtMs = inspectedAtMs + UNCONFIRMED_MS
+  if (nowMs > givenUpAtMs) {
+    await reclaim(order, parts, nowMs)
+    return undefined
+  }
   if (authorization?.shipment === undefined) throw new Error(`Order ${order.orderId} is delivered without a shipment.`)
-  const { authorizationId, shipment, terms } = authorization
-  const confirmation = { authorizationId, shipment, amount: terms.amount }
-  const signature = await parts.signer.confirmation(order.deviceId, confirmation)
-  const message = { kind: 'confirmation' as const, ...confirmation, signature }
-  await parts.store.saveConfirmation(order, message, givenUpAtMs + 1000, nowMs)
+  const { shipment } = authorization
+  return { ...order, state: 'delivered', authorization: { ...authorization, shipment }, givenUpAtMs }
 }

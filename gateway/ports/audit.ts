@@ -20,7 +20,7 @@ export type AuditedAuthorization = {
 export type AuditedMandate = {
   mandateHash: Hex32
   deviceId: string
-  state: 'signed' | 'granted' | 'revoked'
+  state: 'signed' | 'granted' | 'ended' | 'revoked'
   file: MandateFile
   /** Highest that was ever signed. */
   lastNonce: number

@@ -1,6 +1,8 @@
 import type { Address, Gtin, Hex32, HexBytes } from '../domain/identifiers.ts'
 import type { Authorization, HouseholdCap, Mandate, MandateFile, MandateOffer, Terms } from '../domain/mandate.ts'
 import type { Quote, SignedQuote } from '../domain/quote.ts'
+import type { Delivery } from '../domain/seller-order.ts'
+import type { Settlement } from '../domain/settlement.ts'
 
 /** A transaction whose bytes are fixed; it is saved before it is sent. */
 export type SignedTransaction = { txHash: Hex32; sender: Address; nonce: number; purpose: string; raw: HexBytes }
@@ -34,6 +36,8 @@ export type TransactionStore = {
 export type ChainFacts = {
   chainId: number
   escrow: Address
+  /** The device registry that the escrow asks. */
+  registry: Address
   token: { address: Address; symbol: string; decimals: number }
 }
 
@@ -77,6 +81,20 @@ export type Hold = {
   coolingOffSeconds: number
 }
 
+/** A device of the registry on chain. `key` is zero unless it is registered. */
+export type RegisteredDevice = {
+  state: 'made' | 'sold' | 'registered' | 'transferred' | 'retired'
+  key: Address
+  epoch: bigint
+  owner: Address | undefined
+}
+
+/** A message about one order that the payer's wallet may sign. */
+export type BuyersWord = { authorizationId: Hex32 } & (
+  | { kind: 'Cancellation' | 'Dispute' }
+  | { kind: 'Settlement'; settlement: Settlement }
+)
+
 /** What the stages ask of the chain. Verbs that send take `save`, which commits the bytes before they are broadcast. */
 export type Chain = {
   facts: ChainFacts
@@ -95,6 +113,10 @@ export type Chain = {
   offersRoot(offers: readonly MandateOffer[]): Hex32
   /** Call data with which the payer's wallet sets the home's shared cap. */
   householdCall(cap: HouseholdCap): HexBytes
+  /** undefined: nobody has made a device with this id. */
+  registeredDevice(registryId: bigint): Promise<RegisteredDevice | undefined>
+  /** Call data with which the owner of a device says which key signs for it. */
+  registerCall(registryId: bigint, key: Address): HexBytes
   /** EIP-712 typed data of a mandate as JSON, for a wallet of the homeowner's own. */
   mandateTypedData(mandate: Mandate): Record<string, unknown>
   /** keccak256 of the readable text that a person signs with the mandate. */
@@ -111,15 +133,24 @@ export type Chain = {
   invalidate(mandate: Mandate, nonce: number, signature: HexBytes, save: SaveTransaction): Promise<SignedTransaction>
   reclaim(terms: Terms, save: SaveTransaction): Promise<SignedTransaction>
   dispute(terms: Terms, signature: HexBytes, save: SaveTransaction): Promise<SignedTransaction>
+  /** Ends an order as both sides have signed. */
+  settle(
+    terms: Terms,
+    settlement: Settlement,
+    signatures: { payer: HexBytes; seller: HexBytes },
+    save: SaveTransaction,
+  ): Promise<SignedTransaction>
+  /** EIP-712 typed data as JSON, for a wallet of the homeowner's own. */
+  wordTypedData(word: BuyersWord): Record<string, unknown>
+  /** The digest that is signed with it. */
+  wordDigest(word: BuyersWord): Hex32
 }
 
 /** Signs for a device with the key that the gateway keeps for it. */
 export type DeviceSigner = {
   authorization(deviceId: string, authorization: Authorization): Promise<HexBytes>
-  confirmation(
-    deviceId: string,
-    confirmation: { authorizationId: Hex32; shipment: Hex32; amount: bigint },
-  ): Promise<HexBytes>
+  /** Of orders of one parcel and one mandate, at least one. */
+  confirmation(deviceId: string, parcel: { shipment: Hex32; deliveries: Delivery[] }): Promise<HexBytes>
   cancellation(deviceId: string, authorizationId: Hex32): Promise<HexBytes>
   dispute(deviceId: string, authorizationId: Hex32): Promise<HexBytes>
   invalidation(deviceId: string, mandateHash: Hex32, nonce: number): Promise<HexBytes>
@@ -134,6 +165,8 @@ export type ChainEvent = {
   atSeconds: number
 } & (
   | { type: 'mandate-granted' | 'mandate-revoked'; mandateHash: Hex32 }
+  /** A device has a new key, owner or end; mandates of an earlier epoch have ended. */
+  | { type: 'device-registered' | 'device-released'; registryId: bigint; epoch: number }
   | { type: 'authorized'; authorizationId: Hex32; amount: bigint }
   | { type: 'refused'; basket: number; errorName: string; sentence: string }
   | { type: 'shipped'; authorizationId: Hex32; shipment: Hex32 }
@@ -163,13 +196,14 @@ export type WatchStore = {
 export type ChainWatch = {
   /**
    * Logs after the last of `known` (ascending, may be empty) up to the confirmed head, at most 1,000 blocks a call;
-   * `reorg` when a known block is no longer on the chain, with the highest known one that still is.
+   * `reorg` when a known block is no longer on the chain, with the highest known one that still is; `behind` when it may only
+   * be that the node does not have it yet.
    */
   after(
     known: WatchedBlock[],
   ): Promise<
     | { kind: 'events'; events: ChainEvent[]; upTo: WatchedBlock | undefined }
-    | { kind: 'reorg'; lastGood: WatchedBlock | undefined }
+    | { kind: 'reorg' | 'behind'; lastGood: WatchedBlock | undefined }
   >
 }
 
@@ -177,9 +211,14 @@ export type ChainWatch = {
 export type PayerWallet = {
   address: Address
   sign(mandate: Mandate): Promise<HexBytes>
+  signWord(word: BuyersWord): Promise<HexBytes>
   /** Lets the escrow take tokens of this wallet; resolves when the allowance is on chain. */
   allow(): Promise<void>
   /** Sets the home's shared cap; a new one holds at once, a change from its next period on. Resolves when it is on chain. */
   setHousehold(cap: HouseholdCap): Promise<void>
   revoke(mandate: Mandate, save: SaveTransaction): Promise<SignedTransaction>
+  /** Says in the registry that this key signs for a device of this wallet's; resolves when that is on chain. */
+  registerDevice(registryId: bigint, key: Address): Promise<void>
+  /** Makes a device in the registry, sells it to this wallet and registers the key; resolves to its id. */
+  makeDevice(key: Address): Promise<bigint>
 }

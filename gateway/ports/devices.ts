@@ -76,7 +76,8 @@ export type DeviceStore = {
   /** The owner's word: these slots may do what `mode` says; wakes the rules for them. Returns the slots it touched. */
   confirm(homeId: string, deviceId: string, slot: string | undefined, mode: Mode, atMs: number): Promise<string[]>
   readings(homeId: string, deviceId: string, limit: number): Promise<ReadingView[]>
-  deadLetters(limit: number): Promise<DeadLetterView[]>
+  /** Of the home's devices, and those that came from no known device; newest first. */
+  deadLetters(homeId: string, limit: number): Promise<DeadLetterView[]>
 }
 
 /** Makes the key that signs for a new device; outside it only the address and the sealed form are seen. */

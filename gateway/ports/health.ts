@@ -18,3 +18,9 @@ export type HealthStore = {
   /** Writes a page as it is. Throws what hinders it: a full disk, a lock, a file that can only be read. */
   write(): Promise<void>
 }
+
+/** Where a fault of the storage is told once it can be written again. */
+export type StorageLog = Pick<HealthStore, 'write'> & {
+  /** An entry in the feed of every home, on disk when it resolves. */
+  tell(text: string, atMs: number): Promise<void>
+}

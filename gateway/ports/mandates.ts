@@ -2,21 +2,37 @@ import type { Address, Gtin, Hex32, HexBytes } from '../domain/identifiers.ts'
 import type { HouseholdCap, MandateFile } from '../domain/mandate.ts'
 import type { ActionResult } from './orders.ts'
 
-export type MandateState = 'signed' | 'granted' | 'revoked'
+/** `ended`: its device changed hands or key in the registry. */
+export type MandateState = 'signed' | 'granted' | 'ended' | 'revoked'
 export type MandateRow = {
   file: MandateFile
   homeId: string
   deviceId: string
   sellerUrl: string
   state: MandateState
+  /** Why it is not used although it was granted; empty otherwise. */
+  fault: string
   createdAtMs: number
 }
 export type MandateStore = {
-  add(row: Omit<MandateRow, 'state'>, payerSignature: HexBytes): Promise<'added' | 'exists'>
+  add(row: Omit<MandateRow, 'state' | 'fault'>, payerSignature: HexBytes): Promise<'added' | 'exists'>
   list(homeId: string): Promise<MandateRow[]>
   get(homeId: string, mandateHash: Hex32): Promise<MandateRow | undefined>
   /** Signed, and not yet seen granted on chain; oldest first. */
   ungranted(limit: number): Promise<{ file: MandateFile; payerSignature: HexBytes }[]>
+}
+/** Which device of the registry on chain a device of a home is. */
+export type RegistrationStore = {
+  of(homeId: string, deviceId: string): Promise<bigint | undefined>
+  set(deviceId: string, registryId: bigint): Promise<void>
+}
+
+/** For the look at what is stored, at the start of the gateway. */
+export type MandateCheckStore = {
+  /** Signed or granted, oldest first; a file that cannot be read is undefined. */
+  inUse(): Promise<{ mandateHash: Hex32; deviceId: string; file: MandateFile | undefined; fault: string }[]>
+  /** A mandate with a fault is not used; an empty one lets it be used again. Told to its home. */
+  judge(mandateHash: Hex32, fault: string, atMs: number): Promise<void>
 }
 
 /** What the homeowner wants to let a device spend; amounts are token minor units. */
@@ -61,6 +77,8 @@ export type MandateVerbs = {
     by: 'gateway-wallet' | HexBytes,
   ): Promise<{ ok: true; sentence: string; txHash: Hex32 | undefined } | { ok: false; sentence: string }>
   revoke(homeId: string, mandateHash: Hex32): Promise<ActionResult>
+  /** Ties a device to one of the registry; without an id, to a new one of the gateway's wallet. */
+  register(homeId: string, deviceId: string, registryId: bigint | undefined): Promise<ActionResult>
   /** Sends the grants again that a stop of the gateway may have kept from the chain; for its start. */
   resume(): Promise<void>
 }

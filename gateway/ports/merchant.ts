@@ -1,7 +1,8 @@
 import type { Address, Gtin, Hex32, HexBytes } from '../domain/identifiers.ts'
 import type { Terms } from '../domain/mandate.ts'
 import type { Quote, QuoteRequest, SignedQuote } from '../domain/quote.ts'
-import type { NextSellerState, SellerOrderState } from '../domain/seller-order.ts'
+import type { ConfirmationMessage, NextSellerState, SellerOrderState } from '../domain/seller-order.ts'
+import type { Settlement, SettlementOffer } from '../domain/settlement.ts'
 import type { ChainFacts, Head, Hold, SaveTransaction, SignedTransaction } from './chain.ts'
 
 /** What the merchant agent asks of the chain, with its own key. Verbs that send take `save`, as in `Chain`. */
@@ -20,13 +21,22 @@ export type SellerChain = {
   /** keccak256 of the UTF-8 bytes of a shipping notice. */
   shipmentHash(notice: string): Hex32
   /** Who signed the confirmation; undefined when the signature is malformed. Keys only, no contract wallets. */
-  confirmationSigner(confirmation: Omit<Confirmation, 'terms'> & { authorizationId: Hex32 }): Address | undefined
+  confirmationSigner(confirmation: ConfirmationMessage): Address | undefined
   ship(shipments: { terms: Terms; shipment: Hex32 }[], save: SaveTransaction): Promise<SignedTransaction>
+  /** Orders with the same signature are all orders that it covers, in their order. */
   capture(captures: Confirmation[], save: SaveTransaction): Promise<SignedTransaction>
   decline(terms: Terms, save: SaveTransaction): Promise<SignedTransaction>
+  /** Freezes the money of a shipped order that nobody confirms, before it goes back to the payer. */
+  dispute(terms: Terms, save: SaveTransaction): Promise<SignedTransaction>
+  /** Whether the payer signed it, by its key or, when it is a contract, by its own word (ERC-1271). */
+  isPayersSettlement(terms: Terms, offer: SettlementOffer): Promise<boolean>
+  signSettlement(terms: Terms, settlement: Settlement): Promise<HexBytes>
+  /** Ends an order as the payer has signed; sending it is how the seller agrees. */
+  settle(terms: Terms, offer: SettlementOffer, save: SaveTransaction): Promise<SignedTransaction>
   /** Gives back a part or all of what was captured; lets the escrow take so much of the shop's tokens first. */
   refund(terms: Terms, amount: bigint, save: SaveTransaction): Promise<SignedTransaction>
 }
+/** One order of a confirmed parcel. */
 export type Confirmation = { terms: Terms; shipment: Hex32; amount: bigint; signature: HexBytes }
 
 /** Quotes that this seller signed and that have not expired: one per attempt of an order of a buyer. */
@@ -39,7 +49,7 @@ export type QuoteBook = {
   keep(signed: SignedQuote, nowSeconds: number): Promise<{ kind: 'kept'; signed: SignedQuote } | { kind: 'full' }>
 }
 
-/** What leaves the warehouse for one order. `notice` is the exact text whose hash goes on chain. */
+/** The parcel that an order leaves in, alone or with others of its buyer. `notice` is the exact text whose hash goes on chain. */
 export type PackedShipment = { carrier: string; sscc: string; notice: string; shipment: Hex32 }
 
 /** An order with held funds, as the seller keeps it. */
@@ -53,9 +63,16 @@ export type SellerOrder = {
   /** Chain seconds at which the funds were held. */
   heldSinceSeconds: number
   packed: PackedShipment | undefined
-  confirmation: { amount: bigint; signature: HexBytes } | undefined
+  /** The buyer's signature, and all orders of the parcel that it covers. */
+  confirmation: Omit<ConfirmationMessage, 'shipment'> | undefined
   /** What the shop wants to give back, until it is on chain. */
   refundAmount: bigint | undefined
+  /** How the buyer has signed to end it. */
+  offered: SettlementOffer | undefined
+  /** How this shop would end it. */
+  settlement: Settlement | undefined
+  /** What the shop does beside the order's own way, until it is on chain. */
+  wish: SellerWish | undefined
   /** The latest transaction about this order, and what became of it. */
   transaction: { txHash: Hex32; state: string } | undefined
   /** Transactions in a row that failed; such an order travels alone. */
@@ -63,6 +80,8 @@ export type SellerOrder = {
   /** Why it waits or ended without payment; empty otherwise. */
   problem: string
 }
+/** `settle`: on the buyer's signed offer; `dispute`: freeze what nobody confirms. */
+export type SellerWish = 'settle' | 'dispute'
 export type SellerOrderStep = {
   fromState: SellerOrderState | undefined
   toState: SellerOrderState
@@ -94,12 +113,18 @@ export type SellerOrderStore = {
     to: NextSellerState<S>,
     how: { atMs: number; nextAtMs: number | undefined; reason: string },
   ): Promise<void>
-  /** accepted → packed. */
-  pack(authorizationId: Hex32, packed: PackedShipment, atMs: number): Promise<void>
-  /** shipped → confirmed; nothing happens when a confirmation is kept already. */
-  confirm(authorizationId: Hex32, confirmation: { amount: bigint; signature: HexBytes }, atMs: number): Promise<void>
+  /** accepted → packed, all of one parcel together. */
+  pack(authorizationIds: Hex32[], packed: PackedShipment, atMs: number): Promise<void>
+  /** shipped → confirmed, all together; an order that has a confirmation keeps its own. */
+  confirm(
+    authorizationIds: Hex32[],
+    confirmation: NonNullable<SellerOrder['confirmation']>,
+    atMs: number,
+  ): Promise<void>
   /** paid → returning. */
   wantRefund(authorizationId: Hex32, amount: bigint, atMs: number): Promise<void>
+  /** When the newest transaction without a receipt was sent that brought orders into this state. */
+  underWaySinceMs(state: 'shipping' | 'capturing'): Promise<number | undefined>
   /** The signed bytes and the arrow of every order in them, in one transaction. */
   send<S extends SellerOrderState>(
     authorizationIds: Hex32[],
@@ -108,16 +133,41 @@ export type SellerOrderStore = {
     tx: SignedTransaction,
     how: { atMs: number; nextAtMs: number },
   ): Promise<void>
-  /** Looks again later; `failed` counts a failure and keeps the reason. */
-  postpone(authorizationId: Hex32, state: SellerOrderState, nextAtMs: number, failed?: string): Promise<void>
+  /** Keeps what the buyer signed in place of what it signed before; noted as a step. */
+  keepOffer(authorizationId: Hex32, offer: SettlementOffer, reason: string, atMs: number): Promise<void>
+  /** Notes what the shop wants for an order of this state (undefined: nothing any more), which is looked at at once; or what it would settle for. */
+  wish(
+    authorizationId: Hex32,
+    state: SellerOrderState,
+    wanted: { wish: SellerWish | undefined; settlement?: Settlement },
+    reason: string,
+    atMs: number,
+  ): Promise<void>
+  /** The signed bytes of a transaction that leaves the order in its state until the chain tells; a try, counted as a failure. */
+  sendAside(
+    authorizationId: Hex32,
+    state: SellerOrderState,
+    tx: SignedTransaction,
+    how: { atMs: number; nextAtMs: number },
+  ): Promise<void>
+  /** Looks again later, or only when something happens (undefined); `failed` counts a failure and keeps the reason. */
+  postpone(
+    authorizationId: Hex32,
+    state: SellerOrderState,
+    nextAtMs: number | undefined,
+    failed?: string,
+  ): Promise<void>
 }
 
-/** The merchant agent's port to its warehouse. Both verbs may be repeated for the same order and then do nothing new. */
+/** The merchant agent's port to its warehouse. Each verb may be repeated for the same orders and then does nothing new. */
 export type Fulfilment = {
-  /** Picks, packs and labels; the parcel stays in the house. */
+  /**
+   * Picks, packs and labels orders of one buyer, at least one, as one parcel, which stays in the house. What is out of stock
+   * is left out of it; `parcel` is undefined when that is all.
+   */
   dispatch(
-    order: Pick<SellerOrder, 'orderNumber' | 'quote' | 'terms'>,
-  ): Promise<{ kind: 'packed'; carrier: string; sscc: string } | { kind: 'out-of-stock' }>
+    orders: Pick<SellerOrder, 'orderNumber' | 'quote' | 'terms'>[],
+  ): Promise<{ parcel: { carrier: string; sscc: string } | undefined; outOfStock: Hex32[] }>
   /** The chain says shipped: the carrier may take the parcel. */
   handOver(order: Pick<SellerOrder, 'orderNumber' | 'packed'>): Promise<void>
   /** The order ended before it shipped: the goods go back to the shelf. */

@@ -1,6 +1,5 @@
-import type { OrderId } from '../domain/identifiers.ts'
 import type { Notification, NotificationKind } from '../domain/notification.ts'
-import type { Order, OrderState } from '../domain/order.ts'
+import type { Order } from '../domain/order.ts'
 
 export type FeedStore = {
   /** Entries after `afterId`, oldest first. */
@@ -10,18 +9,16 @@ export type FeedStore = {
 }
 /** Deliveries beyond the feed. */
 export type DeliveryStore = {
-  /** Oldest first; `only` of that kind. */
-  due(
-    nowMs: number,
-    limit: number,
-    only?: NotificationKind,
-  ): Promise<{ notification: Notification; attempts: number }[]>
+  /** Oldest first. */
+  due(nowMs: number, limit: number): Promise<{ notification: Notification; attempts: number }[]>
   nextDueAtMs(): Promise<number | undefined>
   delivered(notificationId: number, atMs: number): Promise<void>
   failed(notificationId: number, nextAtMs: number | undefined): Promise<void>
+  /** Waits until then, which counts as no attempt. */
+  held(notificationId: number, untilMs: number): Promise<void>
   /** Orders whose device has not been told their present state; a removed device is told nothing. */
   untoldOrders(limit: number): Promise<Order[]>
-  deviceTold(orderId: OrderId, state: OrderState): Promise<void>
+  devicesTold(orders: readonly Pick<Order, 'orderId' | 'state'>[]): Promise<void>
 }
 /** Tells somebody outside; throws when it could not. */
 export type Notifier = { deliver(notification: Notification): Promise<void> }

@@ -1,8 +1,9 @@
-import type { Gtin, Hex32, OrderId } from '../domain/identifiers.ts'
+import type { Gtin, Hex32, HexBytes, OrderId } from '../domain/identifiers.ts'
 import type { Authorization, MandateFile, Terms } from '../domain/mandate.ts'
 import type { NotificationKind } from '../domain/notification.ts'
 import type { NextState, Order, OrderState } from '../domain/order.ts'
 import type { Quote, SignedQuote } from '../domain/quote.ts'
+import type { Settlement, SettlementOffer } from '../domain/settlement.ts'
 import type { AuthorizationItem, SignedTransaction } from './chain.ts'
 import type { SellerMessage } from './seller.ts'
 
@@ -28,7 +29,14 @@ export type OrderWork = Order & {
   /** When it came into its state, and when the goods were ordered at all, bound how long it is tried. */
   quote: { signed: SignedQuote; quoteHash: Hex32; sellerUrl: string } | undefined
   authorization:
-    | { authorizationId: Hex32; terms: Terms; shipment: Hex32 | undefined; shippedAtSeconds: number | undefined }
+    | {
+        authorizationId: Hex32
+        terms: Terms
+        shipment: Hex32 | undefined
+        shippedAtSeconds: number | undefined
+        /** Its transaction reverted, or another one took its nonce. */
+        hasFailed: boolean
+      }
     | undefined
   /** The quote that a person said yes to, if any. */
   consented: Quote | undefined
@@ -145,6 +153,8 @@ export type OrderActionStore = {
     detail: string,
     atMs: number,
   ): Promise<'added' | 'known'>
+  /** A sentence about the order, beside its steps. */
+  note(order: Order, reason: string, atMs: number): Promise<void>
   addConsent(
     order: OrderWork,
     consent: { quoteHash: Hex32; totalShown: bigint; answer: 'yes' | 'no'; who: string; how: string },
@@ -155,15 +165,48 @@ export type OrderActionStore = {
 /** What a person's action came to, as a sentence for that person. */
 export type ActionResult = { ok: true; sentence: string } | { ok: false; sentence: string }
 
+export type Refused = { ok: false; sentence: string }
+
+export type SettlementView = {
+  ok: true
+  terms: Terms
+  heldMinorUnits: bigint
+  /** What the seller has signed; undefined when nothing that holds now. */
+  sellersOffer: SettlementOffer | undefined
+  /** Why the seller could not be asked. */
+  sellerSays: string | undefined
+  /** What the payer is to sign for the split that was wanted. */
+  settlement: Settlement | undefined
+}
+/** `validBefore` absent: as the seller offers, or a week from now. */
+export type WantedSplit = { toSeller?: bigint; validBefore?: number | undefined }
+/** `by`: the payer's signature, or the gateway's wallet. */
+export type SettleRequest = {
+  toSeller: bigint
+  validBefore?: number | undefined
+  who: string
+  by: 'gateway-wallet' | HexBytes
+}
+
 /** What a person may do to an order. Each verb may be repeated harmlessly; `who` is kept with the answer. */
 export type OrderActions = {
   /** Newest first. */
   list(homeId: string, limit: number): Promise<OrderView[]>
   get(homeId: string, orderId: string): Promise<OrderView | undefined>
   received(homeId: string, orderId: string, who: string): Promise<ActionResult>
-  cancel(homeId: string, orderId: string, who: string): Promise<ActionResult>
-  /** Freezes the money of a shipped order that is not right, or did not come. */
-  dispute(homeId: string, orderId: string, who: string): Promise<ActionResult>
+  /** `signature` of the payer, where its wallet does it; absent: the device's key signs. */
+  cancel(homeId: string, orderId: string, who: string, signature?: HexBytes): Promise<ActionResult>
+  /** Freezes the money of a shipped order that is not right, or did not come; signed as `cancel`. */
+  dispute(homeId: string, orderId: string, who: string, signature?: HexBytes): Promise<ActionResult>
+  /** What may be settled; with a wanted split also what the payer is to sign for it. */
+  settlement(homeId: string, orderId: string, wanted: WantedSplit): Promise<SettlementView | Refused>
+  settle(homeId: string, orderId: string, request: SettleRequest): Promise<ActionResult>
+  /** EIP-712 typed data of what the payer's wallet may sign about an order. */
+  typedData(
+    homeId: string,
+    orderId: string,
+    word: { kind: 'Cancellation' | 'Dispute' } | { kind: 'Settlement'; settlement: Settlement },
+  ): Promise<{ ok: true; typedData: Record<string, unknown> } | Refused>
   /** `seenMinorUnits`: the total that this person saw; a yes to less than is now asked is none. Absent: not told. */
   consent(
     homeId: string,

@@ -104,10 +104,10 @@ export type RulesVersion = {
 }
 export type RulesVersionStore = {
   latest(): Promise<RulesVersion | undefined>
-  /** In force from now on: every slot is decided anew, and the homeowner is told the sentence. */
-  accept(rules: Omit<RulesVersion, 'version'>, homeId: string, sentence: string | undefined): Promise<RulesVersion>
-  /** Something that the homeowner must mend, as an entry of the feed. */
-  refuse(homeId: string, sentence: string, atMs: number): Promise<void>
+  /** In force from now on: every slot is decided anew, and every home is told the sentence. */
+  accept(rules: Omit<RulesVersion, 'version'>, sentence: string | undefined): Promise<RulesVersion>
+  /** Something that must be mended, as an entry of every home's feed. */
+  refuse(sentence: string, atMs: number): Promise<void>
 }
 
 export type RulesStore = {

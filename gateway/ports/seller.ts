@@ -1,11 +1,14 @@
-import type { Hex32, HexBytes } from '../domain/identifiers.ts'
+import type { Hex32 } from '../domain/identifiers.ts'
 import type { Terms } from '../domain/mandate.ts'
 import type { QuoteRefusal, QuoteRequest, SellerProfile, SignedQuote } from '../domain/quote.ts'
+import type { ConfirmationMessage } from '../domain/seller-order.ts'
+import type { SettlementOffer } from '../domain/settlement.ts'
 
 /** What the buyer tells the seller after funds are held, and after the goods arrived. */
 export type SellerMessage =
   | { kind: 'order'; signedQuote: SignedQuote; terms: Terms }
-  | { kind: 'confirmation'; authorizationId: Hex32; shipment: Hex32; amount: bigint; signature: HexBytes }
+  /** About one order of the deliveries; each of them is told of on its own. */
+  | ({ kind: 'confirmation'; authorizationId: Hex32 } & ConfirmationMessage)
 
 /** The buyer's port to a shop. `unreachable` may be tried again; a refusal is the shop's answer. */
 export type Seller = {
@@ -18,8 +21,16 @@ export type Seller = {
     | { kind: 'refused'; refusal: QuoteRefusal }
     | { kind: 'unreachable'; reason: string }
   >
-  tell(
+  /** Gives the seller the payer's signed offer to end an order by agreement. */
+  offer(url: string, authorizationId: Hex32, offer: SettlementOffer): Promise<SellersAnswer>
+  /** What the seller has signed to end an order by agreement, if anything. */
+  offered(
     url: string,
-    message: SellerMessage,
-  ): Promise<{ kind: 'acknowledged' } | { kind: 'refused'; reason: string } | { kind: 'unreachable'; reason: string }>
+    authorizationId: Hex32,
+  ): Promise<
+    { kind: 'offered'; offer: SettlementOffer | undefined } | { kind: 'refused' | 'unreachable'; reason: string }
+  >
+  tell(url: string, message: SellerMessage): Promise<SellersAnswer>
 }
+
+export type SellersAnswer = { kind: 'acknowledged' } | { kind: 'refused' | 'unreachable'; reason: string }

@@ -1,8 +1,9 @@
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Rules } from '../domain/rules.ts'
+import type { Mistake } from '../lib/yaml-file.ts'
 import type { RulesVersionStore } from '../ports/rules.ts'
-import { type Mistake, parseRules } from './rules-file.ts'
+import { parseRules } from './rules-file.ts'
 
 export const BUILT_IN_RULES = join(import.meta.dirname, 'built-in.yaml')
 
@@ -21,21 +22,20 @@ export type RulesInForce = {
 type Look = string | undefined
 
 /**
- * The rules of a home: those of its file, else the built-in ones. A version is a row before it decides anything, and it is
+ * The rules of all homes: those of the file, else the built-in ones. A version is a row before it decides anything, and it is
  * in force as a whole or not at all. Throws when the program's own rules are wrong.
  */
 export async function rulesInForce(options: {
   /** `rules.yaml` in the data folder; it may be absent. */
   file: string
   store: RulesVersionStore
-  homeId: string
   /** Version of this program. */
   program: string
   nowMs: number
   /** Real time in ms, from any moment. */
   realMs?: () => number
 }): Promise<RulesInForce> {
-  const { file, store, homeId, program, realMs = () => performance.now() } = options
+  const { file, store, program, realMs = () => performance.now() } = options
   let known: Look
   let changing: { look: Look; sinceMs: number } | undefined
   let inForce = await start(options.nowMs)
@@ -48,7 +48,7 @@ export async function rulesInForce(options: {
     if (text !== undefined && read?.ok)
       return accept(read.rules, text, 'file', nowMs, latest !== undefined && latest.text !== text)
     const problem = read?.ok === false ? problemOf(file, read.mistakes) : undefined
-    if (problem !== undefined) await store.refuse(homeId, `${problem} ${keptSentence(latest?.source)}`, nowMs)
+    if (problem !== undefined) await store.refuse(`${problem} ${keptSentence(latest?.source)}`, nowMs)
     // The file that was good yesterday still says what its owner meant.
     const kept = problem !== undefined && latest?.source === 'file' ? parseRules(latest.text) : undefined
     if (kept?.ok) return { ...(await accept(kept.rules, latest!.text, 'file', nowMs, false)), problem }
@@ -69,7 +69,7 @@ export async function rulesInForce(options: {
     const sentence =
       source === 'file' ? `The rules of ${file} are in force.` : `${file} is gone: the built-in rules are in force.`
     const accepted = { text, source, program, acceptedAtMs: nowMs }
-    const { version } = await store.accept(accepted, homeId, tells ? sentence : undefined)
+    const { version } = await store.accept(accepted, tells ? sentence : undefined)
     return { rules, version, source, problem: undefined as string | undefined }
   }
 
@@ -99,7 +99,7 @@ export async function rulesInForce(options: {
       else {
         const problem = problemOf(file, read.mistakes)
         inForce = { ...inForce, problem }
-        await store.refuse(homeId, `${problem} ${keptSentence(inForce.source)}`, nowMs)
+        await store.refuse(`${problem} ${keptSentence(inForce.source)}`, nowMs)
       }
     },
   }

@@ -6,15 +6,15 @@ import type { RulesInForce } from './in-force.ts'
 
 /**
  * What a price must not exceed without a person's yes: the rule's price and budget, and every budget that names the slot,
- * each by the home's calendar. The mandate's caps come on top and know no yes.
+ * each by the calendar of the order's home. The mandate's caps come on top and know no yes.
  */
 export function spendingLimits(parts: {
   store: SpendingStore
   rules: Pick<RulesInForce, 'current'>
-  calendar: HomeCalendar
+  calendarOf(homeId: string): Promise<HomeCalendar>
   token: { decimals: number; symbol: string }
 }): SpendingLimits {
-  const { store, calendar, token } = parts
+  const { store, token } = parts
   const money = (amount: bigint) => formatMoney(amount, token)
   /** More decimals than the token has are no amount: then a person decides. */
   const parse = (text: string) => parseMoney(text, token.decimals)
@@ -41,6 +41,7 @@ export function spendingLimits(parts: {
       return undefined
 
       async function spentOf({ period, slots }: Budget): Promise<bigint> {
+        const calendar = await parts.calendarOf(order.homeId)
         const orders = await store.spentSince(order, calendar.periodStartMs(period, nowMs))
         return orders
           .filter(({ deviceId, slot }) => namesSlot(slots, deviceId, slot))

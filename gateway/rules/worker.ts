@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { type HomeCalendar, homeCalendar } from '../domain/home-calendar.ts'
+import type { HomeCalendar } from '../domain/home-calendar.ts'
 import type { Worker } from '../lib/scheduler.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { RulesStore } from '../ports/rules.ts'
@@ -13,20 +13,12 @@ const SLOTS_PER_STEP = 200
 export function rulesWorker(parts: {
   store: RulesStore
   rules: RulesInForce
+  /** The calendar of an IANA time zone. */
+  calendarIn(timeZone: string): HomeCalendar
   clock: Clock
   /** Called after orders were committed: speed only. */
   onDecided(): void
 }): Worker {
-  const calendars = new Map<string, HomeCalendar>()
-  function calendarOf(timeZone: string): HomeCalendar {
-    let calendar = calendars.get(timeZone)
-    if (calendar === undefined) {
-      calendar = homeCalendar(timeZone)
-      calendars.set(timeZone, calendar)
-    }
-    return calendar
-  }
-
   return {
     name: 'rules',
     async step() {
@@ -34,7 +26,7 @@ export function rulesWorker(parts: {
       await parts.rules.refresh(nowMs)
       const { rules, version } = parts.rules.current()
       const { worked, decided, nextDueAtMs } = await parts.store.step(SLOTS_PER_STEP, nowMs, version, (situation) =>
-        evaluate(situation, { rules, calendar: calendarOf(situation.timeZone) }, nowMs, randomUUID),
+        evaluate(situation, { rules, calendar: parts.calendarIn(situation.timeZone) }, nowMs, randomUUID),
       )
       if (decided > 0) parts.onDecided()
       return { worked, nextDueAtMs }

@@ -8,6 +8,7 @@ import { mandateEvents } from './mandate-events.ts'
 import { type Channel, notifier } from './notifications.ts'
 import { orderMoves } from './order-moves.ts'
 import { about, type OrderRow, orderOf } from './order-rows.ts'
+import { type RegistryEvent, registryEvents } from './registry-events.ts'
 
 export type HeldOrder = OrderRow & {
   authorization_id: string
@@ -21,7 +22,10 @@ export type HeldOrder = OrderRow & {
 const RETRY_BURNS_WITHIN_MS = 60_000
 /** An order in one of these holds no funds and awaits none. */
 const UNPAID_STATES: readonly OrderState[] = ['needed', 'awaiting-consent', 'dropped']
-export type OrderEvent = Exclude<ChainEvent, { type: 'mandate-granted' | 'mandate-revoked' | 'refused' }>
+export type OrderEvent = Exclude<
+  ChainEvent,
+  { type: 'mandate-granted' | 'mandate-revoked' | 'refused' } | RegistryEvent
+>
 
 /**
  * Makes the function that applies one log of the escrow to the rows it is about, inside the watcher's transaction. Logs
@@ -36,6 +40,7 @@ export function chainEvents(
   const tell = notifier(db, channels)
   const disputes = disputeEvents(db, { advance, tell, moves, formatAmount })
   const applyToMandate = mandateEvents(db, tell)
+  const applyToDevice = registryEvents(db, tell)
   const orderById = `SELECT orders.*, authorization_id, authorizations.attempt AS auth_attempt, authorizations.state AS auth_state, terms,
        json_extract(quote, '$.productName') AS product, time_zone
      FROM authorizations JOIN orders USING (order_id) JOIN homes USING (home_id)
@@ -71,6 +76,10 @@ export function chainEvents(
       case 'mandate-granted':
       case 'mandate-revoked':
         applyToMandate(event, atMs)
+        return
+      case 'device-registered':
+      case 'device-released':
+        applyToDevice(event, atMs)
         return
       case 'refused':
         refuse(basketOrders.all(event.txHash, event.basket), event, atMs)

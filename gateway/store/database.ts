@@ -2,6 +2,8 @@ import { closeSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import Database from 'better-sqlite3'
 import { moveDurably } from '../lib/files.ts'
+import { storageProblem } from '../lib/storage-problem.ts'
+import { CHECKED_AT_START_BYTES, DamagedDatabase, damageAdvice, damageOf } from './damage.ts'
 
 export type Db = Database.Database
 
@@ -17,9 +19,9 @@ const CHECKPOINT_PAGES = 4_000
 /**
  * Opens a SQLite file in WAL mode with `synchronous = FULL`, so that a commit is on disk when it returns, and brings its
  * schema up to date with the numbered files of `migrations/<schema>/`. Throws a sentence when the file cannot be used, or was
- * written by a newer version.
+ * written by a newer version; with `check` also when a page of it is damaged.
  */
-export function openDatabase(file: string, schema: 'gateway' | 'merchant'): Db {
+export function openDatabase(file: string, schema: 'gateway' | 'merchant', { check = false } = {}): Db {
   let db: Db | undefined
   try {
     db = new Database(file, { timeout: BUSY_TIMEOUT_MS })
@@ -27,12 +29,18 @@ export function openDatabase(file: string, schema: 'gateway' | 'merchant'): Db {
     db.pragma('synchronous = FULL')
     db.pragma('foreign_keys = ON')
     db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`)
+    if (check) refuseDamage(db)
     migrate(db, file, schema)
     return db
   } catch (error) {
     db?.close()
-    throw withAdvice(error, file)
+    throw withAdvice(error, file, schema)
   }
+}
+
+function refuseDamage(db: Db): void {
+  const damage = damageOf(db, CHECKED_AT_START_BYTES)
+  if (damage !== undefined) throw new DamagedDatabase(`${damageAdvice(dirname(db.name))} Found: ${damage}.`)
 }
 
 const ADVICE: Record<string, string> = {
@@ -44,8 +52,10 @@ const ADVICE: Record<string, string> = {
   SQLITE_FULL: 'The disk is full: make room on it',
 }
 
-function withAdvice(error: unknown, file: string): unknown {
+function withAdvice(error: unknown, file: string, schema: string): unknown {
   if (!(error instanceof Database.SqliteError)) return error
+  if (schema === 'gateway' && storageProblem(error)?.kind === 'damaged')
+    return new DamagedDatabase(`${damageAdvice(dirname(file))} Found: ${error.message}.`, { cause: error })
   // Some codes have a third part, such as SQLITE_READONLY_DIRECTORY.
   const advice = ADVICE[error.code.split('_', 2).join('_')]
   if (advice === undefined) return error

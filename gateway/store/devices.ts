@@ -80,7 +80,7 @@ export function sqliteDeviceStore(db: Db): DeviceStore {
      ORDER BY reading_id DESC LIMIT ?`,
   )
   const newestDeadLetters = db.prepare<
-    [number],
+    [string, number],
     {
       dead_letter_id: number
       device_id: string | null
@@ -93,6 +93,7 @@ export function sqliteDeviceStore(db: Db): DeviceStore {
   >(
     `SELECT dead_letter_id, device_id, topic, substr(payload, 1, ${PAYLOAD_TEXT_LENGTH}) AS payload, reason, received_at_ms
      FROM dead_letters
+     WHERE device_id IS NULL OR device_id IN (SELECT device_id FROM devices WHERE home_id = ?)
      ORDER BY dead_letter_id DESC LIMIT ?`,
   )
 
@@ -153,8 +154,8 @@ export function sqliteDeviceStore(db: Db): DeviceStore {
         body: JSON.parse(row.body) as unknown,
       }))
     },
-    async deadLetters(limit) {
-      return newestDeadLetters.all(limit).map((row) => ({
+    async deadLetters(homeId, limit) {
+      return newestDeadLetters.all(homeId, limit).map((row) => ({
         deadLetterId: row.dead_letter_id,
         deviceId: row.device_id ?? undefined,
         topic: row.topic,

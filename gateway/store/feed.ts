@@ -1,6 +1,6 @@
 import type { Notification } from '../domain/notification.ts'
 import type { DeliveryStore, FeedStore } from '../ports/notify.ts'
-import { type Db, inOneTransaction } from './database.ts'
+import { type Db, inLaxTransaction, inOneTransaction } from './database.ts'
 import { type OrderRow, orderOf } from './order-rows.ts'
 
 type NotificationRow = {
@@ -36,9 +36,9 @@ export function sqliteFeedStore(db: Db): FeedStore {
 
 /** `DeliveryStore` over the gateway's database. */
 export function sqliteDeliveryStore(db: Db): DeliveryStore {
-  const due = db.prepare<[number, string | null, string | null, number], NotificationRow & { attempts: number }>(
+  const due = db.prepare<[number, number], NotificationRow & { attempts: number }>(
     `SELECT notifications.*, attempts FROM deliveries JOIN notifications USING (notification_id)
-     WHERE delivered_at_ms IS NULL AND next_at_ms <= ? AND (? IS NULL OR kind = ?) ORDER BY notification_id LIMIT ?`,
+     WHERE delivered_at_ms IS NULL AND next_at_ms <= ? ORDER BY notification_id LIMIT ?`,
   )
   const nextDue = db.prepare<[], { at: number | null }>(
     'SELECT MIN(next_at_ms) AS at FROM deliveries WHERE delivered_at_ms IS NULL AND next_at_ms IS NOT NULL',
@@ -47,26 +47,29 @@ export function sqliteDeliveryStore(db: Db): DeliveryStore {
     'UPDATE deliveries SET delivered_at_ms = ?, attempts = attempts + 1 WHERE notification_id = ?',
   )
   const failed = db.prepare('UPDATE deliveries SET next_at_ms = ?, attempts = attempts + 1 WHERE notification_id = ?')
+  const held = db.prepare('UPDATE deliveries SET next_at_ms = ? WHERE notification_id = ?')
   const untold = db.prepare<[number], OrderRow>(
     `SELECT orders.* FROM orders JOIN devices USING (device_id)
      WHERE device_told <> state AND removed_at_ms IS NULL LIMIT ?`,
   )
   const told = db.prepare('UPDATE orders SET device_told = ? WHERE order_id = ?')
   return {
-    async due(nowMs, limit, only) {
-      return due
-        .all(nowMs, only ?? null, only ?? null, limit)
-        .map((row) => ({ notification: notificationOf(row), attempts: row.attempts }))
+    async due(nowMs, limit) {
+      return due.all(nowMs, limit).map((row) => ({ notification: notificationOf(row), attempts: row.attempts }))
     },
     async nextDueAtMs() {
       return nextDue.get()?.at ?? undefined
     },
     delivered: inOneTransaction(db, (notificationId, atMs) => void delivered.run(atMs, notificationId)),
     failed: inOneTransaction(db, (notificationId, nextAtMs) => void failed.run(nextAtMs ?? null, notificationId)),
+    held: inOneTransaction(db, (notificationId, untilMs) => void held.run(untilMs, notificationId)),
     async untoldOrders(limit) {
       return untold.all(limit).map(orderOf)
     },
-    deviceTold: inOneTransaction(db, (orderId, state) => void told.run(state, orderId)),
+    // Forgotten in a power cut, they are told again.
+    devicesTold: inLaxTransaction(db, (orders) => {
+      for (const { orderId, state } of orders) told.run(state, orderId)
+    }),
   }
 }
 

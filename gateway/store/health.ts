@@ -1,5 +1,6 @@
-import type { HealthStore, StoreFigures } from '../ports/health.ts'
-import { type Db, inLaxTransaction } from './database.ts'
+import type { HealthStore, StorageLog, StoreFigures } from '../ports/health.ts'
+import { type Db, inLaxTransaction, inOneTransaction } from './database.ts'
+import { type Channel, notifier } from './notifications.ts'
 
 /** `HealthStore` over the gateway's database. Its schema is up to date: else the database would not be open. */
 export function sqliteHealthStore(db: Db): HealthStore {
@@ -32,9 +33,25 @@ export function sqliteHealthStore(db: Db): HealthStore {
         readUntilBlock: readUntil.get() ?? undefined,
       }
     },
-    // SQLite leaves a row alone that does not change, but this number it always writes.
-    write: inLaxTransaction(db, () => {
-      db.pragma(`user_version = ${db.pragma('user_version', { simple: true })}`)
+    write: writeAsItIs(db),
+  }
+}
+
+/** `StorageLog` over the gateway's database. */
+export function sqliteStorageLog(db: Db, channels: readonly Channel[]): StorageLog {
+  const homes = db.prepare<[], string>('SELECT home_id FROM homes').pluck()
+  const tell = notifier(db, channels)
+  return {
+    write: writeAsItIs(db),
+    tell: inOneTransaction(db, (text, atMs) => {
+      for (const homeId of homes.all()) tell({ homeId, kind: 'problem', text }, atMs)
     }),
   }
+}
+
+/** SQLite leaves a row alone that does not change, but this number it always writes. */
+function writeAsItIs(db: Db): () => Promise<void> {
+  return inLaxTransaction(db, () => {
+    db.pragma(`user_version = ${db.pragma('user_version', { simple: true })}`)
+  })
 }

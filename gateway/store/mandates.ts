@@ -10,6 +10,7 @@ type Row = {
   seller_url: string
   payer_signature: HexBytes
   state: MandateState
+  fault: string
   created_at_ms: number
 }
 
@@ -22,7 +23,9 @@ export function sqliteMandateStore(db: Db): MandateStore {
   )
   const ofHome = db.prepare<[string], Row>('SELECT * FROM mandates WHERE home_id = ? ORDER BY created_at_ms, rowid')
   const one = db.prepare<[string, string], Row>('SELECT * FROM mandates WHERE home_id = ? AND mandate_hash = ?')
-  const ungranted = db.prepare<[number], Row>(`SELECT * FROM mandates WHERE state = 'signed' ORDER BY rowid LIMIT ?`)
+  const ungranted = db.prepare<[number], Row>(
+    `SELECT * FROM mandates WHERE state = 'signed' AND fault = '' ORDER BY rowid LIMIT ?`,
+  )
 
   return {
     async add(row, payerSignature) {
@@ -38,15 +41,25 @@ export function sqliteMandateStore(db: Db): MandateStore {
       return changes === 1 ? 'added' : 'exists'
     },
     async list(homeId) {
-      return ofHome.all(homeId).map(read)
+      return ofHome.all(homeId).flatMap((row) => readable(row) ?? [])
     },
     async get(homeId, mandateHash) {
       const row = one.get(homeId, mandateHash)
-      return row === undefined ? undefined : read(row)
+      return row && readable(row)
     },
     async ungranted(limit) {
       return ungranted.all(limit).map((row) => ({ file: read(row).file, payerSignature: row.payer_signature }))
     },
+  }
+}
+
+/** One with a fault may not even be readable; the feed has told of it. */
+function readable(row: Row): MandateRow | undefined {
+  try {
+    return read(row)
+  } catch (error) {
+    if (row.fault === '') throw error
+    return undefined
   }
 }
 
@@ -57,6 +70,7 @@ function read(row: Row): MandateRow {
     deviceId: row.device_id,
     sellerUrl: row.seller_url,
     state: row.state,
+    fault: row.fault,
     createdAtMs: row.created_at_ms,
   }
 }

@@ -77,6 +77,9 @@ export function sqliteOrderActionStore(db: Db): OrderActionStore {
       wake.run(atMs, order.orderId, order.state)
       return 'added'
     }),
+    note: inOneTransaction(db, (order, reason, atMs) =>
+      moves.record(order, order.state, order.state, { atMs, reason }),
+    ),
     addConsent: inOneTransaction(db, (order, consent, atMs) => {
       insertConsent.run({ ...consent, orderId: order.orderId, totalShown: consent.totalShown.toString(), atMs })
       const reason = `${consent.who} said ${consent.answer} (${consent.how}).`

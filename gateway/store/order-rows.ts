@@ -29,6 +29,7 @@ type AuthorizationRow = {
   terms: string
   shipment: string | null
   shipped_at_seconds: number | null
+  has_failed: 0 | 1
 }
 
 export function orderOf(row: OrderRow): Order {
@@ -59,8 +60,10 @@ export function orderWorkReader(db: Db): (row: OrderRow) => OrderWork {
     'SELECT quote, signature, quote_hash, seller_url FROM quotes WHERE order_id = ? AND attempt = ?',
   )
   const authorizationOf = db.prepare<[string, number], AuthorizationRow>(
-    `SELECT authorization_id, terms, shipment, shipped_at_seconds FROM authorizations
-     WHERE order_id = ? AND attempt = ?`,
+    `SELECT authorization_id, terms, shipment, shipped_at_seconds,
+       NOT EXISTS (SELECT 1 FROM transactions AS sent JOIN transactions AS same USING (sender, nonce)
+                   WHERE sent.tx_hash = authorizations.tx_hash AND same.state IN ('sent', 'included')) AS has_failed
+     FROM authorizations WHERE order_id = ? AND attempt = ?`,
   )
   const consentedQuote = db.prepare<[string], QuoteRow>(
     `SELECT quote, signature, quotes.quote_hash AS quote_hash, seller_url FROM consents
@@ -90,6 +93,7 @@ export function orderWorkReader(db: Db): (row: OrderRow) => OrderWork {
         terms: Terms.parse(JSON.parse(authorization.terms)),
         shipment: (authorization.shipment as `0x${string}` | null) ?? undefined,
         shippedAtSeconds: authorization.shipped_at_seconds ?? undefined,
+        hasFailed: authorization.has_failed === 1,
       },
       consented: consented && Quote.parse(JSON.parse(consented.quote)),
       suspendedReason: slot?.suspended_reason ?? '',

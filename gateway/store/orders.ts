@@ -21,7 +21,7 @@ export function sqliteOrderStore(db: Db, channels: readonly Channel[]): OrderSto
     'SELECT MIN(next_at_ms) AS at FROM orders WHERE next_at_ms IS NOT NULL',
   )
   const mandates = db.prepare<[string], { file: string; seller_url: string; last_nonce: number }>(
-    `SELECT file, seller_url, last_nonce FROM mandates WHERE device_id = ? AND state IN ('granted', 'signed') ORDER BY state, created_at_ms DESC`,
+    `SELECT file, seller_url, last_nonce FROM mandates WHERE device_id = ? AND state IN ('granted', 'signed') AND fault = '' ORDER BY state, created_at_ms DESC`,
   )
   const insertQuote = db.prepare(
     `INSERT INTO quotes (order_id, attempt, quote, signature, quote_hash, seller_url, received_at_ms)
@@ -139,7 +139,8 @@ export function sqliteOrderStore(db: Db, channels: readonly Channel[]): OrderSto
       schedule.run(nextAtMs, order.orderId, order.state)
       if (changes === 0) return
       const reason = "Arrival confirmed with the device's key; the seller may take the payment."
-      moves.record(order, order.state, order.state, { atMs, reason, amountMinorUnits: message.amount })
+      const delivery = message.deliveries.find((it) => it.authorizationId === message.authorizationId)
+      moves.record(order, order.state, order.state, { atMs, reason, amountMinorUnits: delivery?.amount })
     }),
 
     saveTransaction: inOneTransaction(db, (tx, order, nextAtMs, atMs) => {

@@ -1,6 +1,8 @@
+import type { HomeStore } from '../ports/homes.ts'
 import type { HistoryStore, RulesStore, RulesVersionStore, SpendingStore, StockStore } from '../ports/rules.ts'
 import type { Db } from './database.ts'
 import { sqliteHistoryStore } from './history.ts'
+import { sqliteHomeStore } from './homes.ts'
 import type { Channel } from './notifications.ts'
 import { sqliteRulesStore } from './rules.ts'
 import { sqliteRulesVersionStore } from './rules-versions.ts'
@@ -17,6 +19,7 @@ export function sqliteRulesStores(
   history: HistoryStore
   spending: SpendingStore
   stock: StockStore
+  homes: HomeStore
 } {
   return {
     rules: sqliteRulesStore(db, channels),
@@ -24,5 +27,6 @@ export function sqliteRulesStores(
     history: sqliteHistoryStore(db),
     spending: sqliteSpendingStore(db),
     stock: sqliteStockStore(db),
+    homes: sqliteHomeStore(db),
   }
 }

@@ -1,22 +1,16 @@
 import { z } from 'zod'
-import { Hex32, HexBytes } from '../domain/identifiers.ts'
+import { Hex32 } from '../domain/identifiers.ts'
 import { Terms } from '../domain/mandate.ts'
-import { MinorUnits } from '../domain/money.ts'
 import { SignedQuote } from '../domain/quote.ts'
+import { ConfirmationMessage } from '../domain/seller-order.ts'
 import type { SellerMessageStore } from '../ports/orders.ts'
 import type { SellerMessage } from '../ports/seller.ts'
-import { type Db, inOneTransaction } from './database.ts'
+import { type Db, inLaxTransaction, inOneTransaction } from './database.ts'
 import { type Channel, notifier } from './notifications.ts'
 
 const StoredMessage = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('order'), signedQuote: SignedQuote, terms: Terms }),
-  z.strictObject({
-    kind: z.literal('confirmation'),
-    authorizationId: Hex32,
-    shipment: Hex32,
-    amount: MinorUnits,
-    signature: HexBytes,
-  }),
+  z.strictObject({ kind: z.literal('confirmation'), authorizationId: Hex32, ...ConfirmationMessage.shape }),
 ]) satisfies z.ZodType<SellerMessage>
 
 /** `SellerMessageStore` over the gateway's database. */
@@ -54,7 +48,8 @@ export function sqliteSellerMessageStore(db: Db, channels: readonly Channel[]): 
     async nextDueAtMs() {
       return nextDue.get()?.at ?? undefined
     },
-    acknowledged: inOneTransaction(db, (messageId, atMs) => void acknowledged.run(atMs, messageId)),
+    // Forgotten in a power cut, it is told again.
+    acknowledged: inLaxTransaction(db, (messageId, atMs) => void acknowledged.run(atMs, messageId)),
     failed: inOneTransaction(db, (messageId, nextAtMs, reason, atMs) => {
       failed.run(nextAtMs ?? null, messageId)
       if (nextAtMs !== undefined) return

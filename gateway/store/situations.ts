@@ -63,7 +63,7 @@ export function situations(db: Db) {
      WHERE device_id = ? AND slot = ? ORDER BY created_at_ms DESC LIMIT ${NEWEST_ORDERS}`,
   )
   const granted = db.prepare<[string], { mandate_hash: string; seller_url: string; created_at_ms: number }>(
-    `SELECT mandate_hash, seller_url, created_at_ms FROM mandates WHERE device_id = ? AND state = 'granted'
+    `SELECT mandate_hash, seller_url, created_at_ms FROM mandates WHERE device_id = ? AND state = 'granted' AND fault = ''
      ORDER BY created_at_ms DESC`,
   )
   const mandateFile = db.prepare<[string], { file: string }>('SELECT file FROM mandates WHERE mandate_hash = ?')

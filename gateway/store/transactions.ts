@@ -24,8 +24,15 @@ export function insertTransaction(db: Db, tx: SignedTransaction, atMs: number): 
   ).run({ ...tx, atMs })
 }
 
-/** `TransactionStore` over any database with the `transactions` table: the gateway's and the merchant agent's. */
-export function sqliteTransactionStore(db: Db, clock: Clock): TransactionStore {
+/**
+ * `TransactionStore` over any database with the `transactions` table: the gateway's and the merchant agent's. `onOutcome` hears
+ * in the same commit what became of a transaction: after a reorg that may be something else than before.
+ */
+export function sqliteTransactionStore(
+  db: Db,
+  clock: Clock,
+  onOutcome: (txHash: Hex32, outcome: 'included' | 'reverted' | 'lost', atMs: number) => void = () => undefined,
+): TransactionStore {
   const highestNonce = db
     .prepare<[string], number | null>('SELECT MAX(nonce) FROM transactions WHERE sender = ?')
     .pluck()
@@ -69,10 +76,13 @@ export function sqliteTransactionStore(db: Db, clock: Clock): TransactionStore {
       db.transaction(() => {
         replaceOthers.run(txHash)
         markSettled.run({ txHash, ...receipt })
+        onOutcome(txHash, receipt.state, clock.nowMs())
       }).immediate()
     },
     async lose(txHash) {
-      markLost.run(txHash)
+      db.transaction(() => {
+        if (markLost.run(txHash).changes === 1) onOutcome(txHash, 'lost', clock.nowMs())
+      }).immediate()
     },
     async reopen(sender, fromNonce) {
       return reopen.run(sender, fromNonce).changes

@@ -42,9 +42,14 @@ export function sqliteWatchStore(
     `UPDATE transactions SET state = 'sent', block_number = NULL, block_hash = NULL WHERE block_number > ?`,
   )
   const unmoveMandates = db.prepare(
-    `UPDATE mandates SET state = CASE state WHEN 'revoked' THEN 'granted' ELSE 'signed' END, state_block = NULL WHERE state_block > ?`,
+    `UPDATE mandates SET state = CASE WHEN state IN ('revoked', 'ended') THEN 'granted' ELSE 'signed' END, state_block = NULL WHERE state_block > ?`,
   )
   const homes = db.prepare<[], string>('SELECT home_id FROM homes').pluck()
+  const coolingOffUntilMs = db
+    .prepare<[string, number], number | null>(
+      `SELECT (held_at_seconds + json_extract(terms, '$.coolingOffSeconds')) * 1000 FROM authorizations WHERE order_id = ? AND attempt = ?`,
+    )
+    .pluck()
   const putBackAuthorization = db.prepare('UPDATE authorizations SET state = ? WHERE order_id = ? AND attempt = ?')
 
   return {
@@ -67,7 +72,10 @@ export function sqliteWatchStore(
         // A slot has one open order: an ended one stays ended when the next has begun, and its last log is read again.
         if (nextOrder.get(order) !== undefined) continue
         const reason = 'The chain took back the block that said so; it is looked up again.'
-        moves.putBack(orderOf(order), order.orphan_from, order.orphan_attempt, { atMs, nextAtMs: atMs, reason })
+        const isCooling = order.orphan_from === 'authorized'
+        const untilMs = (isCooling && coolingOffUntilMs.get(order.order_id, order.orphan_attempt)) || atMs
+        const nextAtMs = Math.max(atMs, untilMs)
+        moves.putBack(orderOf(order), order.orphan_from, order.orphan_attempt, { atMs, nextAtMs, reason })
         putBackAuthorization.run(authorizationStateAt(order.orphan_from), order.order_id, order.orphan_attempt)
         const text = `A correction: the chain took back what it said of ${order.device_id} ${order.slot}; its order is ${order.orphan_from} again.`
         tell({ ...about(order), kind: 'problem', text }, atMs)

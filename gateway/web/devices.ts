@@ -16,11 +16,10 @@ const LimitQuery = z.object({ limit: queryNumber({ min: 1, max: 1000, default: 5
 export function deviceRoutes(
   app: FastifyInstance,
   ports: { devices: DeviceStore; deviceKeys: DeviceKeyMaker; clock: Clock; onChanged(): void },
-  homeId: string,
 ): void {
   const { devices } = ports
 
-  app.get('/v1/devices', async () => ({ devices: await devices.list(homeId) }))
+  app.get('/v1/devices', async ({ homeId }) => ({ devices: await devices.list(homeId) }))
 
   app.post('/v1/devices', async (request, reply) => {
     const { deviceId } = parseInput(NewDeviceBody, request.body, 'a new device')
@@ -28,7 +27,7 @@ export function deviceRoutes(
     const added = await devices.add(
       {
         deviceId,
-        homeId,
+        homeId: request.homeId,
         secretSha256,
         ...ports.deviceKeys.make(deviceId),
       },
@@ -47,8 +46,8 @@ export function deviceRoutes(
   app.post<DeviceParams>('/v1/devices/:deviceId/confirm', async (request) => {
     const deviceId = parseInput(DeviceId, request.params.deviceId, 'a device id')
     const { mode, slot } = parseInput(ConfirmBody, request.body, 'a confirmation')
-    await knownDevice(deviceId)
-    const slots = await devices.confirm(homeId, deviceId, slot, mode, ports.clock.nowMs())
+    await knownDevice(request.homeId, deviceId)
+    const slots = await devices.confirm(request.homeId, deviceId, slot, mode, ports.clock.nowMs())
     if (slots.length === 0) {
       throw new HttpError(
         409,
@@ -64,15 +63,16 @@ export function deviceRoutes(
   app.get<DeviceParams>('/v1/devices/:deviceId/readings', async (request) => {
     const deviceId = parseInput(DeviceId, request.params.deviceId, 'a device id')
     const { limit } = parseInput(LimitQuery, request.query, 'a query')
-    await knownDevice(deviceId)
-    return { readings: await devices.readings(homeId, deviceId, limit) }
+    await knownDevice(request.homeId, deviceId)
+    return { readings: await devices.readings(request.homeId, deviceId, limit) }
   })
 
   app.get('/v1/dead-letters', async (request) => {
-    return { deadLetters: await devices.deadLetters(parseInput(LimitQuery, request.query, 'a query').limit) }
+    const { limit } = parseInput(LimitQuery, request.query, 'a query')
+    return { deadLetters: await devices.deadLetters(request.homeId, limit) }
   })
 
-  async function knownDevice(deviceId: string): Promise<void> {
+  async function knownDevice(homeId: string, deviceId: string): Promise<void> {
     if ((await devices.get(homeId, deviceId)) === undefined) {
       throw new HttpError(404, `There is no device ${deviceId}. Add it with \`adept device add ${deviceId}\`.`)
     }

@@ -21,14 +21,12 @@ const HEARTBEAT_MS = 15_000
 /** Live streams of the feed: each has its own cursor into the rows; a nudge makes them fast, the poll makes them right. */
 export class FeedStreams {
   readonly #feed: FeedStore
-  readonly #homeId: string
   readonly #token: TokenFormat
   readonly #stop = new AbortController()
   readonly #wakers = new Set<() => void>()
 
-  constructor(feed: FeedStore, homeId: string, token: TokenFormat) {
+  constructor(feed: FeedStore, token: TokenFormat) {
     this.#feed = feed
-    this.#homeId = homeId
     this.#token = token
   }
 
@@ -42,7 +40,7 @@ export class FeedStreams {
     this.nudge()
   }
 
-  async serve(reply: FastifyReply, after: number | undefined): Promise<void> {
+  async serve(reply: FastifyReply, homeId: string, after: number | undefined): Promise<void> {
     if (this.#wakers.size >= MAX_STREAMS) {
       throw new HttpError(503, `There are ${MAX_STREAMS} live streams already. Close one, or read /v1/feed instead.`)
     }
@@ -54,7 +52,7 @@ export class FeedStreams {
     }
     this.#wakers.add(onWake)
     try {
-      let cursor = after ?? (await this.#feed.latest(this.#homeId, 1)).at(-1)?.notificationId ?? 0
+      let cursor = after ?? (await this.#feed.latest(homeId, 1)).at(-1)?.notificationId ?? 0
       reply.hijack()
       const response = reply.raw
       response.on('close', onWake).on('error', onWake)
@@ -67,7 +65,7 @@ export class FeedStreams {
       let quietMs = 0
       while (!this.#ended(response)) {
         woken = false
-        const entries = await this.#feed.feed(this.#homeId, cursor, ROWS_PER_READ)
+        const entries = await this.#feed.feed(homeId, cursor, ROWS_PER_READ)
         for (const entry of entries) {
           cursor = entry.notificationId
           await write(response, `id: ${cursor}\ndata: ${jsonText(feedAnswer(entry, this.#token))}\n\n`)
@@ -106,10 +104,10 @@ async function write(response: ServerResponse, text: string): Promise<void> {
 export function feedRoutes(
   app: FastifyInstance,
   ports: { feed: FeedStore; streams: FeedStreams },
-  homeId: string,
   token: TokenFormat,
 ): void {
   app.get('/v1/feed', async (request) => {
+    const { homeId } = request
     const { after, limit } = parseInput(FeedQuery, request.query, 'a query')
     const entries =
       after === undefined ? await ports.feed.latest(homeId, limit) : await ports.feed.feed(homeId, after, limit)
@@ -119,7 +117,7 @@ export function feedRoutes(
   app.get('/v1/feed/stream', async (request, reply) => {
     const { after } = parseInput(StreamQuery, request.query, 'a query')
     const lastEventId = parseInput(StreamHeaders, request.headers, 'a Last-Event-ID')['last-event-id']
-    await ports.streams.serve(reply, lastEventId ?? after)
+    await ports.streams.serve(reply, request.homeId, lastEventId ?? after)
     return reply
   })
 }

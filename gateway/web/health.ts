@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import { setImmediate } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
+import { storageProblem } from '../lib/storage-problem.ts'
 import type { Chain, Head } from '../ports/chain.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { HealthStore, StoreFigures } from '../ports/health.ts'
@@ -11,6 +12,8 @@ const PATIENCE_MS = 5_000
 
 export type HealthPorts = {
   store: HealthStore
+  /** What is known of the storage's faults: throws the sentence of one that is there now, and hears of others. */
+  storage: { check(): void; hear(error: unknown): void }
   /** Resolves when the thread that stores what devices say has answered. */
   writerAnswers(): Promise<void>
   /** Whether devices are read, or wait for the disk. */
@@ -50,8 +53,17 @@ export function healthRoutes(app: FastifyInstance, ports: HealthPorts): void {
 }
 
 /** `ok` or what is wrong, for each part. */
-async function partsOf({ store, writerAnswers, head }: HealthPorts): Promise<Record<string, string>> {
-  const parts = { database: () => store.write(), writer: writerAnswers, chain: head }
+async function partsOf({ store, storage, writerAnswers, head }: HealthPorts): Promise<Record<string, string>> {
+  const database = async () => {
+    storage.check()
+    try {
+      await store.write()
+    } catch (error) {
+      storage.hear(error)
+      throw error
+    }
+  }
+  const parts = { database, writer: writerAnswers, chain: head }
   const states = Object.entries(parts).map(async ([part, ask]) => [part, await stateOf(ask)] as const)
   return Object.fromEntries(await Promise.all(states))
 }
@@ -61,7 +73,7 @@ async function stateOf(ask: () => Promise<unknown>): Promise<string> {
     await inTime(ask())
     return 'ok'
   } catch (error) {
-    return error instanceof Error ? error.message : String(error)
+    return storageProblem(error)?.sentence ?? (error instanceof Error ? error.message : String(error))
   }
 }
 

@@ -18,15 +18,14 @@ const HoursQuery = z.object({
 export function hourRoutes(
   app: FastifyInstance,
   ports: { devices: Pick<DeviceStore, 'get'>; hours: HourStore; clock: Clock },
-  homeId: string,
 ): void {
   app.get<{ Params: { deviceId: string } }>('/v1/devices/:deviceId/hours', async (request) => {
     const deviceId = parseInput(DeviceId, request.params.deviceId, 'a device id')
     const { sinceSeconds, limit } = parseInput(HoursQuery, request.query, 'a query')
-    if ((await ports.devices.get(homeId, deviceId)) === undefined) {
+    if ((await ports.devices.get(request.homeId, deviceId)) === undefined) {
       throw new HttpError(404, `There is no device ${deviceId}. See all with \`adept devices\`.`)
     }
-    const hours = await ports.hours.hours(homeId, deviceId, ports.clock.nowMs() - sinceSeconds * 1000, limit)
+    const hours = await ports.hours.hours(request.homeId, deviceId, ports.clock.nowMs() - sinceSeconds * 1000, limit)
     return { hours }
   })
 }

@@ -37,6 +37,14 @@ const Draft = z.strictObject({
   file: MandateFile,
   household: HouseholdCap.optional(),
 })
+const RegisterBody = z.strictObject({
+  registryId: z
+    .string()
+    .regex(/^(0x[0-9a-fA-F]{1,64}|\d{1,78})$/, 'a device of the registry is a number, as decimal or 0x and hex digits')
+    .transform(BigInt)
+    .refine((id) => id > 0n && id < 2n ** 256n, 'a device of the registry is a number of 256 bits')
+    .optional(),
+})
 const SignBody = z.union(
   [
     z.strictObject({ draft: Draft, signature: HexBytes }),
@@ -54,41 +62,56 @@ export function mandateRoutes(
     clock: Clock
     onChanged(): void
   },
-  options: { homeId: string; sellerUrl: string },
+  options: { sellerUrl: string },
 ): void {
   const { mandateVerbs } = ports
-  const { homeId } = options
 
-  app.get('/v1/mandates', async () => {
+  app.get('/v1/mandates', async ({ homeId }) => {
     const rows = await ports.mandates.list(homeId)
     return { mandates: await Promise.all(rows.map(answer)) }
   })
 
   app.post('/v1/mandates/draft', async (request) => {
     const body = parseInput(DraftBody, request.body, 'a request for a mandate')
-    const drafted = await mandateVerbs.draft({ ...body, sellerUrl: body.sellerUrl ?? options.sellerUrl, homeId })
+    const drafted = await mandateVerbs.draft({
+      ...body,
+      sellerUrl: body.sellerUrl ?? options.sellerUrl,
+      homeId: request.homeId,
+    })
     if (!drafted.ok) throw new HttpError(409, drafted.sentence)
     return { draft: drafted.draft, typedData: mandateVerbs.typedData(drafted.draft) }
   })
 
   app.post('/v1/mandates', async (request, reply) => {
     const body = parseInput(SignBody, request.body, 'a draft with its signature')
-    const signed = await mandateVerbs.sign(homeId, body.draft, 'signature' in body ? body.signature : 'gateway-wallet')
+    const signed = await mandateVerbs.sign(
+      request.homeId,
+      body.draft,
+      'signature' in body ? body.signature : 'gateway-wallet',
+    )
     if (!signed.ok) throw new HttpError(409, signed.sentence)
     ports.onChanged()
     const { sentence, txHash } = signed
     return reply.code(201).send({ mandateHash: body.draft.file.mandateHash, sentence, txHash })
   })
 
+  app.post<{ Params: { deviceId: string } }>('/v1/devices/:deviceId/register', async (request) => {
+    const deviceId = parseInput(DeviceId, request.params.deviceId, 'a device id')
+    const { registryId } = parseInput(RegisterBody, request.body, 'a registration')
+    const registered = await mandateVerbs.register(request.homeId, deviceId, registryId)
+    if (!registered.ok) throw new HttpError(409, registered.sentence)
+    return { deviceId, sentence: registered.sentence }
+  })
+
   app.post<{ Params: { mandateHash: string } }>('/v1/mandates/:mandateHash/revoke', async (request) => {
     const mandateHash = parseInput(Hex32, request.params.mandateHash, 'a mandate hash')
-    const revoked = await mandateVerbs.revoke(homeId, mandateHash)
+    const revoked = await mandateVerbs.revoke(request.homeId, mandateHash)
     if (!revoked.ok) throw new HttpError(409, revoked.sentence)
     ports.onChanged()
     return { mandateHash, sentence: revoked.sentence }
   })
 
-  async function answer({ file, deviceId, sellerUrl, state, createdAtMs }: MandateRow) {
+  async function answer({ file, deviceId, sellerUrl, state, fault, createdAtMs }: MandateRow) {
     const { token } = ports.chain.facts
     // A chain that does not answer must not hide what was signed.
     const used = state === 'granted' ? await ports.chain.mandateStatus(file.mandate).catch(() => undefined) : undefined
@@ -97,7 +120,8 @@ export function mandateRoutes(
       deviceId,
       sellerUrl,
       state,
-      inForce: state === 'granted' && holdsAt(file.mandate, Math.floor(ports.clock.nowMs() / 1000)),
+      fault,
+      inForce: state === 'granted' && fault === '' && holdsAt(file.mandate, Math.floor(ports.clock.nowMs() / 1000)),
       createdAtMs,
       allowance: formatMoney(file.mandate.allowance, token),
       spent: used && formatMoney(used.spent, token),

@@ -15,18 +15,14 @@ const NoBody = z.strictObject({})
 type DeviceParams = { Params: { deviceId: string } }
 
 /** Pairing, rotation, certificates and removal. */
-export function onboardingRoutes(
-  app: FastifyInstance,
-  ports: { deviceDesk: DeviceDesk; onChanged(): void },
-  homeId: string,
-): void {
+export function onboardingRoutes(app: FastifyInstance, ports: { deviceDesk: DeviceDesk; onChanged(): void }): void {
   const { deviceDesk: desk } = ports
 
   app.get('/v1/pairing', async () => ({ pairing: desk.pairing() }))
 
   app.post('/v1/pairing', async (request, reply) => {
     const { minutes, devices } = parseInput(PairingBody, request.body, 'a pairing window')
-    return reply.code(201).send(desk.openPairing(homeId, minutes, devices))
+    return reply.code(201).send(desk.openPairing(request.homeId, minutes, devices))
   })
 
   app.post('/v1/pairing/end', async (request) => {
@@ -37,19 +33,19 @@ export function onboardingRoutes(
   app.post<DeviceParams>('/v1/devices/:deviceId/rotate', async (request) => {
     const deviceId = parseInput(DeviceId, request.params.deviceId, 'a device id')
     parseInput(NoBody, request.body, 'a rotation')
-    return { deviceId, ...done(await desk.rotate(homeId, deviceId)) }
+    return { deviceId, ...done(await desk.rotate(request.homeId, deviceId)) }
   })
 
   app.post<DeviceParams>('/v1/devices/:deviceId/certificate', async (request, reply) => {
     const deviceId = parseInput(DeviceId, request.params.deviceId, 'a device id')
     parseInput(NoBody, request.body, 'a request for a certificate')
-    return reply.code(201).send({ deviceId, ...done(await desk.certificate(homeId, deviceId)) })
+    return reply.code(201).send({ deviceId, ...done(await desk.certificate(request.homeId, deviceId)) })
   })
 
   app.post<DeviceParams>('/v1/devices/:deviceId/remove', async (request) => {
     const deviceId = parseInput(DeviceId, request.params.deviceId, 'a device id')
     const { force } = parseInput(RemoveBody, request.body, 'a removal')
-    const { sentence } = done(await desk.remove(homeId, deviceId, force))
+    const { sentence } = done(await desk.remove(request.homeId, deviceId, force))
     ports.onChanged()
     return { deviceId, sentence }
   })

@@ -19,7 +19,6 @@ const StockBody = z.strictObject({ amount: z.number().nonnegative().max(1e9) })
 export function rulesRoutes(
   app: FastifyInstance,
   ports: { rules: RulesDesk; clock: Clock; onChanged(): void; onFault(error: unknown): void },
-  homeId: string,
 ): void {
   const { rules } = ports
 
@@ -27,7 +26,7 @@ export function rulesRoutes(
 
   app.get('/v1/devices/:deviceId/slots/:slot/explain', async (request) => {
     const { deviceId, slot } = parseInput(SlotParams, request.params, 'a slot')
-    const explanation = await rules.explain(homeId, deviceId, slot)
+    const explanation = await rules.explain(request.homeId, deviceId, slot)
     if (explanation === undefined) {
       throw new HttpError(404, `${deviceId} has no slot ${slot}. See the slots with \`adept devices\`.`)
     }
@@ -37,7 +36,7 @@ export function rulesRoutes(
   app.post('/v1/devices/:deviceId/slots/:slot/stock', async (request) => {
     const { deviceId, slot } = parseInput(SlotParams, request.params, 'a slot')
     const { amount } = parseInput(StockBody, request.body, 'a stock')
-    const result = await rules.setStock(homeId, deviceId, slot, amount)
+    const result = await rules.setStock(request.homeId, deviceId, slot, amount)
     if (!result.ok) throw new HttpError(404, result.sentence)
     ports.onChanged()
     return { sentence: result.sentence }
@@ -45,7 +44,7 @@ export function rulesRoutes(
 
   app.post('/v1/rules/try', async (request, reply) => {
     const { text, sinceSeconds } = parseInput(TryBody, request.body, 'a trial of rules')
-    const trial = rules.tryOut(homeId, text, ports.clock.nowMs() - sinceSeconds * 1000)
+    const trial = rules.tryOut(request.homeId, text, ports.clock.nowMs() - sinceSeconds * 1000)
     if ('mistakes' in trial) {
       const mistakes = trial.mistakes.map(({ line, sentence }) => `Line ${line}: ${sentence}`)
       throw new HttpError(400, mistakes.join('\n'))

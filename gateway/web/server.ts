@@ -7,6 +7,7 @@ import { HttpError, httpServer, LOOPBACK_HOSTS } from '../lib/http.ts'
 import type { Chain, ChainFacts } from '../ports/chain.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { DeviceKeyMaker, DeviceStore } from '../ports/devices.ts'
+import type { HomeStore } from '../ports/homes.ts'
 import type { MandateStore, MandateVerbs } from '../ports/mandates.ts'
 import type { FeedStore } from '../ports/notify.ts'
 import type { DeviceDesk, Endpoints } from '../ports/onboarding.ts'
@@ -16,6 +17,7 @@ import type { RulesDesk } from '../ports/rules.ts'
 import { deviceRoutes } from './devices.ts'
 import { FeedStreams, feedRoutes } from './feed.ts'
 import { type HealthPorts, healthRoutes } from './health.ts'
+import { homeRoutes, scopeByHome } from './homes.ts'
 import { hourRoutes } from './hours.ts'
 import { sendLines } from './lines.ts'
 import { mandateRoutes } from './mandates.ts'
@@ -41,6 +43,7 @@ export type GatewayStatus = {
 }
 
 export type WebPorts = {
+  homes: HomeStore
   devices: DeviceStore
   hours: HourStore
   deviceKeys: DeviceKeyMaker
@@ -51,7 +54,7 @@ export type WebPorts = {
   orders: OrderActions
   rules: RulesDesk
   /** Compares the home's rows with the chain, with progress. */
-  audit(): AsyncIterable<object>
+  audit(homeId: string): AsyncIterable<object>
   chain: Pick<Chain, 'facts' | 'mandateStatus'>
   health: HealthPorts
   clock: Clock
@@ -61,6 +64,7 @@ export type WebPorts = {
   onFault(error: unknown): void
 }
 export type WebOptions = {
+  /** The configured home: that of requests which name none. */
   homeId: string
   /** Bearer token that every `/v1` request must carry. */
   token: string
@@ -83,14 +87,13 @@ export type WebServer = {
 
 /** The API and the dashboard. */
 export function createWebServer(ports: WebPorts, options: WebOptions): WebServer {
-  const { homeId } = options
   const { token } = ports.chain.facts
   const app = httpServer({
     hostnames: [...LOOPBACK_HOSTS, ...(options.hostnames ?? [])],
     bodyLimitBytes: BODY_LIMIT_BYTES,
     onFault: ports.onFault,
   })
-  const streams = new FeedStreams(ports.feed, homeId, token)
+  const streams = new FeedStreams(ports.feed, token)
   app.addHook('preClose', async () => streams.stop())
 
   healthRoutes(app, ports.health)
@@ -106,15 +109,17 @@ export function createWebServer(ports: WebPorts, options: WebOptions): WebServer
         "The token is missing or wrong: send the content of the file `token` in the gateway's data folder as a bearer token.",
       )
     })
-    statusRoute(api, ports, homeId)
-    deviceRoutes(api, ports, homeId)
-    onboardingRoutes(api, ports, homeId)
-    hourRoutes(api, ports, homeId)
-    orderRoutes(api, ports, homeId, token)
-    feedRoutes(api, { feed: ports.feed, streams }, homeId, token)
+    scopeByHome(api, ports.homes, options.homeId)
+    homeRoutes(api, ports, options.homeId)
+    statusRoute(api, ports)
+    deviceRoutes(api, ports)
+    onboardingRoutes(api, ports)
+    hourRoutes(api, ports)
+    orderRoutes(api, ports, token)
+    feedRoutes(api, { feed: ports.feed, streams }, token)
     mandateRoutes(api, ports, options)
-    rulesRoutes(api, ports, homeId)
-    api.post('/v1/audit', async (_request, reply) => sendLines(reply, ports.audit(), ports.onFault))
+    rulesRoutes(api, ports)
+    api.post('/v1/audit', async ({ homeId }, reply) => sendLines(reply, ports.audit(homeId), ports.onFault))
     done()
   })
 
@@ -136,8 +141,8 @@ export function createWebServer(ports: WebPorts, options: WebOptions): WebServer
   }
 }
 
-function statusRoute(app: FastifyInstance, ports: WebPorts, homeId: string): void {
-  app.get('/v1/status', async () => {
+function statusRoute(app: FastifyInstance, ports: WebPorts): void {
+  app.get('/v1/status', async ({ homeId }) => {
     const status = await ports.status()
     const { payer } = status
     const balanceText = payer && formatMoney(payer.balance, status.chain.token)

@@ -142,13 +142,13 @@ async function measureTls(): Promise<number> {
   }
 }
 
-function report(results: Record<string, Result>, bytesPerTlsConnection: number, othersCores: number): void {
+function report(results: Record<string, Result>, bytesPerTlsConnection: number, otherCpuCores: number): void {
   const { gateway: ours, ...peers } = results
-  const figures = { ...ours, bytesPerTlsConnection, connections, othersCores, ...peers }
+  const figures = { ...ours, bytesPerTlsConnection, connections, otherCpuCores, ...peers }
   console.log(options.json ? JSON.stringify({ bench: 'connections', figures }) : figures)
-  if (othersCores > QUIET_CORES) {
+  if (otherCpuCores > QUIET_CORES) {
     console.error(
-      `Other processes used up to ${othersCores} cores: times hold only below ${QUIET_CORES}, memory always.`,
+      `Other processes used up to ${otherCpuCores} cores: times hold only below ${QUIET_CORES}, memory always.`,
     )
   }
 }

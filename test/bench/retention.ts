@@ -29,7 +29,7 @@ const { values } = parseArgs({
 if (values.help) console.log(HELP)
 else await bench(Number(values.rounds), Number(values.seconds))
 
-type Round = { p50Ms: number; p99Ms: number; othersCores: number }
+type Round = { p50Ms: number; p99Ms: number; otherCpuCores: number }
 type Done = { hours_until: number; thinned_until: number; slices: number; sliceP50Ms: number; sliceP99Ms: number }
 type Target = { name: 'leave' | 'thin'; port: number; password: string; child: ChildProcess; next(): Promise<string> }
 
@@ -40,10 +40,10 @@ async function bench(rounds: number, seconds: number): Promise<void> {
     for (const target of targets) {
       const result = await measure(target, seconds, round)
       results[target.name].push(result)
-      const { p50Ms, p99Ms, othersCores } = result
-      const noise = othersCores > QUIET_CORES ? ', too many to trust it' : ''
+      const { p50Ms, p99Ms, otherCpuCores } = result
+      const noise = otherCpuCores > QUIET_CORES ? ', too many to trust it' : ''
       console.log(
-        `${target.name.padEnd(6)} PUBACK p50 ${p50Ms} ms, p99 ${p99Ms} ms; others used ${othersCores} cores${noise}`,
+        `${target.name.padEnd(6)} PUBACK p50 ${p50Ms} ms, p99 ${p99Ms} ms; others used ${otherCpuCores} cores${noise}`,
       )
     }
   }
@@ -100,7 +100,7 @@ async function measure({ port, password, child }: Target, seconds: number, round
   })
   await new Promise((resolve) => setTimeout(resolve, 500))
   const latenciesMs = devices.flatMap((each) => each.end(beganAtMs + WARM_UP_MS))
-  return { p50Ms: percentile(latenciesMs, 0.5), p99Ms: percentile(latenciesMs, 0.99), othersCores: round2(others()) }
+  return { p50Ms: percentile(latenciesMs, 0.5), p99Ms: percentile(latenciesMs, 0.99), otherCpuCores: round2(others()) }
 }
 
 /** One connection; `end` gives the latencies of what was sent from then on. */

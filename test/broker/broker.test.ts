@@ -129,7 +129,7 @@ describe('what a device may say', () => {
     await say('telemetry', `{"session":"s1","seq":1,"values":{}}${' '.repeat(20_000)}`)
     await say('weather', 'sunny')
     await say('status', 'busy')
-    const letters = await line.devices.deadLetters(10)
+    const letters = await line.devices.deadLetters('home-1', 10)
     expect(letters.map(({ topic, reason }) => [topic.split('/')[3], reason.split(/[:.]/)[0]])).toEqual([
       ['status', 'A status is the plain text online or offline'],
       ['weather', 'No such topic'],

@@ -56,7 +56,7 @@ describe('the length of a packet', () => {
     line = await startLine()
     const client = await line.client('washer-1', await line.add('washer-1'))
     await client.publishAsync('adept/v1/washer-1/event', 'x'.repeat(65_000), { qos: 1 })
-    expect((await line.devices.deadLetters(1))[0]?.reason).toContain('65000 bytes are too many')
+    expect((await line.devices.deadLetters('home-1', 1))[0]?.reason).toContain('65000 bytes are too many')
   })
   it('does not cost the memory that strangers announce', async () => {
     line = await startLine()

@@ -89,3 +89,18 @@ test('after a power cut the next start has every block of the journal; a torn li
   expect(await restoreWith(kept)).toBe(hashOf(heads[2]))
   expect(await restoreWith(kept.subarray(0, -5))).toBe(hashOf(heads[1]))
 })
+
+test('a node that is killed in a virtual time long before today goes on from there', async () => {
+  const folder = newFolder()
+  const atSeconds = Date.UTC(2020, 0, 1) / 1000
+  const { chain, deaths, rpc } = await start(folder, atSeconds)
+  await rpc.send('evm_mine', [])
+  await until(() => readFileSync(journalIn(folder), 'utf8').split('\n').length > 1)
+  process.kill(readNodeFile(folder)!.pid, 'SIGKILL')
+  await until(() => deaths.length > 0)
+  expect(deaths).toEqual([STARTED_AGAIN])
+  await chain.setTime(atSeconds + 60)
+  await rpc.send('evm_mine', [])
+  const head = (await rpc.send('eth_getBlockByNumber', ['latest', false])) as { timestamp: string }
+  expect(Number(head.timestamp)).toBe(atSeconds + 60)
+})

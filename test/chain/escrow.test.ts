@@ -70,7 +70,7 @@ describe('the life of an order', () => {
 
     const confirmation = { authorizationId: termsOf(one).authorizationId, shipment, amount: 10n * DOLLAR }
     const signature = signDigest(market.deviceKey, digestOfConfirmation(confirmation))
-    expect(seller.confirmationSigner({ ...confirmation, signature })).toBe(file.mandate.deviceKey)
+    expect(seller.confirmationSigner({ shipment, deliveries: [confirmation], signature })).toBe(file.mandate.deviceKey)
     const captured = await whatHappened(() =>
       seller.capture([{ ...confirmation, terms: termsOf(one), signature }], save),
     )

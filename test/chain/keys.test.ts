@@ -71,7 +71,8 @@ test('a device signs with its own sealed key', async () => {
   const sealedKeyOf = async (deviceId: string) => (deviceId === 'washer-2' ? undefined : keySealed)
   const signer = deviceSigner(keyring, { sealedKeyOf }, facts)
   const confirmation = { authorizationId: hex32(), shipment: hex32(), amount: 1n }
-  const signature = await signer.confirmation('washer-1', confirmation)
+  const { shipment } = confirmation
+  const signature = await signer.confirmation('washer-1', { shipment, deliveries: [confirmation] })
   expect(recoverAddress(digestsOf(facts).confirmation([confirmation]), signature).toLowerCase()).toBe(keyAddress)
   expect(addressOf(keyring.openDeviceKey('washer-1', keySealed))).toBe(keyAddress)
   await expect(signer.cancellation('washer-2', hex32())).rejects.toThrow('The device washer-2 is not known')

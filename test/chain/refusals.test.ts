@@ -1,7 +1,9 @@
 import { Interface, type InterfaceAbi } from 'ethers'
 import { describe, expect, test } from 'vitest'
+import { abi as registryAbi } from '../../contracts/generated/DeviceRegistry.ts'
 import { abi } from '../../contracts/generated/OrderEscrow.ts'
 import { abi as tokenAbi } from '../../contracts/generated/TestDollar.ts'
+import { estimateGas } from '../../gateway/chain/connection.ts'
 import { explainRefusal } from '../../gateway/chain/refusals.ts'
 
 const TOKEN = { address: `0x${'05'.repeat(20)}` as const, symbol: 'TUSD', decimals: 6 }
@@ -18,6 +20,7 @@ const anyOf = (type: string) => VALUES[type] ?? 1_900_000_000n % 2n ** BigInt(ty
 describe.each([
   ['escrow', abi],
   ['token', tokenAbi],
+  ['registry', registryAbi],
 ])('every error of the %s', (_name, contractAbi) => {
   const contract = new Interface(contractAbi as unknown as InterfaceAbi)
   const errors = contract.fragments
@@ -43,4 +46,14 @@ test.each([
   ['0x08c379a0ff', '0x08c379a0', 'unknown error'],
 ])('%s is told as %s', (data, errorName, sentence) => {
   expect(explainRefusal(data, TOKEN)).toEqual({ errorName, sentence: expect.stringContaining(sentence) })
+})
+
+test('no call asks for more gas than a transaction may have (EIP-7825)', async () => {
+  const facts = { chainId: 1, escrow: TOKEN.address, registry: TOKEN.address, token: TOKEN }
+  const tx = { from: TOKEN.address, to: TOKEN.address, data: '0x' }
+  const needing = (gas: bigint) =>
+    estimateGas({ rpc: { send: async () => `0x${gas.toString(16)}`, batch: async () => [] }, facts }, tx)
+  expect(await needing(100_000n)).toBe(125_000n)
+  expect(await needing(16_777_216n)).toBe(16_777_216n)
+  await expect(needing(16_777_217n)).rejects.toThrow('This needs 16777217 gas, more than one transaction may have')
 })

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Connection } from '../../gateway/chain/connection.ts'
+import { type Connection, checkedRpc } from '../../gateway/chain/connection.ts'
 import { newSigningKey } from '../../gateway/chain/keys.ts'
+import type { RpcCall } from '../../gateway/chain/rpc.ts'
 import { chainWatch } from '../../gateway/chain/watcher.ts'
 import type { ChainEvent, ChainWatch, WatchedBlock } from '../../gateway/ports/chain.ts'
 import { grantedFile, type Market, openMarket, saveTo } from './fixture.ts'
@@ -44,7 +45,7 @@ async function follow(
   const events: ChainEvent[] = []
   for (let call = 0; call < 100; call++) {
     const answer = await watch.after(known)
-    if (answer.kind === 'reorg') throw new Error('there was a reorg')
+    if (answer.kind !== 'events') throw new Error('there was a reorg')
     events.push(...answer.events)
     if (answer.upTo === undefined) return { known, events }
     known = [...known, answer.upTo]
@@ -112,32 +113,58 @@ test('a chain that is shorter than what is known is a reorg, down to nothing', a
   expect(await watchOf().after([...known, beyond])).toEqual({ kind: 'reorg', lastGood: known.at(-1) })
 })
 
-test('an endpoint that came back as another chain is no reorg', async () => {
+/** The same node, whose batched answers are changed on their way. */
+function through(change: (calls: RpcCall[]) => Promise<unknown[]>): Connection {
+  return { ...market.connection, rpc: { ...market.connection.rpc, batch: change } }
+}
+const batch = (calls: RpcCall[]) => market.connection.rpc.batch(calls)
+const nothingYet = { kind: 'events', events: [], upTo: undefined }
+
+test('an endpoint that came back as another chain answers nothing at all', async () => {
+  let id = '0x1'
+  const other = checkedRpc(
+    { ...market.connection.rpc, batch: async (calls) => [id, ...(await batch(calls.slice(1)))] },
+    427_015,
+    'a.test',
+  )
   const { known } = await follow(watchOf())
   const elsewhere = known.map((block) => ({ ...block, blockHash: `0x${'34'.repeat(32)}` as const }))
-  const send: Connection['rpc']['send'] = async (method, params) =>
-    method === 'eth_chainId' ? '0x1' : rpc(method, params)
-  const watch = watchOf(0, 'genesis', { ...market.connection, rpc: { ...market.connection.rpc, send } })
-  await expect(watch.after(elsewhere)).rejects.toThrow(/has the id 1, but 427015 is configured/)
-  expect(await watchOf().after(elsewhere)).toEqual({ kind: 'reorg', lastGood: undefined })
+  const watch = watchOf(0, 'genesis', { ...market.connection, rpc: other })
+  await expect(watch.after(elsewhere)).rejects.toThrow(/a\.test has the id 1, but 427015 is configured/)
+  await expect(other.send('eth_blockNumber', [])).rejects.toThrow('has the id 1')
+  id = '0x68407'
+  expect(await other.send('eth_blockNumber', [])).toBe(await rpc('eth_blockNumber', []))
+  expect((await follow(watch, known)).events).toEqual([])
 })
 
-test('logs that a reorg swaps between two requests are not taken', async () => {
+test('a node that lags behind the last block is no reorg for a while; one with another block is', async () => {
   const { known } = await follow(watchOf())
-  await grantedFile(market)
-  let swapped = false
-  const send: Connection['rpc']['send'] = async (method, params) => {
-    const answer = await rpc(method, params)
-    if (method === 'eth_getLogs' && !swapped) {
-      swapped = true
-      await reorg(1)
-    }
-    return answer
-  }
-  const watch = watchOf(0, 'genesis', { ...market.connection, rpc: { ...market.connection.rpc, send } })
-  expect(await watch.after(known)).toEqual({ kind: 'events', events: [], upTo: undefined })
-  expect(swapped).toBe(true)
-  await sendAgain()
+  await mine(3)
+  const { known: all } = await follow(watchOf(), known)
+  const lagging = chainWatch(market.connection, { confirmations: 0, from: 'head', mayLag: true })
+  const beyond = { blockNumber: all.at(-1)!.blockNumber + 2, blockHash: `0x${'12'.repeat(32)}` } as const
+  expect(await lagging.after([...all, beyond])).toEqual({ kind: 'behind', lastGood: all.at(-1) })
+  const other = { ...all.at(-1)!, blockHash: `0x${'34'.repeat(32)}` } as const
+  expect(await lagging.after([...all.slice(0, -1), other])).toMatchObject({ kind: 'reorg' })
+  expect(await lagging.after([...all.slice(0, -1), other, beyond])).toMatchObject({ kind: 'reorg' })
+})
+
+test('logs of a node that does not have their last block, or another fork, are not taken', async () => {
+  const { known } = await follow(watchOf())
+  const { mandateHash } = await grantedFile(market)
+  const isPortion = (calls: RpcCall[]) => calls[0]![0] === 'eth_getLogs'
+  const lagging = through(async (calls) =>
+    isPortion(calls) ? [[], null, ...(await batch(calls)).slice(2)] : batch(calls),
+  )
+  expect(await watchOf(0, 'genesis', lagging).after(known)).toEqual(nothingYet)
+  const forked = through(async (calls) => {
+    const answers = await batch(calls)
+    return isPortion(calls)
+      ? [...answers.slice(0, 2), { ...(answers[2] as object), hash: `0x${'56'.repeat(32)}` }]
+      : answers
+  })
+  expect(await watchOf(0, 'genesis', forked).after(known)).toEqual(nothingYet)
+  expect((await follow(watchOf(), known)).events).toMatchObject([{ mandateHash }])
 })
 
 test('block times are asked for where the logs do not carry them', async () => {
@@ -145,14 +172,14 @@ test('block times are asked for where the logs do not carry them', async () => {
   const { mandate } = await grantedFile(market)
   await market.wallet.revoke(mandate, saveTo(market))
   const { timestampSeconds } = await market.chain.head()
-  const send: Connection['rpc']['send'] = async (method, params) => {
-    const answer = await rpc(method, params)
-    return method === 'eth_getLogs'
-      ? (answer as object[]).map((log) => ({ ...log, blockTimestamp: undefined }))
-      : answer
-  }
-  const watch = watchOf(0, 'genesis', { ...market.connection, rpc: { ...market.connection.rpc, send } })
-  const { events } = await follow(watch, known)
+  const untimed = through(async (calls) =>
+    (await batch(calls)).map((answer, index) =>
+      calls[index]![0] === 'eth_getLogs'
+        ? (answer as object[]).map((log) => ({ ...log, blockTimestamp: undefined }))
+        : answer,
+    ),
+  )
+  const { events } = await follow(watchOf(0, 'genesis', untimed), known)
   expect(events.map(({ type }) => type)).toEqual(['mandate-granted', 'mandate-revoked'])
   expect(Math.abs(events[1]!.atSeconds - timestampSeconds)).toBeLessThan(5)
 })

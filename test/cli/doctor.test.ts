@@ -53,7 +53,8 @@ test('what is wrong ends with 1, each in a line that says what to do', async () 
   writeFileSync(
     join(gateway.dataFolder, 'adept.yaml'),
     'home: { timeZone: Europe/Berlin }\nmqtt: { host: 0.0.0.0, allowPlainText: true }\n' +
-      'notify: { webhookUrl: "http://127.0.0.1:9/secret" }\n',
+      'notify:\n  { webhookUrl: "http://127.0.0.1:9/secret", aliveUrl: "http://127.0.0.1:9/secret",\n' +
+      '    statusBroker: { url: "mqtt://127.0.0.1:9", password: secret } }\n',
   )
   gateway.tell('low', 'Low.')
   db.prepare(
@@ -61,13 +62,18 @@ test('what is wrong ends with 1, each in a line that says what to do', async () 
   ).run()
 
   const answer = await examine()
-  expect(answer).toMatchObject({ code: 1, wrong: 5 })
+  expect(answer).toMatchObject({ code: 1, wrong: 6 })
   expect(about(answer, 'gateway')).toEqual(found('wrong', /Not ready: chain: No chain answers/))
   expect(about(answer, 'clock')).toEqual(found('wrong', /set back/))
   expect(about(answer, 'plain text')).toEqual(found('look', /mqtt:\/\/0\.0\.0\.0:1883 is plain text/))
   expect(about(answer, 'mandates')).toEqual(found('wrong', /washer may buy.*adept mandate sign washer/))
   expect(about(answer, 'transactions')).toEqual(found('wrong', /1 wait.*1970-01-01/))
   expect(about(answer, 'notifications')).toEqual(found('wrong', /to 127\.0\.0\.1:9\. /))
+  expect(about(answer, 'sign of life')).toEqual([
+    ...found('ok', /^127\.0\.0\.1:9 is asked every 5 min/),
+    ...found('wrong', /^127\.0\.0\.1:9 does not let the gateway in \(.*connect.*correct notify\.statusBroker/),
+  ])
+  expect(about(answer, 'backup')).toEqual(found('look', /adept backup/))
   expect(about(answer, 'time zone')).toEqual(found('ok', /Berlin/))
   expect(JSON.stringify(answer)).not.toMatch(/secret/)
 })

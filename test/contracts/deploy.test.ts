@@ -7,19 +7,20 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { CORE, ESCROW_ADDRESS, REGISTRY_ADDRESS, TEST_DOLLAR_ADDRESS } from '../../contracts/deployment.ts'
 import { escrow } from '../../contracts/escrow.ts'
 import { abi as registryAbi } from '../../contracts/generated/DeviceRegistry.ts'
-import { standardInput } from '../../contracts/standard-json.ts'
+import { sourceInput, standardInput } from '../../contracts/standard-json.ts'
 import { coder } from '../../contracts/typed.ts'
 import { Anvil } from './anvil.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'deploy-'))
 const keyFile = join(folder, 'deployer.key')
 const recordFile = join(folder, 'deployed', 'here.json')
+const CHAIN_ID = '424242'
 const wallet = Wallet.createRandom()
 const registry = coder(registryAbi)
 
 let anvil: Anvil
 beforeAll(async () => {
-  anvil = await Anvil.start()
+  anvil = await Anvil.start(['--chain-id', CHAIN_ID])
   writeFileSync(keyFile, `${wallet.privateKey}\n`)
 })
 afterAll(async () => {
@@ -50,6 +51,32 @@ test('without money for the gas it says so, and nothing is noted', async () => {
   const { code, err } = await deploy('--key-file', keyFile, '--record', recordFile)
   expect(code).toBe(1)
   expect(err).toBe('The account has too little money for the gas.\n')
+  expect(JSON.parse(readFileSync(recordFile, 'utf8'))).toEqual({ chainId: CHAIN_ID, contracts: {} })
+})
+
+test('what cannot be used is a sentence, before anything is sent', async () => {
+  const torn = join(folder, 'torn.json')
+  const other = join(folder, 'other.json')
+  const badKey = join(folder, 'bad.key')
+  writeFileSync(torn, '{"chainId"')
+  writeFileSync(other, '{"chainId":"1","contracts":{}}')
+  writeFileSync(badKey, 'correct horse battery staple')
+  const wrong: [string[], RegExp][] = [
+    [['--key-file', join(folder, 'none.key')], /^The key file .*none\.key cannot be read\./],
+    [['--key-file', badKey], /^.*bad\.key does not hold a private key/],
+    [['--key-file', keyFile, '--record', torn], /^.*torn\.json is no record of a deployment\./],
+    [['--key-file', keyFile, '--record', other], /^.*other\.json is about chain 1\./],
+    [['--key-file', keyFile, '--record', join(torn, 'x.json')], /^.*x\.json cannot be written: nothing is sent\./],
+    [['--rpc-url', 'nonsense', '--dry-run'], /^nonsense is no http or https address/],
+    [['--rpc-url', 'http://127.0.0.1:9', '--dry-run'], /^No chain answers at 127\.0\.0\.1:9\./],
+  ]
+  const answers = await Promise.all(wrong.map(([args]) => deploy(...args)))
+  for (const [index, { code, err }] of answers.entries()) {
+    expect(code).toBe(1)
+    expect(err).toMatch(wrong[index]![1])
+    expect(err).not.toMatch(/horse|\n\s+at /)
+  }
+  expect(await anvil.provider.getBlockNumber()).toBe(0)
 })
 
 test('it deploys, notes what it did, and a repeat sends nothing and forgets nothing', async () => {
@@ -64,13 +91,16 @@ test('it deploys, notes what it did, and a repeat sends nothing and forgets noth
   )
   const noted = JSON.parse(readFileSync(recordFile, 'utf8')) as { chainId: string; contracts: Record<string, object> }
   expect(noted).toMatchObject({
-    chainId: '31337',
+    chainId: CHAIN_ID,
     contracts: {
       DeviceRegistry: { address: REGISTRY_ADDRESS, deployer: wallet.address, blockNumber: 1 },
       OrderEscrow: { address: ESCROW_ADDRESS, txHash: expect.stringMatching(/^0x[0-9a-f]{64}$/) },
       TestDollar: { address: TEST_DOLLAR_ADDRESS, gasUsed: expect.stringMatching(/^\d+$/) },
     },
   })
+
+  const kept = JSON.parse(readFileSync(join(folder, 'deployed', 'here.source.json'), 'utf8')) as object
+  expect(kept).toEqual(JSON.parse(JSON.stringify(sourceInput())))
 
   const nonce = await anvil.provider.getTransactionCount(wallet.address)
   expect((await deploy(...args)).out).toContain(`OrderEscrow: ${ESCROW_ADDRESS} (was there)`)

@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises'
 import type { HomeProcesses } from '../support/home-processes.ts'
 import { type CrashDevice, PRICE_MINOR_UNITS } from './device.ts'
 
-/** A chain that lost a block has it again within this: its sender looks every 15 s, then the line goes on. */
+/** A chain that lost a block has it again within seconds; a machine under load takes longer. */
 const SETTLED_WITHIN_MS = 60_000
 const LOOK_AGAIN_MS = 100
 

@@ -10,63 +10,80 @@ import { HomeProcesses } from '../support/home-processes.ts'
 import { CrashDevice } from './device.ts'
 import { balanceOf, problemsOf } from './home.ts'
 import { POINTS, type Point } from './points.ts'
+import { MillionHome, RESTART } from './restart.ts'
+import { STORAGE_FAULTS, type StorageFault, storageRound } from './storage.ts'
 import { type Victim, Victims } from './victims.ts'
 
 const HELP = `npm run test:crash -- [options]
 
   --rounds <number>  rounds of each row (default 20)
   --point <text>     only the points whose name has this in it
-  --victim <name>    only gateway, shop, anvil, or machine (all three at once)
+  --victim <name>    only gateway, shop, anvil, machine (all three at once), or disk (as root: a disk of its own that fails)
+  --homes <number>   homes side by side (default 3): a round is mostly waiting
   --json             the table as JSON
   --help             this text
 
 Kills a process with SIGKILL at each point of the line, has it run again, and checks what became of readings, order and
 money. Exit code 1 when a round ends otherwise than it must.`
 
-/** The demo payer's 1,000 test dollars are enough for 80 orders; a home of its own for each row spends at most these. */
+/** The demo payer's 1,000 test dollars are enough for 80 orders. */
 const ROUNDS_PER_HOME = 40
 
 const HEADER = `| killed | when | rounds | as it must be | slowest round |\n|---|---|---|---|---|`
 
 type Fault = { point: Point; victim: Victim }
-type Row = { victim: Victim; point: string; rounds: number; good: number; slowestSeconds: number }
+type Row = {
+  victim: Victim | 'disk'
+  point: string
+  rounds: number
+  played: number
+  good: number
+  slowestSeconds: number
+}
+type Round = { fault: Fault; row: Row; deviceId: string }
+type DiskRound = { fault: StorageFault; row: Row }
 
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '20' },
     point: { type: 'string', default: '' },
     victim: { type: 'string' },
+    homes: { type: 'string', default: '3' },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 })
 if (values.help) console.log(HELP)
-else process.exitCode = (await crash(Number(values.rounds))) ? 0 : 1
+else process.exitCode = (await crash(Number(values.rounds), Number(values.homes))) ? 0 : 1
 
-async function crash(rounds: number): Promise<boolean> {
+async function crash(rounds: number, homes: number): Promise<boolean> {
   const faults = POINTS.filter(({ name }) => name.includes(values.point)).flatMap((point) =>
     point.victims
       .filter((victim) => values.victim === undefined || victim === values.victim)
       .map((victim): Fault => ({ point, victim })),
   )
-  if (faults.length === 0 || !(rounds > 0)) throw new Error('There is nothing to do: see --help.')
-  const table = faults.map((fault): Row => rowOf(fault, rounds))
-  let victims: Victims | undefined
-  let played = 0
-  try {
-    for (const [index, fault] of faults.entries()) {
-      for (let round = 0; round < rounds; round++) {
-        if (played++ % ROUNDS_PER_HOME === 0) {
-          await victims?.home.close()
-          victims = new Victims(await HomeProcesses.start({ ADEPT_LOG_LEVEL: 'error' }))
-        }
-        await play(victims!, fault, table[index]!, `washer-${index}-${round}`)
-      }
-      progress(lineOf(table[index]!))
-    }
-  } finally {
-    await victims?.home.close()
-  }
+  const storageFaults = STORAGE_FAULTS.filter(
+    ({ name }) => name.includes(values.point) && (values.victim ?? 'disk') === 'disk',
+  )
+  const isRestarted = RESTART.includes(values.point) && (values.victim ?? 'gateway') === 'gateway'
+  if ((faults.length + storageFaults.length === 0 && !isRestarted) || !(rounds > 0) || !(homes > 0))
+    throw new Error('There is nothing to do: see --help.')
+  const rows = faults.map((fault): Row => rowOf(fault.victim, fault.point.name, rounds))
+  const diskRows = storageFaults.map((fault): Row => rowOf('disk', fault.name, rounds))
+  const restartRow = rowOf('gateway', RESTART, rounds)
+  const table = [...rows, ...diskRows, ...(isRestarted ? [restartRow] : [])]
+  const left = faults.flatMap((fault, index) =>
+    Array.from(
+      { length: rounds },
+      (_, round): Round => ({ fault, row: rows[index]!, deviceId: `washer-${index}-${round}` }),
+    ),
+  )
+  const disksLeft = storageFaults.flatMap((fault, index) =>
+    Array.from({ length: rounds }, (): DiskRound => ({ fault, row: diskRows[index]! })),
+  )
+  await Promise.all(Array.from({ length: homes }, () => playInHomes(left)))
+  await Promise.all(Array.from({ length: homes }, () => playOnDisks(disksLeft)))
+  if (isRestarted) await restart(restartRow)
   const failed = table.filter(({ good }) => good < rounds).length
   if (values.json) console.log(JSON.stringify(table, null, 2))
   else
@@ -76,18 +93,63 @@ async function crash(rounds: number): Promise<boolean> {
   return failed === 0
 }
 
-/** One round of a row; a home whose processes fail to come back ends the run with what they said. */
-async function play(victims: Victims, fault: Fault, row: Row, deviceId: string): Promise<void> {
-  const startedAt = performance.now()
+/** Takes rounds until none is left, one after the other; a home is used for many, and not again after one that went wrong. */
+async function playInHomes(left: Round[]): Promise<void> {
+  let victims: Victims | undefined
+  let played = 0
   try {
-    const problems = await oneRound(victims, fault, deviceId)
-    if (problems.length === 0) row.good++
-    else progress(`${row.victim}, ${row.point}, ${deviceId}: ${problems.join(' ')}`)
-  } catch (error) {
-    for (const { lines } of [victims.home.gateway, victims.home.shop]) progress(lines.slice(-20).join('\n'))
-    throw error
+    for (let round = left.shift(); round !== undefined; round = left.shift()) {
+      if (victims === undefined || played === ROUNDS_PER_HOME) {
+        await victims?.home.close()
+        victims = new Victims(await HomeProcesses.start({ ADEPT_LOG_LEVEL: 'error' }))
+        played = 0
+      }
+      const isGood = await play(victims, round)
+      played = isGood ? played + 1 : ROUNDS_PER_HOME
+    }
+  } finally {
+    await victims?.home.close()
   }
-  row.slowestSeconds = Math.max(row.slowestSeconds, (performance.now() - startedAt) / 1000)
+}
+
+async function playOnDisks(left: DiskRound[]): Promise<void> {
+  for (let round = left.shift(); round !== undefined; round = left.shift()) {
+    const { fault, row } = round
+    const startedAt = performance.now()
+    const problems = await storageRound(fault).catch((error: unknown) => [String(error)])
+    note(row, performance.now() - startedAt, problems, 'a disk of its own')
+  }
+}
+
+async function restart(row: Row): Promise<void> {
+  const home = await MillionHome.start()
+  try {
+    while (row.played < row.rounds) {
+      const { problems, readyMs } = await home.round()
+      note(row, readyMs, problems, 'a million readings')
+    }
+  } finally {
+    await home.close()
+  }
+}
+
+/** Whether it went as it must; else what is wrong is told, with what the processes said. */
+async function play(victims: Victims, { fault, row, deviceId }: Round): Promise<boolean> {
+  const startedAt = performance.now()
+  const problems = await oneRound(victims, fault, deviceId).catch((error: unknown) => [String(error)])
+  note(row, performance.now() - startedAt, problems, deviceId)
+  if (problems.length > 0) {
+    for (const { lines } of [victims.home.gateway, victims.home.shop]) progress(lines.slice(-20).join('\n'))
+  }
+  return problems.length === 0
+}
+
+function note(row: Row, tookMs: number, problems: string[], what: string): void {
+  row.slowestSeconds = Math.max(row.slowestSeconds, tookMs / 1000)
+  row.played++
+  if (problems.length === 0) row.good++
+  else progress(`${row.victim}, ${row.point}, ${what}: ${problems.join(' ')}`)
+  if (row.played === row.rounds) progress(lineOf(row))
 }
 
 /** One device's whole story with one kill in it; resolves to what is wrong at the end. */
@@ -120,8 +182,8 @@ async function killAt(home: HomeProcesses, point: Point, deviceId: string, kill:
   await kill()
 }
 
-function rowOf({ point, victim }: Fault, rounds: number): Row {
-  return { victim, point: point.name, rounds, good: 0, slowestSeconds: 0 }
+function rowOf(victim: Row['victim'], point: string, rounds: number): Row {
+  return { victim, point, rounds, played: 0, good: 0, slowestSeconds: 0 }
 }
 
 function lineOf({ victim, point, rounds, good, slowestSeconds }: Row): string {

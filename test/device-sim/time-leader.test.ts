@@ -193,3 +193,51 @@ describe('the leader', () => {
     await expect(leadVirtualTime(join(bench.folder, 'x'.repeat(120)), START_MS)).rejects.toThrow('shorter folder')
   })
 })
+
+describe('a leader whose followers are ended on purpose', () => {
+  test('moves time without work, which is then overdue', async () => {
+    const leader = await bench.lead()
+    const drained: number[] = []
+    const { time } = await bench.follow('gateway', (nowMs) => {
+      drained.push(nowMs)
+      return { worked: false, nextDueAtMs: START_MS + 5 }
+    })
+    await leader.waitForFollowers(1, 5_000)
+    await leader.moveTo(START_MS + 60)
+    expect([time.clock.nowMs(), drained]).toEqual([START_MS + 60, []])
+    await leader.settle()
+    expect(drained).toEqual([START_MS + 60])
+    await expect(leader.moveTo(START_MS)).rejects.toThrow('cannot go back')
+  })
+
+  test('waits for one that comes back, and lets it do its work', async () => {
+    const leader = await bench.lead()
+    const first = await bench.raw()
+    await first.lines.next()
+    first.socket.write('{"follower":"gateway"}\n')
+    await leader.waitForFollowers(1, 5_000)
+    leader.expectBack('gateway')
+    const settled = leader.settle()
+    await first.lines.next()
+    first.socket.destroy()
+    const drained: number[] = []
+    await bench.follow('gateway', (nowMs) => {
+      drained.push(nowMs)
+      return { worked: false }
+    })
+    await settled
+    await leader.back('gateway')
+    expect(drained).toEqual([START_MS])
+  })
+
+  test('goes on without one that is dismissed', async () => {
+    const leader = await bench.lead()
+    const { time } = await bench.follow('shop', () => ({ worked: false }))
+    await bench.follow('gateway', () => ({ worked: false }))
+    await leader.waitForFollowers(2, 5_000)
+    leader.dismiss('shop')
+    time.close()
+    await leader.moveTo(START_MS + 1)
+    await leader.settle()
+  })
+})

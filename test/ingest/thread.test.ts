@@ -112,5 +112,5 @@ it('tells that the thread is lost, with what it died of', async () => {
 it('says why it cannot begin', async () => {
   const file = join(dirname(store.db.name), 'no-database')
   writeFileSync(file, 'something else, as long as the head of a database has to be to look like one'.repeat(100))
-  await expect(startWriter(file, () => undefined)).rejects.toThrow('restore your backup')
+  await expect(startWriter(file, () => undefined)).rejects.toThrow('Restore your newest backup')
 })

@@ -51,12 +51,12 @@ async function quiet(): Promise<void> {
 }
 
 describe('drain', () => {
-  test('goes on until a whole round finds no work, and tells the earliest due time', async () => {
+  test('lets each worker come to its end, until a whole round finds no work, and tells the earliest due time', async () => {
     const orders = playback('orders', [{ worked: true }, { worked: false }, { worked: true }])
     const watch = playback('watch', [{ worked: false }, { worked: true }])
     const scheduler = schedulerOf([orders.worker, watch.worker])
     expect(await scheduler.drain()).toEqual({ worked: true, nextDueAtMs: undefined })
-    expect([orders.count(), watch.count()]).toEqual([4, 4])
+    expect([orders.count(), watch.count()]).toEqual([5, 4])
 
     const due = schedulerOf([
       playback('a', [{ worked: false, nextDueAtMs: 70 }]).worker,
@@ -70,6 +70,7 @@ describe('drain', () => {
     const scheduler = schedulerOf([
       playback('a', [
         { worked: true, nextDueAtMs: 1 },
+        { worked: false, nextDueAtMs: 5 },
         { worked: false, nextDueAtMs: 9 },
       ]).worker,
     ])

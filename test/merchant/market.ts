@@ -21,6 +21,7 @@ import {
   type Terms,
 } from '../../gateway/domain/mandate.ts'
 import type { QuoteRequest, SignedQuote } from '../../gateway/domain/quote.ts'
+import type { SettlementOffer } from '../../gateway/domain/settlement.ts'
 import { systemClock } from '../../gateway/lib/clock.ts'
 import { type MerchantOptions, startMerchant } from '../../gateway/merchant/main.ts'
 import { openDatabase } from '../../gateway/store/database.ts'
@@ -143,9 +144,18 @@ export async function openMarket(options: { virtualTimeSeconds?: number } = {}) 
     requestFor(gtin: string, quantity = 1): QuoteRequest {
       return { orderId: randomUUID(), attempt: 1, buyer: payer, gtin, quantity }
     },
-    confirmationOf(terms: Terms, shipment: Hex32, key = deviceKey) {
-      const message = { authorizationId: terms.authorizationId, shipment, amount: terms.amount }
-      return { ...message, signature: signDigest(key, digests.confirmation([message])) }
+    /** Of the first order's parcel: one signature for all of them. */
+    confirmationOf(parcel: Terms | [Terms, ...Terms[]], shipment: Hex32, key = deviceKey) {
+      const orders = [parcel].flat() as [Terms, ...Terms[]]
+      const deliveries = orders.map(({ authorizationId, amount }) => ({ authorizationId, amount }))
+      const signed = deliveries.map((delivery) => ({ ...delivery, shipment }))
+      const signature = signDigest(key, digests.confirmation(signed))
+      return { authorizationId: orders[0].authorizationId, shipment, deliveries, signature }
+    },
+    /** What the payer signs to end an order by agreement, good for a day. */
+    async offerOf({ authorizationId }: Terms, toSeller: bigint, validSeconds = DAY_SECONDS): Promise<SettlementOffer> {
+      const settlement = { toSeller, validBefore: (await nowSeconds()) + validSeconds }
+      return { ...settlement, signature: await wallet.signWord({ kind: 'Settlement', authorizationId, settlement }) }
     },
     async dispute(terms: Terms): Promise<void> {
       await chain.dispute(terms, signDigest(deviceKey, digests.dispute(terms.authorizationId)), store.save)

@@ -76,7 +76,8 @@ test('a quote, held funds, goods, a confirmation: the seller is paid', async () 
   const shipped = await reaches(terms, 'shipped')
   expect(await market.chain.hold(terms)).toMatchObject({ state: 'shipped' })
   expect(keccak256(toUtf8Bytes(shipped.notice))).toBe(shipped.shipment)
-  expect(JSON.parse(shipped.notice)).toMatchObject({ sscc: shipped.sscc, lines: [{ gtin: DETERGENT, quantity: 2 }] })
+  expect(JSON.parse(shipped.notice)).toMatchObject({ sscc: shipped.sscc })
+  expect(JSON.parse(shipped.notice).orders).toMatchObject([{ lines: [{ gtin: DETERGENT, quantity: 2 }] }])
 
   const confirmation = market.confirmationOf(terms, shipped.shipment)
   expect(await confirm(confirmation)).toEqual({ kind: 'acknowledged' })
@@ -133,7 +134,9 @@ test('takes only the confirmation of this shipment, for all of it, by the buyer'
   expect(await confirm(market.confirmationOf(quickTerms, `0x${'1'.repeat(64)}`))).toMatchObject({
     reason: expect.stringContaining(shipment),
   })
-  expect(await confirm({ ...good, amount: good.amount - 1n })).toMatchObject({
+  expect(
+    await confirm({ ...good, deliveries: good.deliveries.map((it) => ({ ...it, amount: it.amount - 1n })) }),
+  ).toMatchObject({
     reason: expect.stringContaining('of all'),
   })
   expect(await confirm(market.confirmationOf(quickTerms, shipment, newSigningKey()))).toMatchObject({
@@ -141,7 +144,9 @@ test('takes only the confirmation of this shipment, for all of it, by the buyer'
   })
   expect((await viewOf(quickTerms)).state).toBe('shipped')
   expect(await confirm(good)).toEqual({ kind: 'acknowledged' })
-  expect(await confirm({ ...good, amount: good.amount - 1n })).toMatchObject({ kind: 'refused' })
+  expect(
+    await confirm({ ...good, deliveries: good.deliveries.map((it) => ({ ...it, amount: it.amount - 1n })) }),
+  ).toMatchObject({ kind: 'refused' })
 })
 
 test('ships only when cooling off is over, and not what was cancelled meanwhile', async () => {
@@ -199,4 +204,23 @@ test('funds that were held after the quote had expired go back', async () => {
   await reaches(terms, 'declined')
   expect(await market.balanceOf(market.payer)).toBe(before)
   expect(await tell(signed, terms)).toMatchObject({ kind: 'refused', reason: expect.stringContaining('go back') })
+})
+
+test('an offer to settle goes over HTTP, and so does what the shop would take', async () => {
+  const signed = await quoteFrom(shop.url)
+  const terms = await market.authorize(mandate, signed)
+  await tell(signed, terms)
+  await reaches(terms, 'shipped')
+  const id = terms.authorizationId
+  expect(await seller.offered(shop.url, id)).toEqual({ kind: 'offered', offer: undefined })
+  const offer = await market.offerOf(terms, 5_000_000n)
+  expect(await seller.offer(shop.url, id, { ...offer, toSeller: 1n })).toMatchObject({ kind: 'refused' })
+  expect(await seller.offer(shop.url, id, offer)).toEqual({ kind: 'acknowledged' })
+  expect(await viewOf(terms)).toMatchObject({ state: 'shipped', offeredMinorUnits: '5000000' })
+  const stranger = `0x${'7'.repeat(64)}` as const
+  expect(await seller.offered(shop.url, stranger)).toMatchObject({
+    kind: 'refused',
+    reason: expect.stringContaining('no order'),
+  })
+  expect(await seller.offer(shop.url, stranger, offer)).toMatchObject({ kind: 'refused' })
 })

@@ -18,7 +18,7 @@ import type { Fulfilment, SellerChain } from '../../gateway/ports/merchant.ts'
 import { openDatabase } from '../../gateway/store/database.ts'
 import { sellerOrderStore } from '../../gateway/store/merchant/orders.ts'
 import { quoteBook } from '../../gateway/store/merchant/quotes.ts'
-import { sqliteTransactionStore } from '../../gateway/store/transactions.ts'
+import { sellerTransactionStore } from '../../gateway/store/merchant/transactions.ts'
 import { DETERGENT, type Market } from './market.ts'
 
 /** What a test breaks in the agent. */
@@ -45,7 +45,7 @@ export async function openStand(market: Market) {
     /** The agent's parts on this database, as after a start. */
     async agent({ chain: change = () => ({}), fulfilment = {} }: Changes = {}) {
       const connection = await connectChain(market.access)
-      const store = sqliteTransactionStore(db, clock)
+      const store = sellerTransactionStore(db, clock)
       const chainId = connection.facts.chainId
       const sender = new Sender({ rpc: connection.rpc, chainId, key, store, clock, maxFeePerGasWei: 10n ** 11n })
       const real = sellerChain(connection, sender, key)

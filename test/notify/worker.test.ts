@@ -16,13 +16,14 @@ it('holds what it tells until the quiet hours end, but for a fault', async () =>
     store: sqliteDeliveryStore(home.db),
     notifier: { deliver: async ({ text }) => void delivered.push(text) },
     tellDevice: async () => undefined,
-    quietUntil: (nowMs) => (nowMs < endMs ? endMs : undefined),
+    quietUntil: async (_homeId, nowMs) => (nowMs < endMs ? endMs : undefined),
     clock: home.clock,
   })
   const tell = notifier(home.db, ['webhook'])
   const { homeId, kind } = { homeId: 'home', kind: 'update' as const }
   for (let entry = 0; entry < 60; entry++) tell({ homeId, kind, text: `update ${entry}` }, home.clock.nowMs())
   tell({ homeId, kind: 'fault', text: 'fault' }, home.clock.nowMs())
+  await worker.step()
   expect(await worker.step()).toEqual({ worked: true, nextDueAtMs: endMs })
   expect(delivered).toEqual(['fault'])
   expect(await worker.step()).toEqual({ worked: false, nextDueAtMs: endMs })

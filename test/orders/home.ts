@@ -12,6 +12,7 @@ import { Sender, settleWorker } from '../../gateway/chain/sender.ts'
 import { deviceSigner } from '../../gateway/chain/signers.ts'
 import { formatMoney } from '../../gateway/domain/money.ts'
 import type { Quote } from '../../gateway/domain/quote.ts'
+import type { SettlementOffer } from '../../gateway/domain/settlement.ts'
 import { ManualClock } from '../../gateway/lib/clock.ts'
 import { Scheduler } from '../../gateway/lib/scheduler.ts'
 import { orderActions } from '../../gateway/orders/actions.ts'
@@ -30,11 +31,12 @@ import { ensureHome } from '../../gateway/store/homes.ts'
 import { sqliteIntakeStore } from '../../gateway/store/intake.ts'
 import { sqliteMandateStore } from '../../gateway/store/mandates.ts'
 import { sqliteOrderActionStore } from '../../gateway/store/order-actions.ts'
+import { orderTransactionStore } from '../../gateway/store/order-transactions.ts'
 import { sqliteOrderStore } from '../../gateway/store/orders.ts'
+import { sqliteRegistrationStore } from '../../gateway/store/registrations.ts'
 import { sqliteRulesStores } from '../../gateway/store/rules-stores.ts'
 import { sqliteSellerMessageStore } from '../../gateway/store/seller-messages.ts'
 import { sqliteStrayFundsStore } from '../../gateway/store/stray-funds.ts'
-import { sqliteTransactionStore } from '../../gateway/store/transactions.ts'
 import { sqliteWatchStore } from '../../gateway/store/watch.ts'
 
 export const GTIN = '04006381333931'
@@ -60,7 +62,7 @@ export async function openHome(slots = ['detergent'], rules = RULES) {
   const homeId = 'home'
   ensureHome(db, { id: homeId, timeZone: 'UTC' })
   const keyring = openKeyring(folder)
-  const transactions = sqliteTransactionStore(db, clock)
+  const transactions = orderTransactionStore(db, clock)
   const onFault = (error: unknown) => {
     throw error
   }
@@ -107,6 +109,9 @@ export async function openHome(slots = ['detergent'], rules = RULES) {
     /** Changes what was signed. */
     after: (quote: Quote): Quote => quote,
     messages: [] as SellerMessage[],
+    /** What the home would settle for, and what the shop would. */
+    offers: [] as SettlementOffer[],
+    offer: undefined as SettlementOffer | undefined,
     quotesGiven: 0,
   }
   const seller: Seller = {
@@ -150,6 +155,15 @@ export async function openHome(slots = ['detergent'], rules = RULES) {
       const signature = await selling.signQuote(quote)
       return { kind: 'quoted', signed: { quote: shop.after(quote), signature } }
     },
+    async offer(_url, _authorizationId, offer) {
+      if (shop.isSilent) return { kind: 'unreachable', reason: 'no answer within 10 s' }
+      shop.offers.push(offer)
+      return { kind: 'acknowledged' }
+    },
+    async offered() {
+      if (shop.isSilent) return { kind: 'unreachable', reason: 'no answer within 10 s' }
+      return { kind: 'offered', offer: shop.offer }
+    },
     async tell(_url, message) {
       if (shop.isSilent) return { kind: 'unreachable', reason: 'no answer within 10 s' }
       shop.messages.push(message)
@@ -168,7 +182,6 @@ export async function openHome(slots = ['detergent'], rules = RULES) {
   const opening = await openRules({
     stores: sqliteRulesStores(db, []),
     file: join(folder, 'rules.yaml'),
-    home: { id: homeId, timeZone: 'UTC' },
     token: chain.facts.token,
     clock,
     program: 'test',
@@ -187,9 +200,20 @@ export async function openHome(slots = ['detergent'], rules = RULES) {
     }),
   ]
   const scheduler = new Scheduler(workers, { clock, pollMs: 60_000, onFault: (_worker, error) => onFault(error) })
-  const actions = orderActions({ store: actionStore, orders, chain, signer, clock, onActed: noNudge })
-  const verbs = mandateVerbs({ devices, mandates, seller, chain, wallet, save: transactions.save, clock, onFault })
+  const actions = orderActions({ store: actionStore, orders, chain, signer, seller, wallet, clock, onActed: noNudge })
+  const verbs = mandateVerbs({
+    registrations: sqliteRegistrationStore(db),
+    devices,
+    mandates,
+    seller,
+    chain,
+    wallet,
+    save: transactions.save,
+    clock,
+    onFault,
+  })
   const feed = sqliteFeedStore(db)
+  const follow = () => settleWorker([...opened.senders, sellerSender]).step()
   let seq = 0
 
   const home = {
@@ -207,9 +231,10 @@ export async function openHome(slots = ['detergent'], rules = RULES) {
     drain: () => scheduler.drain(),
     /** Lets gateway and shop look after their open transactions, and the line after what comes of it. */
     async settle() {
-      await settleWorker([...opened.senders, sellerSender]).step()
+      await follow()
       await scheduler.drain()
     },
+    follow,
     /** Lives to that time: every due time on the way is met. */
     async pass(ms: number) {
       const endMs = clock.nowMs() + ms
@@ -276,8 +301,11 @@ export async function openHome(slots = ['detergent'], rules = RULES) {
       const confirmation = shop.messages.find((message) => message.kind === 'confirmation')
       if (order?.kind !== 'order' || confirmation?.kind !== 'confirmation')
         throw new Error('The shop has no confirmation.')
-      const { shipment, amount, signature } = confirmation
-      await selling.capture([{ terms: order.terms, shipment, amount, signature }], transactions.save)
+      const { shipment, deliveries, signature } = confirmation
+      const claim = deliveries.map(({ authorizationId, amount }) => ({
+        ...{ terms: { ...order.terms, authorizationId }, shipment, amount, signature },
+      }))
+      await selling.capture(claim, transactions.save)
       await scheduler.drain()
     },
     balance: async (account: `0x${string}`) => (await chain.funds(account)).balance,

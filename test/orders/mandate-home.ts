@@ -10,6 +10,7 @@ import type { MandateRequest, MandateVerbs } from '../../gateway/ports/mandates.
 import { type Db, openDatabase } from '../../gateway/store/database.ts'
 import { sqliteDeviceStore } from '../../gateway/store/devices.ts'
 import { sqliteMandateStore } from '../../gateway/store/mandates.ts'
+import { sqliteRegistrationStore } from '../../gateway/store/registrations.ts'
 import { type Market, saveTo } from '../chain/fixture.ts'
 
 export const HOME = 'home'
@@ -67,6 +68,7 @@ export async function openHome(market: Market): Promise<MandateHome> {
   await devices.add({ deviceId: 'washer', homeId: HOME, secretSha256: secret, keyAddress, keySealed: secret }, 1)
   const faults: unknown[] = []
   const verbs = mandateVerbs({
+    registrations: sqliteRegistrationStore(db),
     devices,
     mandates: sqliteMandateStore(db),
     seller: { profile: async () => ({ kind: 'profile', profile }) },

@@ -137,7 +137,7 @@ describe('an order that cannot be signed', () => {
       INSERT INTO devices (device_id, home_id, secret_sha256, key_address, key_sealed, added_at_ms, description, described_at_ms)
         SELECT 'broken', home_id, secret_sha256, key_address, x'00', added_at_ms, description, described_at_ms FROM devices;
       INSERT INTO slots (device_id, slot, suspended_reason) VALUES ('broken', 'detergent', '');
-      INSERT INTO mandates SELECT 'another', home_id, 'broken', file, seller_url, payer_signature, state, NULL, 0, created_at_ms FROM mandates;
+      INSERT INTO mandates SELECT 'another', home_id, 'broken', file, seller_url, payer_signature, state, NULL, 0, created_at_ms, '' FROM mandates;
       INSERT INTO orders VALUES ('0193d2a4-0000-7000-8000-000000000001', 'home', 'broken', 'detergent', '04006381333931', 1,
         'auto', 'needed', ${home.clock.nowMs()}, 1, ${home.clock.nowMs()}, 0, ${home.clock.nowMs()}, '[]', '', NULL);`)
     await expect(home.level(250)).rejects.toThrow('device broken')

@@ -59,7 +59,7 @@ const confirmation: SellerMessage = {
   kind: 'confirmation',
   authorizationId: hash('4'),
   shipment: hash('5'),
-  amount: 12_490_000n,
+  deliveries: [{ authorizationId: hash('4'), amount: 12_490_000n }],
   signature: `0x${'cd'.repeat(65)}`,
 }
 const seller = sellerClient()

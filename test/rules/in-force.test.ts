@@ -29,7 +29,6 @@ const start = (program = '1') =>
   rulesInForce({
     file,
     store: sqliteRulesVersionStore(db, []),
-    homeId: 'home',
     program,
     nowMs: 7,
     realMs: () => realMs,

@@ -33,7 +33,6 @@ export async function openRecord(options: { rules?: string; timeZone?: string; s
     openRules({
       stores,
       file,
-      home,
       token: { decimals: 6, symbol: 'TUSD' },
       clock,
       program,
@@ -148,7 +147,7 @@ export async function openRecord(options: { rules?: string; timeZone?: string; s
       const offers = [{ salt: ZERO, seller: SELLER, gtin: GTIN, packSize, maxUnitPrice }]
       const file = { mandateHash: ZERO, mandate, offers, readable: 'x' }
       db.prepare(
-        `INSERT OR REPLACE INTO mandates VALUES (?, 'home', 'washer-1', ?, 'http://shop.test', '0x', 'granted', NULL, 0, ?)`,
+        `INSERT OR REPLACE INTO mandates VALUES (?, 'home', 'washer-1', ?, 'http://shop.test', '0x', 'granted', NULL, 0, ?, '')`,
       ).run(ZERO, JSON.stringify(file), clock.nowMs())
       db.prepare('UPDATE slots SET evaluate = 1').run()
     },

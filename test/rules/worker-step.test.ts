@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { homeCalendar } from '../../gateway/domain/home-calendar.ts'
 import { ManualClock } from '../../gateway/lib/clock.ts'
 import type { Decision } from '../../gateway/ports/rules.ts'
 import { rulesWorker } from '../../gateway/rules/worker.ts'
@@ -21,6 +22,7 @@ it('a step decides on the home’s own calendar, and wakes the orders only when 
       },
     },
     rules: { current: () => ({ rules, version: 7 }), refresh: async () => undefined } as never,
+    calendarIn: homeCalendar,
     clock: new ManualClock(NOW_MS),
     onDecided: () => {
       woken += 1

@@ -56,7 +56,7 @@ it('keeps a copy of what a new version is about to change, and only the newest',
 it('says what to do about a file that cannot be opened, and leaves it alone', () => {
   writeFileSync(file, 'no database')
   expect(() => openDatabase(file, 'gateway')).toThrow(
-    /gateway\.db cannot be used: file is not a database\. Move it away/,
+    /gateway\.db is damaged, and was left as it is.*Found: file is not a database/,
   )
   expect(readFileSync(file, 'utf8')).toBe('no database')
   mkdirSync(join(folder, 'folder.db'))

@@ -216,7 +216,7 @@ it('keeps the newest 10,000 dead letters', async () => {
     NOW_MS,
   )
   expect(store.db.prepare('SELECT count(*) AS n FROM dead_letters').get()).toEqual({ n: 10_000 })
-  expect(await store.devices.deadLetters(1)).toMatchObject([{ topic: 't/10004', deviceId: undefined }])
+  expect(await store.devices.deadLetters('home-1', 1)).toMatchObject([{ topic: 't/10004', deviceId: undefined }])
 })
 
 it('takes every device as offline when it begins', async () => {

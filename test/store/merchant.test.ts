@@ -125,7 +125,7 @@ test('only legal arrows from the right state move an order', async () => {
 test('signed bytes and the arrows of all their orders are one transaction', async () => {
   const store = sellerOrderStore(db)
   for (const number of [1, 2]) await store.accept(orderOf(number), start(0), 0)
-  await store.pack(hash(1), packed, 5)
+  await store.pack([hash(1)], packed, 5)
   const how = { atMs: 6, nextAtMs: 6 }
   await expect(store.send([hash(1), hash(2)], 'packed', 'shipping', txOf(1), how)).rejects.toThrow(
     StaleSellerOrderError,
@@ -140,7 +140,7 @@ test('signed bytes and the arrows of all their orders are one transaction', asyn
 test('an order follows the transaction that replaced its own', async () => {
   const store = sellerOrderStore(db)
   await store.accept(orderOf(1), start(0), 0)
-  await store.pack(hash(1), packed, 5)
+  await store.pack([hash(1)], packed, 5)
   await store.send([hash(1)], 'packed', 'shipping', txOf(1), { atMs: 6, nextAtMs: 6 })
   db.prepare(`UPDATE transactions SET state = 'replaced'`).run()
   db.prepare(
@@ -152,15 +152,17 @@ test('an order follows the transaction that replaced its own', async () => {
 test('the first confirmation stands', async () => {
   const store = sellerOrderStore(db)
   await store.accept(orderOf(1), start(0), 0)
-  await expect(store.confirm(hash(1), { amount: 1n, signature: '0x01' }, 1)).rejects.toThrow(StaleSellerOrderError)
-  await store.pack(hash(1), packed, 1)
+  await expect(
+    store.confirm([hash(1)], { deliveries: [{ authorizationId: hash(1), amount: 1n }], signature: '0x01' }, 1),
+  ).rejects.toThrow(StaleSellerOrderError)
+  await store.pack([hash(1)], packed, 1)
   await store.send([hash(1)], 'packed', 'shipping', txOf(1), { atMs: 1, nextAtMs: 1 })
   await store.move(hash(1), 'shipping', 'shipped', { atMs: 2, nextAtMs: undefined, reason: 'test' })
-  await store.confirm(hash(1), { amount: 5n, signature: '0x01' }, 3)
-  await store.confirm(hash(1), { amount: 6n, signature: '0x02' }, 4)
+  await store.confirm([hash(1)], { deliveries: [{ authorizationId: hash(1), amount: 5n }], signature: '0x01' }, 3)
+  await store.confirm([hash(1)], { deliveries: [{ authorizationId: hash(1), amount: 6n }], signature: '0x02' }, 4)
   expect(await store.get(hash(1))).toMatchObject({
     state: 'confirmed',
-    confirmation: { amount: 5n, signature: '0x01' },
+    confirmation: { deliveries: [{ authorizationId: hash(1), amount: 5n }], signature: '0x01' },
   })
 })
 

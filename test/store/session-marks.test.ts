@@ -88,7 +88,7 @@ describe('receipts', () => {
     expect(await receiptAfter([unreadable(1), event(2)])).toEqual([{ deviceId: 'washer-1', session: 's1', seq: 2 }])
     expect(await receiptAfter([event(1)])).toMatchObject([{ seq: 2 }])
     expect(store.db.prepare('SELECT seq FROM readings ORDER BY seq').all()).toEqual([{ seq: 0 }, { seq: 2 }])
-    expect(await store.devices.deadLetters(10)).toHaveLength(1)
+    expect(await store.devices.deadLetters('home-1', 10)).toHaveLength(1)
   })
   it('are told apart by session and device, also over a restart with gaps of more than one session', async () => {
     await receiptAfter([event(0), event(2), event(5, 's2'), event(0, 's2', 'washer-2')])

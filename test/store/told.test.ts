@@ -17,7 +17,7 @@ it('tells a device each state of its orders once, over restarts, and a removed d
   store.db.prepare(`UPDATE devices SET removed_at_ms = ? WHERE device_id = 'washer-2'`).run(NOW_MS)
   const untold = async () => (await sqliteDeliveryStore(store.db).untoldOrders(10)).map(({ orderId }) => orderId)
   expect(await untold()).toEqual(['order-1'])
-  await sqliteDeliveryStore(store.db).deviceTold('order-1', 'shipped')
+  await sqliteDeliveryStore(store.db).devicesTold([{ orderId: 'order-1', state: 'shipped' }])
   expect(await untold()).toEqual([])
   store.db.prepare(`UPDATE orders SET state = 'delivered'`).run()
   expect(await untold()).toEqual(['order-1'])

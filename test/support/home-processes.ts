@@ -7,8 +7,8 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 
 const READY_TIMEOUT_MS = 30_000
-/** A sender looks every 15 s whether the chain forgot something. */
-const UNTIL_TIMEOUT_MS = 60_000
+/** Rests double while processes are killed over and over, on a machine under load. */
+const UNTIL_TIMEOUT_MS = 180_000
 const STOP_TIMEOUT_MS = 15_000
 /** Lines of a child's log that are kept to explain a failure. */
 const KEPT_LINES = 200
@@ -29,7 +29,7 @@ export type Running = { child: ChildProcess; lines: string[]; stop(): Promise<vo
 
 /** A home of real processes: gateway with its embedded chain, and a shop that ships at once. */
 export class HomeProcesses {
-  readonly folder = mkdtempSync(join(tmpdir(), 'adept-home-'))
+  readonly folder: string
   readonly #env: Record<string, string>
   gateway!: Running
   shop!: Running
@@ -41,12 +41,18 @@ export class HomeProcesses {
   /** How the shop finds its chain. */
   readonly #shopChain: string[]
 
-  private constructor(env: Record<string, string>, shopChain: string[] | undefined) {
+  private constructor(env: Record<string, string>, shopChain: string[] | undefined, parent: string) {
+    this.folder = mkdtempSync(join(parent, 'adept-home-'))
     this.#env = env
     this.#shopChain = shopChain ?? ['--gateway-data', this.folder]
   }
 
-  static async start(env: Record<string, string> = {}, shopChain?: string[] | 'no shop'): Promise<HomeProcesses> {
+  /** `parent` is where its data folder is made. */
+  static async start(
+    env: Record<string, string> = {},
+    shopChain?: string[] | 'no shop',
+    parent = tmpdir(),
+  ): Promise<HomeProcesses> {
     const [mqttPort, httpPort] = await freePorts(2)
     const home = new HomeProcesses(
       {
@@ -56,6 +62,7 @@ export class HomeProcesses {
         ...env,
       },
       shopChain === 'no shop' ? undefined : shopChain,
+      parent,
     )
     try {
       writeFileSync(join(home.folder, 'rules.yaml'), RULES)

@@ -10,6 +10,7 @@ const STEPS: [what: string, script: string, ...args: string[]][] = [
   ['a million damaged serial streams', 'test:serial'],
   ['hostile devices and strangers, the reduced table', 'test:survival', '--', '--quick'],
   ['kill -9 at each point, one round each', 'test:crash', '--', '--rounds', '1'],
+  ['200 homes for 60 days with every fault at once', 'test:sim'],
   ['the story', 'demo'],
 ]
 

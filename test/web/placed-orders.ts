@@ -1,10 +1,12 @@
 import type { Address, Hex32 } from '../../gateway/domain/identifiers.ts'
+import type { Terms } from '../../gateway/domain/mandate.ts'
 import type { ChainFacts } from '../../gateway/ports/chain.ts'
 import type { OrderActions, OrderView } from '../../gateway/ports/orders.ts'
 
 export const NOW_MS = 1_763_784_000_000
 export const HOME = 'home'
 export const FACTS: ChainFacts = {
+  registry: `0x${'9'.repeat(40)}`,
   chainId: 31337,
   escrow: `0x${'e5'.repeat(20)}`,
   token: { address: `0x${'70'.repeat(20)}`, symbol: 'USDT', decimals: 6 },
@@ -71,8 +73,15 @@ export function actionsOn(orders: OrderView[], asked: unknown[]): OrderActions {
     list: async (_homeId, limit) => orders.slice(0, limit),
     get: async (_homeId, orderId) => orders.find((order) => order.orderId === orderId),
     received: async (_homeId, orderId, who) => answer('received', orderId, who),
-    cancel: async (_homeId, orderId, who) => answer('cancel', orderId, who),
-    dispute: async (_homeId, orderId, who) => answer('dispute', orderId, who),
+    cancel: async (_homeId, orderId, who, signature) => answer('cancel', orderId, who, signature && { signature }),
+    dispute: async (_homeId, orderId, who, signature) => answer('dispute', orderId, who, signature && { signature }),
+    settlement: async (_homeId, _orderId, { toSeller, validBefore = 2_000_000_000 }) => ({
+      ...{ ok: true, terms: {} as Terms, heldMinorUnits: 12_490_000n, sellerSays: undefined },
+      sellersOffer: { toSeller: 5_000_000n, validBefore: 1_900_000_000, signature: '0x01' },
+      settlement: toSeller === undefined ? undefined : { toSeller, validBefore },
+    }),
+    settle: async (_homeId, orderId, { who, ...request }) => answer('settle', orderId, who, request),
+    typedData: async (_homeId, _orderId, word) => ({ ok: true, typedData: { primaryType: word.kind } }),
     consent: async (_homeId, orderId, yesOrNo, who, seenMinorUnits) =>
       answer('consent', orderId, who, { answer: yesOrNo, ...(seenMinorUnits !== undefined && { seenMinorUnits }) }),
   }

@@ -15,6 +15,7 @@ import { type Db, openDatabase } from '../../gateway/store/database.ts'
 import { sqliteDeviceStore } from '../../gateway/store/devices.ts'
 import { sqliteFeedStore } from '../../gateway/store/feed.ts'
 import { sqliteHealthStore } from '../../gateway/store/health.ts'
+import { sqliteHomeStore } from '../../gateway/store/homes.ts'
 import { sqliteHourStore } from '../../gateway/store/hours.ts'
 import { sqliteMandateStore } from '../../gateway/store/mandates.ts'
 import { notifier } from '../../gateway/store/notifications.ts'
@@ -68,7 +69,6 @@ export async function runGateway(port = 0): Promise<RunningGateway> {
   const rules = await openRules({
     stores: sqliteRulesStores(db, []),
     file: join(dataFolder, 'rules.yaml'),
-    home: { id: HOME, timeZone: 'UTC' },
     token: FACTS.token,
     clock,
     program: '0.1.0',
@@ -76,6 +76,7 @@ export async function runGateway(port = 0): Promise<RunningGateway> {
   })
   const server = createWebServer(
     {
+      homes: sqliteHomeStore(db),
       devices,
       hours: sqliteHourStore(db),
       deviceKeys,
@@ -124,6 +125,10 @@ export async function runGateway(port = 0): Promise<RunningGateway> {
           asked.push({ verb: 'revoke', mandateHash })
           return { ok: true, sentence: 'The revocation was sent.' }
         },
+        async register(_homeId, deviceId, registryId) {
+          asked.push({ verb: 'register', deviceId, registryId })
+          return { ok: true, sentence: `${deviceId} is registered.` }
+        },
         resume: async () => undefined,
       },
       orders: actionsOn(orders, asked),
@@ -143,6 +148,7 @@ export async function runGateway(port = 0): Promise<RunningGateway> {
       },
       health: {
         store: sqliteHealthStore(db),
+        storage: { check: () => undefined, hear: () => undefined },
         async writerAnswers() {
           if (hindered.writer !== undefined) throw hindered.writer
         },

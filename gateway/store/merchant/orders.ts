@@ -1,10 +1,12 @@
+import { z } from 'zod'
 import { type Gtin, gtin14, type Hex32 } from '../../domain/identifiers.ts'
 import { Terms } from '../../domain/mandate.ts'
 import { Quote } from '../../domain/quote.ts'
-import { SELLER_ORDER_TRANSITIONS, type SellerOrderState } from '../../domain/seller-order.ts'
+import { Delivery, SELLER_ORDER_TRANSITIONS, type SellerOrderState } from '../../domain/seller-order.ts'
+import { Settlement, SettlementOffer } from '../../domain/settlement.ts'
 import { jsonText } from '../../lib/json.ts'
 import type { SignedTransaction } from '../../ports/chain.ts'
-import type { SellerOrder, SellerOrderStep, SellerOrderStore } from '../../ports/merchant.ts'
+import type { SellerOrder, SellerOrderStep, SellerOrderStore, SellerWish } from '../../ports/merchant.ts'
 import type { Db } from '../database.ts'
 import { insertTransaction } from '../transactions.ts'
 
@@ -20,15 +22,19 @@ type Row = {
   sscc: string | null
   notice: string | null
   shipment: Hex32 | null
-  confirmed_amount: string | null
+  confirmed_deliveries: string | null
   confirmation_signature: Hex32 | null
   refund_amount: string | null
+  offered: string | null
+  settlement: string | null
+  wish: SellerWish | null
   tx_hash: Hex32 | null
   tx_state: string | null
   failures: number
   problem: string
 }
 type Accept = SellerOrderStore['accept']
+const Deliveries = z.array(Delivery)
 type How = { atMs: number; nextAtMs: number | undefined; reason: string }
 
 /** The order is no longer in the state that a step started from: somebody else moved it first. */
@@ -55,6 +61,12 @@ export function sellerOrderStore(db: Db): SellerOrderStore {
     `${SELECT} WHERE o.next_at_ms <= ? ORDER BY o.next_at_ms, o.order_number LIMIT ?`,
   )
   const nextDue = db.prepare<[], number | null>('SELECT min(next_at_ms) FROM orders').pluck()
+  const underWay = db
+    .prepare<[string], number | null>(
+      `SELECT max(created_at_ms) FROM transactions AS tx
+       WHERE tx.state = 'sent' AND EXISTS (SELECT 1 FROM orders WHERE orders.tx_hash = tx.tx_hash AND orders.state = ?)`,
+    )
+    .pluck()
   const promised = db
     .prepare<[string], number>(
       `SELECT coalesce(sum(quantity), 0) FROM orders
@@ -81,7 +93,19 @@ export function sellerOrderStore(db: Db): SellerOrderStore {
     'UPDATE orders SET carrier = ?, sscc = ?, notice = ?, shipment = ? WHERE authorization_id = ?',
   )
   const setConfirmation = db.prepare(
-    'UPDATE orders SET confirmed_amount = ?, confirmation_signature = ? WHERE authorization_id = ?',
+    'UPDATE orders SET confirmed_deliveries = ?, confirmation_signature = ? WHERE authorization_id = ?',
+  )
+  const setOffer = db.prepare<[string, string], { state: SellerOrderState }>(
+    'UPDATE orders SET offered = ? WHERE authorization_id = ? RETURNING state',
+  )
+  const setWish = db.prepare(
+    `UPDATE orders SET wish = @wish, settlement = coalesce(@settlement, settlement), failures = 0,
+            next_at_ms = CASE WHEN @settlement IS NULL THEN @atMs ELSE next_at_ms END
+     WHERE authorization_id = @authorizationId AND state = @state`,
+  )
+  const setAside = db.prepare(
+    `UPDATE orders SET tx_hash = @txHash, next_at_ms = @nextAtMs, failures = failures + 1
+     WHERE authorization_id = @authorizationId AND state = @state`,
   )
   const setRefund = db.prepare('UPDATE orders SET refund_amount = ? WHERE authorization_id = ?')
   const setTransaction = db.prepare('UPDATE orders SET tx_hash = ? WHERE authorization_id = ?')
@@ -127,26 +151,46 @@ export function sellerOrderStore(db: Db): SellerOrderStore {
       return 'accepted' as const
     }),
     move: db.transaction(moveRow),
-    pack: db.transaction((id: Hex32, packed: NonNullable<SellerOrder['packed']>, atMs: number) => {
-      moveRow(id, 'accepted', 'packed', {
-        atMs,
-        nextAtMs: atMs,
-        reason: `packed as ${packed.sscc} for ${packed.carrier}`,
-      })
-      setPacked.run(packed.carrier, packed.sscc, packed.notice, packed.shipment, id)
+    pack: db.transaction((ids: Hex32[], packed: NonNullable<SellerOrder['packed']>, atMs: number) => {
+      const reason = `packed as ${packed.sscc} for ${packed.carrier}`
+      for (const id of ids) {
+        moveRow(id, 'accepted', 'packed', { atMs, nextAtMs: atMs, reason })
+        setPacked.run(packed.carrier, packed.sscc, packed.notice, packed.shipment, id)
+      }
     }),
     confirm: db.transaction(
-      (id: Hex32, { amount, signature }: NonNullable<SellerOrder['confirmation']>, atMs: number) => {
-        if (byId.get(id)?.confirmation_signature !== null) return
-        moveRow(id, 'shipped', 'confirmed', { atMs, nextAtMs: atMs, reason: 'the buyer signed that the goods arrived' })
-        setConfirmation.run(amount.toString(), signature, id)
-        clearFailures.run(id)
+      (ids: Hex32[], { deliveries, signature }: NonNullable<SellerOrder['confirmation']>, atMs: number) => {
+        const reason = 'the buyer signed that the goods arrived'
+        for (const id of ids) {
+          if (byId.get(id)?.confirmation_signature !== null) continue
+          moveRow(id, 'shipped', 'confirmed', { atMs, nextAtMs: atMs, reason })
+          setConfirmation.run(jsonText(deliveries), signature, id)
+          clearFailures.run(id)
+        }
       },
     ),
     wantRefund: db.transaction((id: Hex32, amount: bigint, atMs: number) => {
       moveRow(id, 'paid', 'returning', { atMs, nextAtMs: atMs, reason: `${amount} minor units are to be given back` })
       setRefund.run(amount.toString(), id)
       clearFailures.run(id)
+    }),
+    keepOffer: db.transaction((id: Hex32, offer: SettlementOffer, reason: string, atMs: number) => {
+      const row = setOffer.get(jsonText(offer), id)
+      if (row !== undefined) insertStep.run(id, row.state, row.state, atMs, reason)
+    }),
+    wish: db.transaction(
+      (...[authorizationId, state, { wish, settlement }, reason, atMs]: Parameters<SellerOrderStore['wish']>) => {
+        const kept = settlement === undefined ? null : jsonText(settlement)
+        const { changes } = setWish.run({ authorizationId, state, wish: wish ?? null, settlement: kept, atMs })
+        if (changes !== 1) throw new StaleSellerOrderError(authorizationId, state)
+        insertStep.run(authorizationId, state, state, atMs, reason)
+      },
+    ),
+    sendAside: db.transaction((...[authorizationId, state, tx, how]: Parameters<SellerOrderStore['sendAside']>) => {
+      insertTransaction(db, tx, how.atMs)
+      const { changes } = setAside.run({ authorizationId, state, txHash: tx.txHash, nextAtMs: how.nextAtMs })
+      if (changes !== 1) throw new StaleSellerOrderError(authorizationId, state)
+      insertStep.run(authorizationId, state, state, how.atMs, `transaction ${tx.txHash} is signed to ${tx.purpose}`)
     }),
     send: db.transaction(
       (
@@ -175,14 +219,24 @@ export function sellerOrderStore(db: Db): SellerOrderStore {
     steps: async (id) => stepsOf.all(id).map((step) => ({ ...step, fromState: step.fromState ?? undefined })),
     due: async (nowMs, limit) => due.all(nowMs, limit).map(fromRow),
     nextDueAtMs: async () => nextDue.get() ?? undefined,
+    underWaySinceMs: async (state) => underWay.get(state) ?? undefined,
     promisedPacks: async (gtin: Gtin) => promised.get(gtin14(gtin))!,
     move: async (id, from, to, how) => store.move.immediate(id, from, to, how),
-    pack: async (id, packed, atMs) => store.pack.immediate(id, packed, atMs),
-    confirm: async (id, confirmation, atMs) => store.confirm.immediate(id, confirmation, atMs),
+    pack: async (ids, packed, atMs) => store.pack.immediate(ids, packed, atMs),
+    confirm: async (ids, confirmation, atMs) => store.confirm.immediate(ids, confirmation, atMs),
     wantRefund: async (id, amount, atMs) => store.wantRefund.immediate(id, amount, atMs),
+    keepOffer: async (id, offer, reason, atMs) => store.keepOffer.immediate(id, offer, reason, atMs),
+    wish: async (...wanted) => store.wish.immediate(...wanted),
+    sendAside: async (...sent) => store.sendAside.immediate(...sent),
     send: async (ids, from, to, tx, how) => store.send.immediate(ids, from, to, tx, how),
     postpone: async (authorizationId, state, nextAtMs, failed) => {
-      setLater.run({ authorizationId, state, nextAtMs, failed: failed === undefined ? 0 : 1, problem: failed ?? '' })
+      setLater.run({
+        authorizationId,
+        state,
+        nextAtMs: nextAtMs ?? null,
+        failed: failed === undefined ? 0 : 1,
+        problem: failed ?? '',
+      })
     },
   }
 }
@@ -207,10 +261,16 @@ function fromRow(row: Row): SellerOrder {
         ? undefined
         : { carrier, sscc, notice, shipment },
     confirmation:
-      row.confirmed_amount === null || row.confirmation_signature === null
+      row.confirmed_deliveries === null || row.confirmation_signature === null
         ? undefined
-        : { amount: BigInt(row.confirmed_amount), signature: row.confirmation_signature },
+        : {
+            deliveries: Deliveries.parse(JSON.parse(row.confirmed_deliveries)),
+            signature: row.confirmation_signature,
+          },
     refundAmount: row.refund_amount === null ? undefined : BigInt(row.refund_amount),
+    offered: row.offered === null ? undefined : SettlementOffer.parse(JSON.parse(row.offered)),
+    settlement: row.settlement === null ? undefined : Settlement.parse(JSON.parse(row.settlement)),
+    wish: row.wish ?? undefined,
     transaction: row.tx_hash === null ? undefined : { txHash: row.tx_hash, state: row.tx_state ?? 'unknown' },
     failures: row.failures,
     problem: row.problem,

@@ -202,6 +202,13 @@ async function refreshOnce() {
   replace('orders', orders, (order) => orderElement(order, open.has(order.orderId)), 'No order yet.')
 }
 
+/** What the gateway itself says it cannot do now; an answer of another kind is told by the others. */
+async function showReadiness() {
+  const { error = '' } = await fetch('/readyz').then((response) => response.json())
+  byId('not-ready').textContent = error
+  byId('not-ready').hidden = error === ''
+}
+
 /** One refresh at a time; what changes during it is seen by one more. */
 function refresh() {
   refreshAgain = true
@@ -256,8 +263,10 @@ async function run() {
 }
 
 byId('pair').append(buttonElement('Pair a device', openPairing))
+setInterval(() => document.hidden || showReadiness().catch(() => undefined), REFRESH_MS)
 setInterval(
   () => document.hidden || byId('content').hidden || refresh().catch((error) => show(error.message)),
   REFRESH_MS,
 )
+void showReadiness().catch(() => undefined)
 await run()

@@ -1,0 +1,92 @@
+import { z } from 'zod'
+import { Seed } from '../gateway/lib/seed.ts'
+import type { GatewayApi } from './gateway-api.ts'
+import { type HomeParts, LivingHome } from './living-home.ts'
+import { MqttDevice, sessionOf } from './mqtt-device.ts'
+import { type OrderAnswer, OrdersAnswer } from './order-story.ts'
+import type { Scene, Stage } from './stage.ts'
+import { WASHER_DESCRIPTION } from './washer.ts'
+
+const DEVICE_ID = 'washer-1'
+const PEOPLE = 3
+/** Orders that the story follows; a home has one open order for each slot. */
+const NEWEST_ORDERS = 5
+/** The homeowner's limits, as `adept mandate sign` has them by default; amounts in minor units of the test dollar. */
+const LIMITS = {
+  allowance: '50000000',
+  periodSeconds: 30 * 86_400,
+  maxPerOrder: '25000000',
+  coolingOffSeconds: 86_400,
+  days: 365,
+}
+
+const NewDeviceAnswer = z.object({ password: z.string() })
+const DraftAnswer = z.object({ draft: z.looseObject({ file: z.looseObject({ readable: z.string() }) }) })
+const SignedAnswer = z.object({ txHash: z.string().optional() })
+const DevicesAnswer = z.object({
+  devices: z.array(z.object({ slots: z.array(z.object({ level: z.object({ remaining: z.number() }).optional() })) })),
+})
+const Accepted = z.object({})
+
+export type DemoHooks = Pick<HomeParts, 'onReport' | 'onParcel'> & {
+  onMandate(readable: string, txHash: string | undefined): void
+}
+export type DemoHome = {
+  home: LivingHome
+  /** The newest orders, newest first. */
+  orders(): Promise<OrderAnswer[]>
+  /** The drawer as the gateway sees it. */
+  levelMl(): Promise<number | undefined>
+}
+
+/** A washer on the broker that may buy, and its people: the steps of the README, by the same API. */
+export async function moveIn(
+  { time, api, seller }: Scene,
+  stage: Stage,
+  options: { seed: string; hooks: DemoHooks },
+): Promise<DemoHome> {
+  const { password } = await api.post('/v1/devices', { deviceId: DEVICE_ID }, NewDeviceAnswer)
+  const seed = new Seed(options.seed)
+  const device = new MqttDevice({
+    url: `mqtt://127.0.0.1:${api.mqttPort}`,
+    deviceId: DEVICE_ID,
+    password,
+    description: WASHER_DESCRIPTION,
+    session: sessionOf(seed, 1),
+    onOrder: (message) => home.onOrder(message),
+  })
+  const orders = async () => (await api.get(`/v1/orders?limit=${NEWEST_ORDERS}`, OrdersAnswer)).orders
+  const home = new LivingHome({
+    household: { people: PEOPLE, seed },
+    time,
+    device,
+    homeowner: {
+      open: async (orderId) => contentOf(await orders(), orderId),
+      received: async (orderId) => void (await api.post(`/v1/orders/${orderId}/received`, {}, Accepted)),
+    },
+    ...options.hooks,
+  })
+  stage.endsWith(() => device.close())
+  await device.connect()
+  await time.settle()
+
+  const request = { deviceId: DEVICE_ID, sellerUrl: seller.url, ...LIMITS }
+  const { draft } = await api.post('/v1/mandates/draft', request, DraftAnswer)
+  const { txHash } = await api.post('/v1/mandates', { draft, useGatewayWallet: true }, SignedAnswer)
+  await time.settle()
+  options.hooks.onMandate(draft.file.readable, txHash)
+  await api.post(`/v1/devices/${DEVICE_ID}/confirm`, { mode: 'auto' }, Accepted)
+  await home.switchOn()
+  return { home, orders, levelMl: () => levelMl(api) }
+}
+
+async function levelMl(api: GatewayApi): Promise<number | undefined> {
+  return (await api.get('/v1/devices', DevicesAnswer)).devices[0]?.slots[0]?.level?.remaining
+}
+
+/** What the label on the parcel says. */
+function contentOf(orders: OrderAnswer[], orderId: string): number {
+  const quote = orders.find((order) => order.orderId === orderId)?.quote
+  if (quote === undefined) throw new Error(`A parcel came for order ${orderId}, which has no quote.`)
+  return quote.packSize * quote.quantity
+}

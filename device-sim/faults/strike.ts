@@ -1,0 +1,78 @@
+import { z } from 'zod'
+import { Seed } from '../../gateway/lib/seed.ts'
+import type { GatewayApi } from '../gateway-api.ts'
+import { call } from '../run/escrow-logs.ts'
+import { type HostileDevice, misbehave } from './hostile.ts'
+import type { Happening } from './plan.ts'
+
+/** What faults do something to: the processes of a real run. */
+export type Struck = {
+  api: GatewayApi
+  rpcUrl: string
+  /** SIGKILL, and a start again; resolves when it follows virtual time again. */
+  kill(victim: 'gateway' | 'shop' | 'chain'): Promise<void>
+  sellerAway(): Promise<void>
+  sellerBack(): Promise<void>
+  /** An appliance of the run, for those who would speak in its name. */
+  victim: { deviceId: string; slot: string }
+}
+
+const NewDevice = z.object({ password: z.string() })
+
+/** Makes happen what the fault plan says. */
+export class Striker {
+  readonly #seed: Seed
+  readonly #hostile = new Map<number, Omit<HostileDevice, 'port'>>()
+  /** Between two ticks: faults of the same tick come one after the other. */
+  #before: Promise<void> = Promise.resolve()
+  #deeds = 0
+
+  constructor(seed: string) {
+    this.#seed = new Seed(`strike ${seed}`)
+  }
+
+  /** Resolves when it is over and everything runs again. */
+  async strike(happening: Happening, struck: Struck): Promise<void> {
+    const turn = this.#before.then(() => this.#strike(happening, struck))
+    this.#before = turn.catch(() => undefined)
+    await turn
+  }
+
+  async #strike(happening: Happening, struck: Struck): Promise<void> {
+    switch (happening.kind) {
+      case 'kill':
+        return await struck.kill(happening.victim)
+      case 'reorg':
+        return await reorg(struck.rpcUrl, happening.blocks)
+      case 'seller-away':
+        return await struck.sellerAway()
+      case 'seller-back':
+        return await struck.sellerBack()
+      case 'hostile': {
+        const device = await this.#hostileDevice(happening.device, struck)
+        if (device === undefined) return
+        const seed = this.#seed.fork(`deed ${this.#deeds++}`)
+        await misbehave({ ...device, port: struck.api.mqttPort }, happening.deed, struck.victim, seed)
+      }
+    }
+  }
+
+  /** Let in at its first deed; undefined while the gateway does not answer. */
+  async #hostileDevice(number: number, { api }: Struck): Promise<Omit<HostileDevice, 'port'> | undefined> {
+    const known = this.#hostile.get(number)
+    if (known !== undefined) return known
+    const deviceId = `hostile-${number}`
+    const added = await api.post('/v1/devices', { deviceId }, NewDevice).catch(() => undefined)
+    if (added === undefined) return undefined
+    const device = { deviceId, password: added.password }
+    this.#hostile.set(number, device)
+    return device
+  }
+}
+
+/** The last blocks go, and empty ones take their place; never more than there are. */
+async function reorg(rpcUrl: string, blocks: number): Promise<void> {
+  const head = Number(z.string().parse(await call(rpcUrl, 'eth_blockNumber', [])))
+  const depth = Math.min(blocks, head - 1)
+  if (depth > 0) await call(rpcUrl, 'anvil_reorg', [depth, []])
+}

@@ -1,0 +1,50 @@
+import { stringify } from 'yaml'
+import type { Unit } from '../../gateway/domain/level.ts'
+import { keyOf, uniform } from './dice.ts'
+import type { PlannedScenario } from './home.ts'
+import { APPLIANCE_NAMES, APPLIANCES } from './registry.ts'
+
+export type ShopProduct = {
+  sku: string
+  gtin: string
+  name: string
+  packSize: number
+  contentUnit: Unit
+  /** In the first month. */
+  priceMinorUnits: bigint
+  /** Packs that it can sell in all; absent: no end. */
+  stock?: number
+}
+
+/** A shop is up to this much dearer or cheaper than usual, product by product. */
+const PRICE_SPREAD = 0.15
+const CENT = 10_000
+
+/** What the shop of a scenario sells: everything that the appliances take, at prices of its own. */
+export function shopProducts({ population, seed }: PlannedScenario): ShopProduct[] {
+  const { stockPacks } = population.shop
+  const kinds = APPLIANCE_NAMES.flatMap((name) => APPLIANCES[name].slots).flatMap(({ products }) => products)
+  return kinds.map(({ priceMinorUnits, ...product }) => {
+    const share = 1 + PRICE_SPREAD * (2 * uniform(keyOf(`shop ${seed} ${product.gtin}`), 0) - 1)
+    const price = BigInt(Math.round((priceMinorUnits * share) / CENT) * CENT)
+    return { ...product, priceMinorUnits: price, ...(stockPacks !== undefined && { stock: stockPacks }) }
+  })
+}
+
+/** The same as a catalogue file of the merchant agent. */
+export function catalogueText(scenario: PlannedScenario): string {
+  const products = shopProducts(scenario).map((product) => {
+    return { ...product, priceMinorUnits: product.priceMinorUnits.toString() }
+  })
+  return stringify({ name: 'Simulated drugstore', products })
+}
+
+/** The price of a product in a month of the run, as a share of that of the first: it moves by up to `monthlyPriceChange`. */
+export function priceShareIn(month: number, gtin: string, { population, seed }: PlannedScenario): number {
+  const key = keyOf(`price ${seed} ${gtin}`)
+  let share = 1
+  for (let past = 1; past <= month; past++) {
+    share *= 1 + population.shop.monthlyPriceChange * (2 * uniform(key, past) - 1)
+  }
+  return share
+}

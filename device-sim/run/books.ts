@@ -1,0 +1,126 @@
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import { z } from 'zod'
+import { ENDED_STATES } from '../../gateway/domain/order.ts'
+
+const DAY_MS = 86_400_000
+
+export type BookedOrder = {
+  orderId: string
+  homeId: string
+  deviceId: string
+  slot: string
+  gtin: string
+  quantity: number
+  state: string
+  stateChangedAtMs: number
+  createdAtMs: number
+  /** When it came to its end; undefined while it is open. */
+  endedAtMs: number | undefined
+}
+export type BookedPayment = { authorizationId: string; orderId: string; state: string }
+export type BookedSession = {
+  deviceId: string
+  session: string
+  /** All up to this seq are stored (−1: none), and those between the bounds of each range beyond a gap. */
+  highWater: number
+  above: [number, number][]
+}
+
+/** What the rows of gateway and shop say after a run; their own word, read from outside. */
+export type Books = {
+  orders: BookedOrder[]
+  payments: BookedPayment[]
+  sessions: BookedSession[]
+  /** Readings of each session that are there: raw rows, and how many of them are of one seq. */
+  doubled: { deviceId: string; session: string; seq: number; times: number }[]
+  deadLetters: number
+  /** What each home was told. */
+  notifications: Map<string, number>
+  /** Days on which a device had less than was wanted of it. */
+  shortDays: { deviceId: string; days: number }[]
+  /** Authorizations that the shop has taken, and in which state they are. */
+  shop: Map<string, string>
+}
+
+const Above = z.array(z.tuple([z.int(), z.int()]))
+
+/** Opens both databases read-only, as they are while their processes run. */
+export function readBooks(gatewayData: string, merchantData: string): Books {
+  const gateway = new Database(join(gatewayData, 'gateway.db'), { readonly: true })
+  try {
+    const shop = new Database(join(merchantData, 'merchant.db'), { readonly: true })
+    try {
+      return { ...gatewayBooks(gateway), shop: shopBooks(shop) }
+    } finally {
+      shop.close()
+    }
+  } finally {
+    gateway.close()
+  }
+}
+
+function gatewayBooks(db: Database.Database): Omit<Books, 'shop'> {
+  const ended = ENDED_STATES.map((state) => `'${state}'`).join(', ')
+  const orders = db
+    .prepare<[], Omit<BookedOrder, 'endedAtMs'> & { endedAtMs: number | null }>(
+      `SELECT order_id AS orderId, home_id AS homeId, device_id AS deviceId, slot, gtin, quantity, state,
+         state_changed_at_ms AS stateChangedAtMs, created_at_ms AS createdAtMs,
+         CASE WHEN state IN (${ended}) THEN (SELECT min(at_ms) FROM order_steps
+           WHERE order_steps.order_id = orders.order_id AND to_state IN (${ended})) END AS endedAtMs
+       FROM orders ORDER BY created_at_ms, device_id, slot`,
+    )
+    .all()
+    .map((row) => ({ ...row, endedAtMs: row.endedAtMs ?? undefined }))
+  const count = (sql: string) => db.prepare<[], number>(sql).pluck().get() ?? 0
+  return {
+    orders,
+    payments: db
+      .prepare<[], BookedPayment>(
+        'SELECT authorization_id AS authorizationId, order_id AS orderId, state FROM authorizations',
+      )
+      .all(),
+    sessions: db
+      .prepare<[], { deviceId: string; session: string; highWater: number; above: string }>(
+        'SELECT device_id AS deviceId, session, high_water AS highWater, above FROM sessions',
+      )
+      .all()
+      .map((row) => ({ ...row, above: Above.parse(JSON.parse(row.above)) })),
+    doubled: db
+      .prepare<[], Books['doubled'][number]>(
+        `SELECT device_id AS deviceId, session, seq, count(*) AS times FROM readings JOIN sessions USING (session_key)
+         GROUP BY session_key, seq HAVING times > 1 LIMIT 100`,
+      )
+      .all(),
+    deadLetters: count('SELECT count(*) FROM dead_letters'),
+    notifications: new Map(
+      db
+        .prepare<[], { homeId: string; told: number }>(
+          'SELECT home_id AS homeId, count(*) AS told FROM notifications GROUP BY home_id',
+        )
+        .all()
+        .map(({ homeId, told }) => [homeId, told]),
+    ),
+    shortDays: shortDays(db),
+  }
+}
+
+function shopBooks(db: Database.Database): Map<string, string> {
+  const rows = db.prepare<[], { id: string; state: string }>('SELECT authorization_id AS id, state FROM orders').all()
+  return new Map(rows.map(({ id, state }) => [id, state]))
+}
+
+/** From the events of the devices: counted by the hour, and single ones where those are not counted yet. */
+function shortDays(db: Database.Database): Books['shortDays'] {
+  return db
+    .prepare<[], Books['shortDays'][number]>(
+      `WITH short (deviceId, day) AS (
+         SELECT device_id, hour / 24 FROM readings_hourly JOIN series USING (series_key)
+           WHERE kind = 2 AND name = 'dose-short'
+         UNION
+         SELECT device_id, measured_at_ms / ${DAY_MS} FROM readings JOIN sessions USING (session_key)
+           WHERE kind = 2 AND body ->> 'type' = 'dose-short' AND reading_id > (SELECT hours_until FROM retention))
+       SELECT deviceId, count(*) AS days FROM short GROUP BY deviceId`,
+    )
+    .all()
+}

@@ -1,0 +1,220 @@
+import type { Holds, Scenario } from '../scenario/schema.ts'
+import type { BookedOrder, Books } from './books.ts'
+import type { EscrowBooks } from './escrow-logs.ts'
+import type { RunResult } from './result.ts'
+import { type Verdict, verdictOf, within } from './verdict.ts'
+
+const DAY_MS = 86_400_000
+const DAYS_A_YEAR = 365
+const DAYS_A_MONTH = 30
+/**
+ * An open order that has not moved for so long stands still. The longest rest by the book is that of goods which were
+ * shipped and never came: 14 days, then anyone reclaims.
+ */
+const LONGEST_REST_MS = 16 * DAY_MS
+
+export type Audited = { homeId: string; differing: number; unread: number; why: string | undefined }
+/** A session as the device counts it: seqs 0 … `seqs` − 1 were all acknowledged. */
+export type Acknowledged = { deviceId: string; session: string; seqs: number }
+
+/** All that is looked at after a real run, each from its own source. */
+export type Evidence = {
+  books: Books
+  escrow: EscrowBooks
+  audits: Audited[]
+  /** The one thing that only the devices can know: what was acknowledged to them. */
+  acknowledged: Acknowledged[]
+  untilMs: number
+}
+
+/** What must hold after a real run: what always must, then what the scenario says. */
+export function judgeReal(scenario: Scenario, evidence: Evidence): Verdict[] {
+  const { books } = evidence
+  const { homes } = scenario.population
+  const shortDays = books.shortDays.reduce((sum, { days }) => sum + days, 0)
+  return [
+    oneOpenOrder(books.orders),
+    nothingLost(evidence),
+    paidOnce(evidence),
+    moneyAddsUp(evidence),
+    auditIsClean(evidence),
+    readingsKept(evidence),
+    readingsOnce(evidence),
+    ...holdsOf(scenario.holds, {
+      orders: books.orders.length,
+      messages: evidence.audits.reduce((sum, { homeId }) => sum + (books.notifications.get(homeId) ?? 0), 0),
+      shortDays,
+      homes,
+      days: scenario.days,
+    }),
+  ]
+}
+
+/** What must hold after a pure run, by its own ledger. */
+export function judgePure(scenario: Scenario, result: RunResult): Verdict[] {
+  const shortDays = result.stockOuts.reduce((sum, { days }) => sum + days, 0)
+  return [
+    verdictOf('The run is without a contradiction', result.problems, `${result.counts.deviceDays} device-days`),
+    ...holdsOf(scenario.holds, {
+      orders: result.orders.length,
+      shortDays,
+      homes: scenario.population.homes,
+      days: scenario.days,
+    }),
+  ]
+}
+
+function holdsOf(
+  holds: Holds,
+  seen: { orders: number; shortDays: number; homes: number; days: number; messages?: number },
+): Verdict[] {
+  const verdicts: Verdict[] = []
+  if (holds.orders !== undefined) {
+    verdicts.push(within('There are enough orders, and not too many', seen.orders, holds.orders, 'orders'))
+  }
+  if (holds.stockOutDaysPerHomeYear !== undefined) {
+    const perYear = seen.shortDays / ((seen.homes * seen.days) / DAYS_A_YEAR)
+    const bound = { atMost: holds.stockOutDaysPerHomeYear }
+    verdicts.push(within('Appliances seldom lack what they need', perYear, bound, 'days a home and year'))
+  }
+  if (holds.messagesPerHomeMonth !== undefined && seen.messages !== undefined) {
+    const perMonth = seen.messages / ((seen.homes * seen.days) / DAYS_A_MONTH)
+    const bound = { atMost: holds.messagesPerHomeMonth }
+    verdicts.push(within('A homeowner is seldom disturbed', perMonth, bound, 'messages a home in 30 days'))
+  }
+  return verdicts
+}
+
+function oneOpenOrder(orders: readonly BookedOrder[]): Verdict {
+  const wrong: string[] = []
+  const openUntil = new Map<string, BookedOrder>()
+  for (const order of [...orders].sort((a, b) => a.createdAtMs - b.createdAtMs)) {
+    const slot = `${order.deviceId} ${order.slot}`
+    const before = openUntil.get(slot)
+    if (before !== undefined && (before.endedAtMs === undefined || before.endedAtMs > order.createdAtMs)) {
+      wrong.push(`${slot} has the open orders ${before.orderId} and ${order.orderId}.`)
+    }
+    openUntil.set(slot, order)
+  }
+  return verdictOf('A slot has one open order at most', wrong, `${orders.length} orders of ${openUntil.size} slots`)
+}
+
+/** Both ways: what is on chain is in both databases, and no open order stands still. */
+function nothingLost({ books, escrow, untilMs }: Evidence): Verdict {
+  const known = new Set(books.payments.map(({ authorizationId }) => authorizationId))
+  const ordersOfPayments = new Set(books.payments.map(({ orderId }) => orderId))
+  const wrong = [
+    ...escrow.strange,
+    ...[...escrow.payments.keys()]
+      .filter((id) => !known.has(id))
+      .map((id) => `The chain holds the authorization ${id}, which the gateway does not know.`),
+    ...[...escrow.payments.values()]
+      .filter(({ authorizationId, shipped }) => shipped > 0 && !books.shop.has(authorizationId))
+      .map(({ authorizationId }) => `${authorizationId} was shipped, but the shop has no such order.`),
+    ...books.orders
+      .filter((order) => order.endedAtMs === undefined && untilMs - order.stateChangedAtMs > LONGEST_REST_MS)
+      .map(
+        ({ orderId, deviceId, slot, state, stateChangedAtMs }) =>
+          `Order ${orderId} of ${deviceId} ${slot} has been ${state} for ${Math.round((untilMs - stateChangedAtMs) / DAY_MS)} days.`,
+      ),
+    ...books.orders
+      .filter(({ orderId, state }) => state === 'completed' && !ordersOfPayments.has(orderId))
+      .map(({ orderId }) => `Order ${orderId} is completed without any payment.`),
+  ]
+  const ended = books.orders.filter(({ endedAtMs }) => endedAtMs !== undefined).length
+  return verdictOf(
+    'No order is lost',
+    wrong,
+    `${escrow.payments.size} on chain, ${ended} of ${books.orders.length} at their end`,
+  )
+}
+
+function paidOnce({ books, escrow }: Evidence): Verdict {
+  const wrong: string[] = []
+  const paid = new Map<string, string[]>()
+  for (const { authorizationId, orderId } of books.payments) {
+    const payment = escrow.payments.get(authorizationId)
+    if (payment === undefined) continue
+    const toSeller = payment.ends.reduce((sum, end) => sum + end.toSeller, 0n)
+    if (toSeller > payment.amount) wrong.push(`${authorizationId} paid ${toSeller} of ${payment.amount} minor units.`)
+    const isOpenOrPaid = payment.ends.length === 0 || toSeller > 0n
+    if (isOpenOrPaid) paid.set(orderId, [...(paid.get(orderId) ?? []), authorizationId])
+  }
+  for (const [orderId, ids] of paid) {
+    if (ids.length > 1) wrong.push(`Order ${orderId} is held or paid ${ids.length} times: ${ids.join(', ')}.`)
+  }
+  for (const { authorizationId, ends } of escrow.payments.values()) {
+    if (ends.length > 1) wrong.push(`${authorizationId} came to an end ${ends.length} times.`)
+  }
+  const captured = [...escrow.payments.values()].filter(({ ends }) =>
+    ends.some(({ name }) => name === 'Captured'),
+  ).length
+  return verdictOf('No order is paid twice', wrong, `${captured} payments to the seller`)
+}
+
+function moneyAddsUp({ escrow }: Evidence): Verdict {
+  const all = [...escrow.payments.values()]
+  const sum = (amounts: bigint[]) => amounts.reduce((total, amount) => total + amount, 0n)
+  const authorized = sum(all.map(({ amount }) => amount))
+  const held = sum(all.filter(({ ends }) => ends.length === 0).map(({ amount }) => amount))
+  const toSeller = sum(all.flatMap(({ ends }) => ends.map((end) => end.toSeller)))
+  const wrong = [
+    ...(escrow.paidIn === authorized ? [] : [`${escrow.paidIn} minor units went in for ${authorized} of orders.`]),
+    ...(escrow.paidToSeller === toSeller
+      ? []
+      : [`The seller got ${escrow.paidToSeller} minor units for ${toSeller} of captures.`]),
+    ...(escrow.inEscrow === held ? [] : [`The escrow has ${escrow.inEscrow} minor units for ${held} of open orders.`]),
+  ]
+  return verdictOf('The money adds up to the unit', wrong, `${authorized} minor units paid in, ${held} still held`)
+}
+
+function auditIsClean({ audits }: Evidence): Verdict {
+  const wrong = audits
+    .filter(({ differing, unread }) => differing + unread > 0)
+    .map(({ homeId, differing, unread, why }) =>
+      `${homeId}: ${differing} differ, ${unread} unread. ${why ?? ''}`.trim(),
+    )
+  return verdictOf('`adept audit` finds no difference', wrong, `${audits.length} homes`)
+}
+
+/** Of each session, every acknowledged seq is marked as stored. */
+function readingsKept({ books, acknowledged }: Evidence): Verdict {
+  const sessions = new Map(books.sessions.map((session) => [`${session.deviceId}/${session.session}`, session]))
+  let seqs = 0
+  const wrong: string[] = []
+  for (const one of acknowledged) {
+    seqs += one.seqs
+    const stored = sessions.get(`${one.deviceId}/${one.session}`)
+    if (one.seqs === 0 || (stored !== undefined && stored.highWater >= one.seqs - 1)) continue
+    const missing = one.seqs - 1 - (stored?.highWater ?? -1)
+    wrong.push(
+      `${one.deviceId}: up to ${missing} of ${one.seqs} acknowledged reports of session ${one.session} are lost.`,
+    )
+  }
+  return verdictOf('No acknowledged report is lost', wrong, `${seqs} reports in ${acknowledged.length} sessions`)
+}
+
+/** No row twice, and none in the name of a device that it did not send. */
+function readingsOnce({ books, acknowledged }: Evidence): Verdict {
+  const ours = new Map<string, Map<string, number>>()
+  for (const { deviceId, session, seqs } of acknowledged) {
+    const sessions = ours.get(deviceId) ?? new Map<string, number>()
+    ours.set(deviceId, sessions.set(session, seqs))
+  }
+  const foreign = books.sessions.flatMap(({ deviceId, session, highWater, above }) => {
+    const sessions = ours.get(deviceId)
+    if (sessions === undefined) return []
+    const last = Math.max(highWater, ...above.map((range) => range[1]))
+    const seqs = sessions.get(session)
+    if (seqs !== undefined && last < seqs) return []
+    return [`${deviceId} has stored reports of session ${session} up to ${last}, which it never sent.`]
+  })
+  const doubled = books.doubled.map(
+    ({ deviceId, session, seq, times }) => `Report ${session}/${seq} of ${deviceId} is stored ${times} times.`,
+  )
+  return verdictOf(
+    'Every report is stored once, and only its own',
+    [...doubled, ...foreign],
+    `${books.sessions.length} sessions`,
+  )
+}

@@ -1,0 +1,92 @@
+import { Interface } from 'ethers/abi'
+import { SigningKey } from 'ethers/crypto'
+import { TypedDataEncoder } from 'ethers/hash'
+import { computeAddress, Transaction } from 'ethers/transaction'
+import { z } from 'zod'
+import type { Address, HexBytes } from '../../gateway/domain/identifiers.ts'
+import { httpRequest } from '../../gateway/lib/http-request.ts'
+import type { Seed } from '../../gateway/lib/seed.ts'
+
+const TOKEN = new Interface(['function mint(address account, uint256 amount)', 'function approve(address, uint256)'])
+const UNLIMITED = 2n ** 256n - 1n
+/** A coin, for gas; far more than two transactions take. */
+const GAS_PURSE = '0xde0b6b3a7640000'
+const GAS_LIMIT = 100_000n
+const MAX_FEE_WEI = 100_000_000_000n
+/** Calls in one HTTP request. */
+const BATCH = 200
+const ANSWER_WITHIN_MS = 60_000
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024
+
+/** EIP-712 typed data as the gateway gives it for a draft. */
+export const TypedData = z.looseObject({
+  domain: z.record(z.string(), z.union([z.string(), z.number()])),
+  types: z.record(z.string(), z.array(z.object({ name: z.string(), type: z.string() }))),
+  message: z.record(z.string(), z.unknown()),
+})
+export type ChainPlace = { rpcUrl: string; chainId: number; escrow: Address; token: Address }
+
+/** The homeowner's own wallet, which the gateway never sees. */
+export class Wallet {
+  readonly #key: SigningKey
+  readonly address: Address
+
+  constructor(seed: Seed) {
+    this.#key = new SigningKey(`0x${seed.hex(64)}`)
+    this.address = computeAddress(this.#key.publicKey).toLowerCase() as Address
+  }
+
+  /** Signs what the gateway drafted, as a wallet does: from its fields, not from a digest of somebody else's. */
+  sign({ domain, types, message }: z.output<typeof TypedData>): HexBytes {
+    const { EIP712Domain: _, ...structs } = types
+    return this.#key.sign(TypedDataEncoder.hash(domain, structs, message)).serialized as HexBytes
+  }
+
+  /** Its first transactions: takes test dollars, of which anybody may have any number, and lets the escrow take them. */
+  openingTransactions({ chainId, escrow, token }: ChainPlace, purseMinorUnits: bigint): HexBytes[] {
+    const calls = [
+      TOKEN.encodeFunctionData('mint', [this.address, purseMinorUnits]),
+      TOKEN.encodeFunctionData('approve', [escrow, UNLIMITED]),
+    ]
+    return calls.map((data, nonce) => {
+      const fees = { gasLimit: GAS_LIMIT, maxFeePerGas: MAX_FEE_WEI, maxPriorityFeePerGas: 0n }
+      const transaction = Transaction.from({ type: 2, chainId, nonce, to: token, data, ...fees })
+      transaction.signature = this.#key.sign(transaction.unsignedHash)
+      return transaction.serialized as HexBytes
+    })
+  }
+}
+
+/** Gives every wallet its purse on the development chain; resolves when all of it is in blocks. */
+export async function openWallets(
+  wallets: readonly Wallet[],
+  chain: ChainPlace,
+  purseMinorUnits: bigint,
+): Promise<void> {
+  await callAll(
+    chain.rpcUrl,
+    wallets.map(({ address }) => ['anvil_setBalance', [address, GAS_PURSE]]),
+  )
+  const transactions = wallets.flatMap((wallet) => wallet.openingTransactions(chain, purseMinorUnits))
+  await callAll(
+    chain.rpcUrl,
+    transactions.map((raw) => ['eth_sendRawTransactionSync', [raw]]),
+  )
+}
+
+const Answers = z.array(z.object({ error: z.object({ message: z.string() }).optional() }))
+
+async function callAll(rpcUrl: string, calls: [method: string, params: unknown[]][]): Promise<void> {
+  for (let from = 0; from < calls.length; from += BATCH) {
+    const body = calls.slice(from, from + BATCH).map(([method, params], id) => ({ jsonrpc: '2.0', id, method, params }))
+    const { text } = await httpRequest(rpcUrl, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+      timeoutMs: ANSWER_WITHIN_MS,
+      maxAnswerBytes: MAX_ANSWER_BYTES,
+    })
+    const refused = Answers.parse(JSON.parse(text)).find(({ error }) => error !== undefined)
+    if (refused !== undefined) throw new Error(`The chain refused a wallet's transaction: ${refused.error?.message}`)
+  }
+}

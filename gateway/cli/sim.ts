@@ -1,0 +1,106 @@
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { FaultPlan } from '../../device-sim/faults/plan.ts'
+import { FAULT_KINDS, type FaultKind } from '../../device-sim/scenario/overrides.ts'
+import { readScenario, shippedScenarios } from '../../device-sim/scenario/scenario-file.ts'
+import type { Scenario } from '../../device-sim/scenario/schema.ts'
+import { CliError, contextOf } from './client.ts'
+import type { SimRunOptions } from './sim-run.ts'
+import { parseCount, table } from './text.ts'
+
+export function simCommand(): Command {
+  return new Command('sim')
+    .description('play simulated homes and fleets from a scenario file')
+    .addCommand(runCommand())
+    .addCommand(listCommand())
+    .addCommand(checkCommand())
+}
+
+function runCommand(): Command {
+  return new Command('run')
+    .description('play a scenario, and check what must hold at its end')
+    .argument('<scenario>', 'the name of a shipped one, or the path of a file such as ./mine.yaml')
+    .addOption(new Option('--pure', 'in this process alone, in seconds').conflicts('real'))
+    .addOption(new Option('--real', 'through a gateway, shop and chain of its own, over MQTT, in virtual time'))
+    .option('--seed <text>', 'other homes, other chance (default: as the scenario says)', parseSeed)
+    .option('--homes <count>', 'another number of homes', parseCount)
+    .option('--first-home <index>', 'begin with this home of the population', parseIndex)
+    .option('--days <count>', 'another span', parseCount)
+    .option('--without <faults>', `leave out kinds of faults: ${FAULT_KINDS.join(', ')}`, parseKinds)
+    .option('--report <folder>', 'write report.html, junit.xml and report.json there')
+    .option('--no-shrink', 'when it fails, do not look for the smallest scenario that still fails')
+    .addHelpText(
+      'after',
+      `
+Bounds on the number of orders are scaled with homes × days. Nothing of a gateway of yours is touched.
+Ends with exit code 0 when all holds, 1 when something does not, 2 when the scenario or an option is wrong.`,
+    )
+    .action(async (name: string, options: SimRunOptions, command: Command) => {
+      const read = goodScenario(name)
+      // Loads cryptography and databases, which other commands need not wait for.
+      const { simRun } = await import('./sim-run.ts')
+      await simRun(read, options, contextOf(command))
+    })
+}
+
+function listCommand(): Command {
+  return new Command('list')
+    .description('list the scenarios that come with the program')
+    .action((_options: unknown, command: Command) => {
+      const scenarios = shippedScenarios().map((name) => goodScenario(name))
+      const rows = scenarios.map(({ name, scenario: { run, population, days, about } }) => [
+        name,
+        run,
+        String(population.homes),
+        String(days),
+        about,
+      ])
+      contextOf(command).print(
+        scenarios.map(({ name, path, scenario }) => ({ name, path, ...scenario })),
+        table(['NAME', 'RUN', 'HOMES', 'DAYS', 'WHAT IT SHOWS'], rows, 'There is none.'),
+      )
+    })
+}
+
+function checkCommand(): Command {
+  return new Command('check')
+    .description('check a scenario file, and say what would happen in it')
+    .argument('<scenario>', 'the path of a file such as ./mine.yaml, or the name of a shipped one')
+    .action((name: string, _options: unknown, command: Command) => {
+      const { path, scenario } = goodScenario(name)
+      const timeline = new FaultPlan(scenario).timeline()
+      contextOf(command).print({ ok: true, path, scenario, timeline }, checkText(path, scenario, timeline))
+    })
+}
+
+function checkText(path: string, scenario: Scenario, timeline: { day: number; what: string }[]): string {
+  const { population, days, seed, tickMinutes } = scenario
+  const kinds = FAULT_KINDS.filter((kind) => scenario.faults[kind] !== undefined)
+  return [
+    `${path} is all right: ${population.homes} homes for ${days} days in ticks of ${tickMinutes} minutes, seed ${seed}.`,
+    kinds.length === 0 ? 'Nothing goes wrong in it.' : `What goes wrong: ${kinds.join(', ')}.`,
+    ...timeline.map(({ day, what }) => `  day ${day.toFixed(1).padStart(6)}  ${what}`),
+  ].join('\n')
+}
+
+function goodScenario(name: string) {
+  const read = readScenario(name)
+  if (!read.ok) throw new CliError(read.sentences.join('\n'), 2)
+  return read
+}
+
+function parseSeed(text: string): string {
+  if (text === '' || text.length > 64) throw new InvalidArgumentError('A seed is a text of 1–64 characters.')
+  return text
+}
+
+function parseIndex(text: string): number {
+  if (!/^\d{1,6}$/.test(text)) throw new InvalidArgumentError('Give a whole number; the first home is 0.')
+  return Number(text)
+}
+
+function parseKinds(text: string): FaultKind[] {
+  const kinds = text.split(',')
+  const unknown = kinds.find((kind) => !FAULT_KINDS.includes(kind as FaultKind))
+  if (unknown === undefined) return kinds as FaultKind[]
+  throw new InvalidArgumentError(`${unknown} is no kind of fault. There are ${FAULT_KINDS.join(', ')}.`)
+}
