@@ -42,9 +42,11 @@ const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
 /**
  * Who must never run out: about one stock-out day in ten years or more, and less than a quarter of one after use has doubled
- * unseen (seeds 1–500 of `npm run bench:need`). Half a day a year would be 1,300; the difference is 11 days of stock.
+ * unseen (seeds 1–500 of `npm run bench:need`). Half a day a year would be 1,300 and 12 days less of stock.
  */
 const STOCKOUT_PRICE_DAYS = 20_000
+/** People stay away, and guests stay, for days: use over a lead time varies more than days of their own would. */
+const DAYS_ALIKE = 1.2
 /** Of a stock-out before the next chance, whatever the price. */
 const MAX_RISK = 0.5
 const MIN_RISK = 1e-4
@@ -143,7 +145,7 @@ function reorderAt({ forecast, leadTime, packSize, stockoutPriceDays }: Supply, 
   const variance =
     // While the level is measured the next reading settles this doubt: an order for it alone comes too early.
     (trust === 'measured' ? 0 : left.sd ** 2) +
-    dayVariance * coveredDays +
+    dayVariance * coveredDays * DAYS_ALIKE +
     (ratePerDay.sd * coveredDays) ** 2 +
     (ratePerDay.mean * leadTime.sdDays) ** 2
   const packDays = packSize / ratePerDay.mean

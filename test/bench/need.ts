@@ -7,7 +7,7 @@ import { afterDoubling, afterHalving, costOfSpells, evaluate10000Slots, shipped 
 import { simulate } from './need/simulate.ts'
 import { lineOf, meanOf, PACKS, type PackFronts, stockAt, sweep } from './need/sweep.ts'
 
-const SCORED = '400001..403000'
+const SCORED = '400001..401000'
 const TUNING = '1..500'
 const ALPHAS = [0.02, 0.05, 0.1, 0.2]
 const PLOTTED_HOMES = 4
