@@ -50,7 +50,7 @@ const FULL_LASTS_AT_MOST_DAYS = 3000
 const PRIOR_SPREAD_SHARE = 0.03
 export const PRIOR_NOISE_SHARE = 0.005
 /** The first weighs as much as so many days, the second as so many readings. */
-const PRIOR_USE_DAYS = 30
+const PRIOR_USE_DAYS = 60
 const PRIOR_STEPS = 30
 /** What is learned of both fades slowly: they are the household's and the sensor's nature. */
 export const NATURE_FADE_PER_DAY = 0.004

@@ -40,17 +40,24 @@ export type Replenishment = {
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
-/** About half a stock-out day a year on the seeds 1–500 of `npm run bench:need`; see `replenishment`. */
-const STOCKOUT_PRICE_DAYS = 1300
+/**
+ * Who must never run out: about one stock-out day in ten years or more, and less than a quarter of one after use has doubled
+ * unseen (seeds 1–500 of `npm run bench:need`). Half a day a year would be 1,300 and 12 days less of stock.
+ */
+const STOCKOUT_PRICE_DAYS = 20_000
+/** People stay away, and guests stay, for days: use over a lead time varies more than days of their own would. */
+const DAYS_ALIKE = 1.2
 /** Of a stock-out before the next chance, whatever the price. */
 const MAX_RISK = 0.5
 const MIN_RISK = 1e-4
 const LOOK_AGAIN_DAYS = 7
 const LOOK_AGAIN_BLIND_DAYS = 1
 
-/** The guess of a lead time that nobody has seen yet, with the weight of so many orders. */
+/** The guess of a lead time that nobody has seen yet. Its mean weighs like so many orders… */
 const PRIOR_LEAD: LeadTime = { meanDays: 4, sdDays: 2 }
-const PRIOR_LEAD_ORDERS = 3
+const PRIOR_MEAN_ORDERS = 3
+/** …its spread like more: sellers differ in their mean, parcels stray alike, and a few that came in time prove little. */
+const PRIOR_SPREAD_ORDERS = 12
 
 /** What came was poured in or is gone when the slot had room for it for so many days… */
 const POURED_WITHIN_DAYS = 7
@@ -63,11 +70,11 @@ const POURED_AT_LEAST_DAYS = 4
 
 /** The lead time that past orders tell, in days from order to arrival; with none it is a guess of 4 ± 2 days. */
 export function leadTimeOf(pastDays: readonly number[]): LeadTime {
-  const weight = pastDays.length + PRIOR_LEAD_ORDERS
-  const meanDays = (sum(pastDays) + PRIOR_LEAD.meanDays * PRIOR_LEAD_ORDERS) / weight
+  const orders = pastDays.length
+  const meanDays = (sum(pastDays) + PRIOR_LEAD.meanDays * PRIOR_MEAN_ORDERS) / (orders + PRIOR_MEAN_ORDERS)
   const squares = sum(pastDays.map((days) => (days - meanDays) ** 2))
-  const prior = (PRIOR_LEAD.sdDays ** 2 + (PRIOR_LEAD.meanDays - meanDays) ** 2) * PRIOR_LEAD_ORDERS
-  return { meanDays, sdDays: Math.sqrt((squares + prior) / weight) }
+  const prior = PRIOR_LEAD.sdDays ** 2 * PRIOR_SPREAD_ORDERS
+  return { meanDays, sdDays: Math.sqrt((squares + prior) / (orders + PRIOR_SPREAD_ORDERS)) }
 }
 
 /** What is still on hand after a refill: whole packs were poured in, at least one. */
@@ -138,7 +145,7 @@ function reorderAt({ forecast, leadTime, packSize, stockoutPriceDays }: Supply, 
   const variance =
     // While the level is measured the next reading settles this doubt: an order for it alone comes too early.
     (trust === 'measured' ? 0 : left.sd ** 2) +
-    dayVariance * coveredDays +
+    dayVariance * coveredDays * DAYS_ALIKE +
     (ratePerDay.sd * coveredDays) ** 2 +
     (ratePerDay.mean * leadTime.sdDays) ** 2
   const packDays = packSize / ratePerDay.mean

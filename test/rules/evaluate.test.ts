@@ -97,8 +97,8 @@ describe('the built-in rule', () => {
   it('buys earlier from a slower seller, and earlier when a person must say yes', () => {
     const [product] = situationOf().products
     const slow = { products: [{ ...product!, leadTime: { meanDays: 14, sdDays: 2 } }] }
-    expect(decide({ left: 640 }, builtIn).outcome).toBe('nothing')
-    expect(decide({ left: 640, ...slow }, builtIn).outcome).toBe('order')
+    expect(decide({ left: 800 }, builtIn).outcome).toBe('nothing')
+    expect(decide({ left: 800, ...slow }, builtIn).outcome).toBe('order')
     const leasts = (['auto', 'ask'] as const).map((mode) => {
       let left = 900
       while (decide({ left, mode }, builtIn).outcome === 'nothing') left -= 10

@@ -14,7 +14,7 @@ async function confirmed(options: Parameters<typeof openRecord>[0] = {}, mode: '
 describe('a sensor', () => {
   it('that falls silent is told of once, asks until it is answered, and is trusted again when it comes back', async () => {
     await confirmed()
-    await home.days(12, 40, 1400)
+    await home.days(12, 20, 1400)
     await home.pass(40 * DAY_MS)
     const told = async () => (await home.feed.feed('home', 0, 100)).map(({ kind }) => kind)
     expect((await told()).filter((kind) => kind === 'device-silent')).toHaveLength(1)
@@ -36,17 +36,17 @@ describe('a sensor', () => {
 
   it('that is stuck verifies nothing until it moves', async () => {
     await confirmed()
-    await home.days(14, 40, 1400)
+    await home.days(10, 30, 1400)
     const marks = () =>
       (
         home.db.prepare('SELECT mark FROM readings WHERE kind = 0 ORDER BY reading_id DESC LIMIT 2').all() as {
           mark: string
         }[]
       ).map(({ mark }) => mark)
-    await home.days(20, 0, 840)
+    await home.days(24, 0, 1100)
     expect(marks()).toEqual(['unverified', 'unverified'])
     expect(home.orders()).toMatchObject([{ mode: 'ask' }])
-    await home.level(830)
+    await home.level(1090)
     expect(marks()).toEqual(['verified', 'unverified'])
   })
 })

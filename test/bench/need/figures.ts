@@ -10,23 +10,25 @@ const RESAMPLES = 400
 export type Interval = { value: number; low: number; high: number }
 export type PackFigures = {
   excessRatioToOracle: Interval
+  excessRatioToAllKnowing: Interval
   daysLeftExcessRatio: Interval
   thresholdExcessRatio: Interval
   stockoutRatioToThreshold: Interval
+  oracleStockoutRatioToThreshold: Interval
   stockoutRatioToDaysLeft: Interval
 }
 
 export function figuresOf(pack: PackFronts): PackFigures {
-  const excessRatio = (name: PolicyName) => (sample: Sample) => {
+  const excessRatio = (name: PolicyName, reference: PolicyName) => (sample: Sample) => {
     const clairvoyant = meanOf(pack.clairvoyantDays, sample)
     const excess = (of: PolicyName) => stockAt(lineOf(pack.fronts.get(of)!, sample), STOCKOUT_DAYS) - clairvoyant
-    return excess(name) / excess('oracle')
+    return excess(name) / excess(reference)
   }
   const stockoutsOf = (name: PolicyName, sample: Sample, stockDays: number) =>
     stockoutsAt(lineOf(pack.fronts.get(name)!, sample), stockDays)
-  const toThreshold = (sample: Sample) => {
+  const toThreshold = (name: PolicyName) => (sample: Sample) => {
     const stockDays = STOCK_MULTIPLE * meanOf(pack.clairvoyantDays, sample)
-    return stockoutsOf('product', sample, stockDays) / stockoutsOf('threshold', sample, stockDays)
+    return stockoutsOf(name, sample, stockDays) / stockoutsOf('threshold', sample, stockDays)
   }
   const toDaysLeft = (sample: Sample) => {
     const stockDays = stockAt(lineOf(pack.fronts.get('product')!, sample), STOCKOUT_DAYS)
@@ -34,10 +36,12 @@ export function figuresOf(pack: PackFronts): PackFigures {
   }
   const homes = pack.clairvoyantDays.length
   return {
-    excessRatioToOracle: interval(excessRatio('product'), homes),
-    daysLeftExcessRatio: interval(excessRatio('days left'), homes),
-    thresholdExcessRatio: interval(excessRatio('threshold'), homes),
-    stockoutRatioToThreshold: interval(toThreshold, homes),
+    excessRatioToOracle: interval(excessRatio('product', 'oracle'), homes),
+    excessRatioToAllKnowing: interval(excessRatio('product', 'all-knowing'), homes),
+    daysLeftExcessRatio: interval(excessRatio('days left', 'oracle'), homes),
+    thresholdExcessRatio: interval(excessRatio('threshold', 'oracle'), homes),
+    stockoutRatioToThreshold: interval(toThreshold('product'), homes),
+    oracleStockoutRatioToThreshold: interval(toThreshold('oracle'), homes),
     stockoutRatioToDaysLeft: interval(toDaysLeft, homes),
   }
 }

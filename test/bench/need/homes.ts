@@ -65,8 +65,8 @@ type People = {
   /** Days until a question asked on this day is answered; 255 is never. */
   answerAfterDays: Uint8Array
 }
-export type Scenario = 'plain' | 'no-spells' | 'doubles' | 'halves'
-/** The day on which use doubles or halves in those scenarios, when every home also keeps its habits otherwise. */
+export type Scenario = 'plain' | 'no-spells' | 'doubles' | 'halves' | 'keeps'
+/** The day on which use doubles or halves in those scenarios, when every home also keeps its habits otherwise; in `keeps` it does not. */
 export const CHANGE_DAY = 180
 
 export function makeHome(seed: number, scenario: Scenario = 'plain'): Home {
@@ -123,6 +123,7 @@ function makeRegimes(dice: Dice, scenario: Scenario): Regime[] {
     regimes.push({ fromDay, rate, doses })
   }
   begin(0)
+  if (scenario === 'keeps') return regimes
   if (scenario === 'doubles' || scenario === 'halves') {
     rate *= scenario === 'doubles' ? 2 : 0.5
     begin(CHANGE_DAY)

@@ -1,4 +1,4 @@
-/** What no gateway can be: one who knows the throws, and one who knows the law of every throw. */
+/** What no gateway can be: one who knows the throws, one who knows the law of every throw, and one who knows the rate. */
 import { DAYS, HOUSEHOLD_STATES, type Home, MAX_DOSES_PER_DAY, MAX_LEAD_DAYS, type Regime } from './homes.ts'
 import type { Policy } from './simulate.ts'
 
@@ -146,6 +146,22 @@ export function oraclePolicy(home: Home, tables: WaitingTable[], stockoutPriceDa
   }
 }
 
+/**
+ * The home as one sees it who knows the rate in force and how the home's days vary around it: every day has the same law,
+ * whatever the weekday and whoever is there. With it `oraclePolicy` is the oracle of the issue.
+ */
+export function knownByRate(home: Home): Home {
+  return { ...home, regimes: home.regimes.map((regime) => ({ ...regime, doses: anyDay(home, regime) })) }
+}
+
+function anyDay(home: Home, { doses }: Regime): Float64Array[][] {
+  const shares = stateShares(home)
+  const law = new Float64Array(MAX_DOSES_PER_DAY + 1).map((_, n) =>
+    shares.reduce((sum, share, state) => sum + (share * doses[state]!.reduce((p, day) => p + day[n]!, 0)) / 7, 0),
+  )
+  return doses.map((week) => week.map(() => law))
+}
+
 /** Probabilities of the household states after one more day of use (Bayes). */
 function believe(home: Home, before: number[], doses: Float64Array[][], day: number): number[] {
   const after = doses.map(
@@ -158,11 +174,15 @@ function believe(home: Home, before: number[], doses: Float64Array[][], day: num
 
 /** Doses a day in the long run of a regime. */
 export function meanUse(home: Home, regime: Regime): number {
-  const [, leave, invite] = home.stateSteps[0]!
-  const away = leave! / home.stateSteps[1]![0]!
-  const guests = invite! / home.stateSteps[2]![0]!
-  const share = [1, away, guests].map((time) => time / (1 + away + guests))
-  return share.reduce((sum, time, state) => sum + time * meanOver(regime.doses[state]!), 0)
+  return stateShares(home).reduce((sum, time, state) => sum + time * meanOver(regime.doses[state]!), 0)
+}
+
+/** The share of its time that a household is in each state, in the long run. */
+function stateShares({ stateSteps }: Home): number[] {
+  const [, leave, invite] = stateSteps[0]!
+  const away = leave! / stateSteps[1]![0]!
+  const guests = invite! / stateSteps[2]![0]!
+  return [1, away, guests].map((time) => time / (1 + away + guests))
 }
 
 function meanOver(week: Float64Array[]): number {

@@ -3,7 +3,7 @@ import { forecast, observe } from '../../../gateway/domain/forecast.ts'
 import { Usage } from '../../../gateway/domain/forecast-model.ts'
 import { leadTimeOf, replenishment } from '../../../gateway/domain/need.ts'
 import { everyHome, percentile, STOCKOUT_DAYS } from './figures.ts'
-import { CHANGE_DAY, DAYS, type Home, makeHome, type Scenario, WARM_UP_DAYS } from './homes.ts'
+import { CHANGE_DAY, DAYS, type Home, makeHome, type Scenario } from './homes.ts'
 import { productPolicy } from './policies.ts'
 import { DAY_MS, type Policy, packMl, simulate } from './simulate.ts'
 import { lineOf, type PackFronts, stockAt, sweep } from './sweep.ts'
@@ -20,14 +20,19 @@ export function afterDoubling(seeds: number[], labelDoses: number): number {
   return days / seeds.length
 }
 
-/** By how many packs the most that a home held in the 90 days after its use has halved exceeds the most since the warm-up: p95. */
+/**
+ * By how many packs the most that a home holds in the 90 days after its use has halved exceeds the most that the same home
+ * holds in the same days when its use stays: p95.
+ */
 export function afterHalving(seeds: number[], labelDoses: number): number {
-  const surplus = homesOf(seeds, 'halves').map((home) => {
-    const stock = new Float64Array(DAYS)
+  const stock = new Float64Array(DAYS)
+  const mostAfter = (home: Home) => {
     simulate(home, labelDoses, shipped(home, labelDoses), stock)
-    const before = Math.max(...stock.subarray(WARM_UP_DAYS, CHANGE_DAY))
-    const after = Math.max(...stock.subarray(CHANGE_DAY, CHANGE_DAY + AFTER_DAYS))
-    return ((after - before) * home.labelShare) / labelDoses
+    return Math.max(...stock.subarray(CHANGE_DAY, CHANGE_DAY + AFTER_DAYS))
+  }
+  const surplus = seeds.map((seed) => {
+    const [home, asBefore] = [makeHome(seed, 'halves'), makeHome(seed, 'keeps')]
+    return ((mostAfter(home) - mostAfter(asBefore)) * home.labelShare) / labelDoses
   })
   return percentile(surplus, 0.95)
 }

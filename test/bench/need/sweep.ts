@@ -1,7 +1,7 @@
 /** Every policy at several settings on the same homes: its front of stock against stock-out days. */
-import { makeHome, type Scenario } from './homes.ts'
+import { type Home, makeHome, type Scenario } from './homes.ts'
 import { calendarPolicy, daysLeftPolicy, productPolicy, thresholdPolicy } from './policies.ts'
-import { clairvoyantPolicy, oraclePolicy, WaitingTable } from './references.ts'
+import { clairvoyantPolicy, knownByRate, oraclePolicy, WaitingTable } from './references.ts'
 import { packMl, simulate } from './simulate.ts'
 
 /** Doses that the label of a small, a usual and a big pack promises. */
@@ -11,6 +11,7 @@ export const DAYS_LEFT_ALPHA = 0.02
 const PRICES_DAYS = [175, 350, 700, 1400, 2800, 5600, 11_200, 40_000]
 const SETTINGS = {
   oracle: [700, 1200, 2000, 3000, 4500, 8000],
+  'all-knowing': [700, 1200, 2000, 3000, 4500, 8000],
   product: PRICES_DAYS,
   threshold: [0.15, 0.3, 0.45, 0.6, 0.8, 1, 1.2],
   calendar: [0.5, 0.65, 0.8, 0.95, 1.1],
@@ -36,12 +37,16 @@ export function sweep(
   }))
   for (const [index, seed] of seeds.entries()) {
     const home = makeHome(seed, scenario)
-    const tables = names.includes('oracle') ? home.regimes.map((regime) => new WaitingTable(home, regime)) : []
+    const tablesOf = (seen: Home) => seen.regimes.map((regime) => new WaitingTable(seen, regime))
+    const byRate = knownByRate(home)
+    const rateTables = names.includes('oracle') ? tablesOf(byRate) : []
+    const tables = names.includes('all-knowing') ? tablesOf(home) : []
     for (const { labelDoses, clairvoyantDays, fronts } of packs) {
       const pack = packMl(home, labelDoses)
       clairvoyantDays[index] = simulate(home, labelDoses, clairvoyantPolicy(home)).stockDays
       const make = {
-        oracle: (price: number) => oraclePolicy(home, tables, price),
+        oracle: (price: number) => oraclePolicy(byRate, rateTables, price),
+        'all-knowing': (price: number) => oraclePolicy(home, tables, price),
         product: (price: number) => productPolicy(pack, price),
         threshold: (share: number) => thresholdPolicy(pack, share),
         calendar: (factor: number) => calendarPolicy(pack, factor),
