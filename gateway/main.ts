@@ -56,7 +56,9 @@ export async function run(dataFolder: string, timeSocket?: string): Promise<void
   )
   const { httpUrl, endpoints } = gateway
   const addresses = endpoints.addresses.map(({ url }) => url).join(', ')
-  console.log(`The gateway is ready: devices on ${addresses}, you on ${httpUrl}/#token=${openToken(dataFolder)}`)
+  // The token is for the person at this terminal, not for a supervisor that keeps what is printed.
+  const page = process.stdout.isTTY ? `${httpUrl}/#token=${openToken(dataFolder)}` : httpUrl
+  console.log(`The gateway is ready: devices on ${addresses}, you on ${page}`)
   const warning = plainTextWarning(endpoints.addresses)
   if (warning !== undefined) console.log(warning)
   if (config.chain.kind === 'embedded') {
@@ -78,10 +80,10 @@ export async function run(dataFolder: string, timeSocket?: string): Promise<void
   process.once('SIGINT', stop)
 }
 
-function openLog(dataFolder: string, { level, file, fileMiB }: Config['log']): pino.Logger {
+function openLog(dataFolder: string, { level, file, fileMegabytes }: Config['log']): pino.Logger {
   if (file === undefined) return pino({ level, base: null }, pino.destination({ fd: 2, sync: true }))
   const onProblem = (sentence: string) => console.error(sentence)
-  return pino({ level, base: null }, rotatingFile(resolve(dataFolder, file), fileMiB * 2 ** 20, onProblem))
+  return pino({ level, base: null }, rotatingFile(resolve(dataFolder, file), fileMegabytes * 1_000_000, onProblem))
 }
 
 /** Starts it, and tries again as long as only the storage is in the way: whoever makes room need not come back for more. */

@@ -6,10 +6,10 @@ import type { Keyring } from '../chain/keys.ts'
 import { systemClock } from '../lib/clock.ts'
 import { replaceFile } from '../lib/files.ts'
 import { ownVersion } from '../lib/version.ts'
-import { makeBackup, readBackup, restoreDatabase } from '../store/backup.ts'
-import { noteBackup } from '../store/damage.ts'
+import { makeBackup, readBackup, restoreCopy, restoreDatabase } from '../store/backup.ts'
+import { copiesOf, noteBackup } from '../store/damage.ts'
 import { lockFolder } from '../store/lock.ts'
-import { CliError, contextOf } from './client.ts'
+import { CliError, type Context, contextOf } from './client.ts'
 
 /** Of the data folder, beside the database; `node.json` and `gateway.json` tell of processes that run. */
 const FILES = [
@@ -21,7 +21,7 @@ const FILES = [
   'chain/blocks.jsonl',
   'chain/node-id',
 ]
-const FOLDERS = ['keys', 'tls']
+const FOLDERS = ['keys', 'tls', 'bridge']
 /** Made by whoever takes a data folder (store/lock.ts). */
 const LOCK_FILE = 'lock.db'
 /** The state of the chain and its blocks since then are two files, kept in turn; they fit when the state stayed the same. */
@@ -36,6 +36,12 @@ const label = (name: string) => `backup ${name}`
 export function backupCommand(): Command {
   return new Command('backup')
     .description('copy the whole gateway into one file, also while it runs; keys and settings in it are encrypted')
+    .addHelpText(
+      'after',
+      `
+With it go the pairings of the serial bridge. A shop of your own (\`npm run merchant\`, ~/.adept-shop) is not in it: copy its folder
+while it is stopped.`,
+    )
     .argument('<file>', 'the backup; what has that name is replaced')
     .requiredOption(...PASSPHRASE_OPTION)
     .action(async (file: string, options: { passphraseFile: string }, command: Command) => {
@@ -65,18 +71,22 @@ export function backupCommand(): Command {
 
 export function restoreCommand(): Command {
   return new Command('restore')
-    .description('make a gateway of a backup, in a new data folder')
-    .argument('<file>', 'the backup')
-    .requiredOption(...PASSPHRASE_OPTION)
+    .description('make a gateway of a backup, in a new data folder; or go back to the copy that an update left')
+    .argument('<file>', 'the backup, or a copy of the database in its own data folder')
+    .option(...PASSPHRASE_OPTION)
     .addHelpText(
       'after',
       `
 It buys nothing before you have confirmed each device again, for it does not know what was ordered after the backup. Never run
 the old gateway and the restored one at the same time.`,
     )
-    .action(async (file: string, options: { passphraseFile: string }, command: Command) => {
+    .action(async (file: string, options: { passphraseFile?: string }, command: Command) => {
       const { dataFolder, print } = contextOf(command)
       const database = join(dataFolder, 'gateway.db')
+      const copy = existsSync(dataFolder) ? copiesOf(database).find((one) => one.file === resolve(file)) : undefined
+      if (copy !== undefined) return goBackTo(copy, dataFolder, print)
+      if (options.passphraseFile === undefined)
+        throw new CliError('A backup is opened with its passphrase: add --passphrase-file <path>.')
       if (existsSync(dataFolder) && readdirSync(dataFolder).some((name) => !name.startsWith(LOCK_FILE))) {
         throw new CliError(
           `${dataFolder} is not empty. Name a new or empty folder with --data, and move the old gateway away.`,
@@ -113,6 +123,24 @@ the old gateway and the restored one at the same time.`,
     })
 }
 
+/** In place of a damaged database, which stays beside it; keys and settings are those of today. */
+function goBackTo(copy: { file: string; madeAtMs: number }, dataFolder: string, print: Context['print']): void {
+  const lock = lockFolder(dataFolder, 'A gateway')
+  try {
+    const { aside, dropped } = restoreCopy(copy, join(dataFolder, 'gateway.db'), systemClock.nowMs())
+    const made = new Date(copy.madeAtMs).toLocaleString('sv-SE')
+    print(
+      { dataFolder, madeAtMs: copy.madeAtMs, ordersDropped: dropped, aside },
+      [
+        `The database of ${made} is back in ${dataFolder}; the one before is kept as ${aside}. Orders given up: ${dropped}.`,
+        'It buys nothing yet. Start it with `adept start`, look at `adept audit`, then `adept device confirm` each device.',
+      ].join('\n'),
+    )
+  } finally {
+    lock.release()
+  }
+}
+
 /** The files of a data folder that are there. */
 function readFolder(dataFolder: string): { name: string; bytes: Buffer }[] {
   const stateFile = join(dataFolder, 'chain', 'state.json')
@@ -123,7 +151,9 @@ function readFolder(dataFolder: string): { name: string; bytes: Buffer }[] {
       ...FILES,
       ...FOLDERS.flatMap((folder) => {
         const path = join(dataFolder, folder)
-        return existsSync(path) ? readdirSync(path).map((name) => `${folder}/${name}`) : []
+        if (!existsSync(path)) return []
+        const files = readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isFile())
+        return files.map(({ name }) => `${folder}/${name}`)
       }),
     ].filter((name) => existsSync(join(dataFolder, name)))
     const files = names.map((name) => ({ name, bytes: readFileSync(join(dataFolder, name)) }))

@@ -76,7 +76,8 @@ function placeOf(): Place {
 
 /**
  * `KillMode=mixed`: a stop is told to the gateway alone, which ends the embedded chain itself, in order. What it may touch is
- * its data folder and the network. It exits by itself with 1 when its database is lost to it, and is started again.
+ * its data folder and the network. It is started again however often it ends, but for a mistake in its settings (2) and a
+ * damaged database (3): those wait for a person.
  */
 function unitOf(dataFolder: string, { isUser }: Place): string {
   const program = join(import.meta.dirname, 'adept.mjs')
@@ -84,14 +85,14 @@ function unitOf(dataFolder: string, { isUser }: Place): string {
   return `[Unit]
 Description=ADEPT gateway: appliances that buy their own consumables
 Documentation=file://${escapePercent(join(import.meta.dirname, '../../README.md'))}
-${isUser ? '' : 'Wants=network-online.target\nAfter=network-online.target\n'}StartLimitIntervalSec=300
-StartLimitBurst=10
+${isUser ? '' : 'Wants=network-online.target\nAfter=network-online.target\n'}StartLimitIntervalSec=0
 
 [Service]
 Type=exec
 ExecStart=${command.map((word) => quoted(word).replaceAll('$', '$$$$')).join(' ')}
 Restart=on-failure
-RestartSec=2
+RestartSec=5
+RestartPreventExitStatus=2 3
 KillMode=mixed
 TimeoutStopSec=${STOP_SECONDS}
 UMask=0077

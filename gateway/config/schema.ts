@@ -162,7 +162,7 @@ export const Config = z.strictObject({
       file: File.optional().describe(
         'File that is logged to instead, below the data folder unless it begins with /; systemd keeps and rotates standard error by itself.',
       ),
-      fileMiB: z
+      fileMegabytes: z
         .number()
         .min(0.01)
         .max(1_024)

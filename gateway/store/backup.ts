@@ -1,4 +1,4 @@
-import { closeSync, copyFileSync, openSync, readdirSync, rmSync } from 'node:fs'
+import { closeSync, copyFileSync, existsSync, openSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import Database from 'better-sqlite3'
 import { z } from 'zod'
@@ -102,7 +102,7 @@ export function restoreDatabase(backupFile: string, databaseFile: string, madeAt
   const db = openDatabase(temporary, 'gateway')
   let dropped: number
   try {
-    db.exec('DROP TABLE backup_info; DROP TABLE backup_files')
+    db.exec('DROP TABLE IF EXISTS backup_info; DROP TABLE IF EXISTS backup_files')
     dropped = markRestored(db, madeAtMs, nowMs)
     // All in one file, so that the rename takes all of it along.
     db.pragma('journal_mode = DELETE')
@@ -112,6 +112,39 @@ export function restoreDatabase(backupFile: string, databaseFile: string, madeAt
   moveDurably(temporary, databaseFile)
   removeAll(temporary)
   return dropped
+}
+
+/**
+ * Puts the copy that an update left (database.ts) in the place of a database, which is kept under another name: brought up to
+ * date, and with nothing in it that would be bought or sent a second time. Throws a sentence when the copy is damaged.
+ */
+export function restoreCopy(
+  copy: { file: string; madeAtMs: number },
+  databaseFile: string,
+  nowMs: number,
+): { aside: string; dropped: number } {
+  const check = new Database(copy.file, { readonly: true })
+  try {
+    const answer = check.pragma('quick_check', { simple: true })
+    if (answer !== 'ok') throw new Error(`${copy.file} is damaged, too: ${answer}. Restore a backup.`)
+  } finally {
+    check.close()
+  }
+  const aside = `${databaseFile}.damaged-${new Date(nowMs).toISOString().slice(0, 19).replaceAll(':', '')}`
+  moveWithLog(databaseFile, aside)
+  try {
+    return { aside, dropped: restoreDatabase(copy.file, databaseFile, copy.madeAtMs, nowMs) }
+  } catch (error) {
+    // Without a database the next start would make a new, empty one.
+    moveWithLog(aside, databaseFile)
+    throw error
+  }
+}
+
+function moveWithLog(from: string, to: string): void {
+  for (const suffix of ['', '-wal', '-shm']) {
+    if (existsSync(from + suffix)) renameSync(from + suffix, to + suffix)
+  }
 }
 
 /** A file with those beside it: its log, and the copy that a change of its schema leaves. */

@@ -1,4 +1,14 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
@@ -37,6 +47,7 @@ const FILES = {
   'adept.yaml': 'notify: { webhookUrl: "http://127.0.0.1/secret" }\n',
   'rules.yaml': 'rules: []\n',
   'tls/authority.pem': 'a private key',
+  'bridge/boards.json': '{"boards":[]}\n',
   'chain/state.json': '{"state":1}',
   'chain/blocks.jsonl': '{"number":7}\n',
   'chain/node.json': '{"pid":1}',
@@ -74,6 +85,7 @@ test('a running gateway is copied whole, with its secrets encrypted, and restore
     'adept.yaml',
     'rules.yaml',
     'tls/authority.pem',
+    'bridge/boards.json',
     'chain/state.json',
     'chain/blocks.jsonl',
   ]) {
@@ -123,4 +135,37 @@ test('what cannot be restored is refused with a sentence, and nothing is left be
     err: expect.stringContaining('There is no gateway in'),
   })
   expect(await adept('backup', backup)).toMatchObject({ code: 2, err: expect.stringContaining('--passphrase-file') })
+})
+
+test('a folder whose database is damaged goes back to the copy that an update left, without its keys being touched', async () => {
+  const file = join(restored, 'gateway.db')
+  await made()
+  await restore()
+  const copy = `${file}.v7`
+  copyFileSync(file, copy)
+  const keys = readFileSync(join(restored, 'master.key'))
+  writeFileSync(file, 'damaged')
+  writeFileSync(`${file}-wal`, 'its log')
+  expect(await adept('restore', copy, '--data', restored)).toMatchObject({
+    code: 0,
+    err: '',
+    out: expect.stringMatching(/is back in .* is kept as .*gateway\.db\.damaged-.*It buys nothing yet/s),
+  })
+  expect(readFileSync(join(restored, 'master.key'))).toEqual(keys)
+  const aside = readdirSync(restored).find((name) => /damaged-[^-]*-[^-]*-[^-]*$/.test(name) && !name.endsWith('-wal'))!
+  expect(readFileSync(join(restored, aside), 'utf8')).toBe('damaged')
+  expect(existsSync(`${file}-wal`)).toBe(false)
+  const db = openDatabase(file, 'gateway')
+  expect(db.prepare('SELECT count(*) AS n FROM notifications').get()).toEqual({ n: 2 })
+  db.close()
+
+  // A copy that is damaged itself changes nothing.
+  writeFileSync(copy, 'no database either, but as long as one has to be, so that somebody looks')
+  const before = readFileSync(file)
+  expect(await adept('restore', copy, '--data', restored)).toMatchObject({ code: 1 })
+  expect(readFileSync(file)).toEqual(before)
+  expect(await adept('restore', backup, '--data', join(folder, 'new'))).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('--passphrase-file'),
+  })
 })

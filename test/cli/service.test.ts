@@ -24,6 +24,7 @@ test('the unit is one that systemd takes, whatever the name of the data folder',
   expect(unit).toContain(`ReadWritePaths="${join(folder, 'a \\"home\\" at 100 %% $HOME')}"`)
   expect(unit).toContain(`"--data" "${join(folder, 'a \\"home\\" at 100 %% $$HOME')}"`)
   expect(unit).toContain('KillMode=mixed')
+  expect(unit).toContain('RestartPreventExitStatus=2 3')
 })
 
 test('removing what is not installed says so', async () => {
