@@ -1,39 +1,23 @@
 import { type LeadTime, leadTimeOf } from '../../gateway/domain/need.ts'
 import { leftOf } from '../../gateway/domain/slot-state.ts'
-import { UNCONFIRMED_MS } from '../../gateway/domain/timers.ts'
 import { packContentOf } from '../models/appliance.ts'
 import type { DeviceEvent, ReportSink } from '../models/device.ts'
 import { HomeModel, type HomePlan } from '../models/home.ts'
+import { COOLING_OFF_DAYS, PureOrder } from './pure-order.ts'
 import type { PureShop } from './pure-shop.ts'
 import { type Deciding, SlotBook, type Wish } from './slot-book.ts'
 import type { Tally } from './tally.ts'
 
 const DAY_MS = 86_400_000
-const COOLING_OFF_DAYS = 1
-/** An order for which the seller gives no price for so long is dropped (gateway/orders/quoting.ts). */
-const GIVE_UP_AFTER_MS = 2 * DAY_MS
 /** Of the newest so many orders (gateway/store/situations.ts). */
 const LEAD_TIMES = 20
 
-type OpenOrder = {
-  orderId: string
-  packs: number
-  state: 'needed' | 'held' | 'shipped'
-  createdAtMs: number
-  sinceMs: number
-  /** When the money was held, the owner said that it is here, the slot rose. */
-  heldAtMs: number
-  receivedAtMs: number | undefined
-  refilledAtMs: number | undefined
-  /** When the order before was made, should this one come to nothing. */
-  lastOrderAtMs: number
-}
 type HomeSlot = {
   device: number
   slot: number
   name: string
   book: SlotBook
-  order: OpenOrder | undefined
+  order: PureOrder | undefined
   made: number
   emptySinceMs: number | undefined
 }
@@ -132,7 +116,7 @@ export class PureHome implements ReportSink {
       slots[slot]!.emptySinceMs = atMs
       this.emptySlots += 1
     }
-    for (let index = 0; index < slots.length; index++) slots[index]!.book.takeEvent(this.#nowMs)
+    for (let index = 0; index < slots.length; index++) slots[index]!.book.takeEvent(this.#nowMs, this.#leadTime)
   }
 
   /** What gateway, shop and chain do at this moment. */
@@ -189,44 +173,32 @@ export class PureHome implements ReportSink {
       quantity: packs,
       day: Math.floor((nowMs - this.#startMs) / DAY_MS),
     })
-    slot.order = {
-      orderId: `${this.plan.index}/${device}/${name}/${slot.made}`,
-      packs,
-      state: 'needed',
-      createdAtMs: nowMs,
-      sinceMs: nowMs,
-      heldAtMs: nowMs,
-      receivedAtMs: undefined,
-      refilledAtMs: undefined,
-      lastOrderAtMs: book.lastOrderAtMs,
-    }
+    const orderId = `${this.plan.index}/${device}/${name}/${slot.made}`
+    slot.order = new PureOrder(orderId, slot.name, packs, nowMs, book.lastOrderAtMs)
     book.ordered(packs, nowMs)
     if (asks && !this.model.agrees(device, slot.slot)) this.#endWithoutGoods(slot, slot.order, nowMs)
     else this.#advance(slot, slot.order, nowMs, shop)
   }
 
-  /** The next arrow of an order, when it is time. */
-  #advance(slot: HomeSlot, order: OpenOrder, nowMs: number, shop: PureShop): void {
-    const { packContent } = slot.book.product
-    switch (order.state) {
-      case 'needed': {
-        const answer = shop.sell(slot.name, order.packs, nowMs)
-        if (answer === 'sold') Object.assign(order, { state: 'held', sinceMs: nowMs, heldAtMs: nowMs })
-        else if (answer === 'too-dear' || nowMs - order.createdAtMs > GIVE_UP_AFTER_MS) {
-          this.#endWithoutGoods(slot, order, nowMs)
-        }
+  /** The next arrows of its order, when it is time. */
+  #advance(slot: HomeSlot, order: PureOrder, nowMs: number, shop: PureShop): void {
+    const { book, device } = slot
+    switch (order.step(nowMs, shop)) {
+      case 'shipped': {
+        const { orderId, packs } = order
+        book.shipped()
+        this.model.shipped(device, slot.slot, { orderId, packs, packContent: book.product.packContent }, nowMs)
         return
       }
-      case 'held':
-        if (nowMs < order.sinceMs + COOLING_OFF_DAYS * DAY_MS || shop.isAway) return
-        Object.assign(order, { state: 'shipped', sinceMs: nowMs })
-        slot.book.shipped()
-        this.model.shipped(slot.device, slot.slot, { orderId: order.orderId, packs: order.packs, packContent }, nowMs)
+      case 'completed':
+        slot.order = undefined
+        this.#openOrders -= 1
+        this.#hasNews = true
+        book.completed(nowMs)
+        this.#noteLead(order)
         return
-      case 'shipped':
-        if (order.receivedAtMs !== undefined && order.refilledAtMs !== undefined) {
-          this.#complete(slot, order, Math.min(order.receivedAtMs, order.refilledAtMs), nowMs)
-        } else if (nowMs > order.sinceMs + UNCONFIRMED_MS) this.#endWithoutGoods(slot, order, nowMs)
+      case 'without-goods':
+        this.#endWithoutGoods(slot, order, nowMs)
     }
   }
 
@@ -239,19 +211,14 @@ export class PureHome implements ReportSink {
     }
   }
 
-  #complete(slot: HomeSlot, order: OpenOrder, arrivedAtMs: number, nowMs: number): void {
-    slot.order = undefined
-    this.#openOrders -= 1
-    this.#hasNews = true
-    slot.book.completed(nowMs)
-    const days = Math.max(0, (arrivedAtMs - order.heldAtMs) / DAY_MS - COOLING_OFF_DAYS)
-    this.#leads.push({ createdAtMs: order.createdAtMs, days })
+  #noteLead(order: PureOrder): void {
+    this.#leads.push({ createdAtMs: order.createdAtMs, days: order.leadDays() })
     this.#leads.sort((a, b) => b.createdAtMs - a.createdAtMs)
     this.#leads.splice(LEAD_TIMES)
-    this.#leadTime = leadTimeOf(this.#leads.map((lead) => lead.days))
+    this.#leadTime = leadTimeOf(this.#leads.map(({ days }) => days))
   }
 
-  #endWithoutGoods(slot: HomeSlot, order: OpenOrder, nowMs: number): void {
+  #endWithoutGoods(slot: HomeSlot, order: PureOrder, nowMs: number): void {
     slot.order = undefined
     this.#openOrders -= 1
     this.#hasNews = true

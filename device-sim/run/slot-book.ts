@@ -57,6 +57,7 @@ export class SlotBook {
 
   readonly #deciding: Deciding
   #isBlind = false
+  #decidedBy: LeadTime | undefined
   /** News on which nothing was decided yet, because nothing can have come of it. */
   #putOff: { atMs: number; leadTime: LeadTime } | undefined
 
@@ -96,12 +97,14 @@ export class SlotBook {
   }
 
   /**
-   * Something else happened in the device, and the gateway decides again. It matters only while the level is blind, or may
-   * turn out to be: else nothing changed since the last decision but the time, for which there is `dueAtMs`.
+   * Something else happened in the device, and the gateway decides again. It matters only while the level is blind or may
+   * turn out to be, and when another order of the home has come since: else nothing changed since the last decision but
+   * the time, for which there is `dueAtMs`.
    */
-  takeEvent(nowMs: number): void {
+  takeEvent(nowMs: number, leadTime: LeadTime): void {
     const unreadMs = nowMs - (this.state.usage?.readAtMs ?? nowMs)
-    if (this.#deciding === 'always' || this.#isBlind || unreadMs > DAY_MS) this.hasNews = true
+    const mayMatter = this.#isBlind || unreadMs > DAY_MS || leadTime !== this.#decidedBy
+    if (mayMatter || this.#deciding === 'always') this.hasNews = true
   }
 
   /** What to buy now, as the built-in rules have it; undefined: nothing. */
@@ -110,6 +113,7 @@ export class SlotBook {
     const putOff = this.#putOff
     this.hasNews = false
     this.#putOff = undefined
+    this.#decidedBy = leadTime
     const { usage, level } = this.state
     if (isNews && this.#deciding !== 'always' && this.#canWait(nowMs, leadTime, hasOpenOrder)) {
       this.#putOff = { atMs: nowMs, leadTime }
