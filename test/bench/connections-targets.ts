@@ -13,13 +13,15 @@ import { linesOf, mosquitto } from './ingest-processes.ts'
 const OTHER_FILES = 200
 
 export type Target = { name: string; pid: number; port: number; password: string; stop(): void }
+/** With its data folder. */
+type GatewayTarget = Target & { data: string }
 
 /** The whole gateway with its defaults, but for the number of connections; its devices are in the store already. */
 export async function gateway(
   folder: string,
   connections: number,
   settings: Record<string, string> = {},
-): Promise<Target> {
+): Promise<GatewayTarget> {
   const data = mkdtempSync(join(folder, 'gateway-'))
   const password = await addDevices(data, connections)
   const env = {
@@ -38,7 +40,7 @@ export async function gateway(
   const next = linesOf(child)
   while (!/gateway is ready/.test(await next()));
   const { mqttPort } = JSON.parse(readFileSync(join(data, 'gateway.json'), 'utf8')) as { mqttPort: number }
-  return { name: 'gateway', pid: child.pid!, port: mqttPort, password, stop: () => stopGateway(child, data) }
+  return { name: 'gateway', pid: child.pid!, port: mqttPort, password, data, stop: () => stopGateway(child, data) }
 }
 
 /** Kills the embedded chain too: a stop in order would take longer and is not what is measured. */

@@ -1,0 +1,163 @@
+/**
+ * What simulated homes cost: device-days a second of the pure run on one core; ten thousand light devices on the real gateway
+ * at once, counted in its own rows; thirty days of a thousand homes through the real gateway, shop and chain. In the real run
+ * this process is the generator (homes, devices, wallets, time), and all that it started is the product.
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import Database from 'better-sqlite3'
+import { FaultPlan } from '../../device-sim/faults/plan.ts'
+import { runPure } from '../../device-sim/run/pure.ts'
+import { runReal } from '../../device-sim/run/real.ts'
+import type { RunProgress } from '../../device-sim/run/result.ts'
+import { Scenario } from '../../device-sim/scenario/schema.ts'
+import { gateway, requireFiles, startNode } from './connections-targets.ts'
+import { familyCpuSeconds, QUIET_CORES, round2, watchOthers } from './cpu.ts'
+import { linesOf } from './ingest-processes.ts'
+
+const HOMES = 1_000
+const DAYS = 30
+const CONNECTIONS = 10_000
+const PARTS = ['pure', 'connected', 'real'] as const
+/** Of the pure run: some seconds, after a warm-up of one. */
+const PURE = { homes: 1_000, days: 365, warmUpDays: 90 }
+/** Ways of the progress on the real run. */
+const MINUTES = 60
+
+const HELP = `Usage: npm run bench:fleet -- [--homes ${HOMES}] [--days ${DAYS}] [--connections ${CONNECTIONS}] [--part ${PARTS.join('|')}] [--json]
+
+deviceDaysPerSecond   pure run: device-days (24 reports and more, one cycle) a second, on one core
+connectedDevices      light devices that published at once, as the rows of the gateway count them
+bytesPerIdleDevice    resident memory that each takes in their process while it is silent
+fleetMinutes          real run: so many days of so many homes with their orders, in virtual time
+generatorCpuShare     of the real run: the simulation's part of all CPU time
+--part measures one of them; --json prints one line at the end: {"bench":"fleet","figures":{…}}`
+
+const { values: options } = parseArgs({
+  options: {
+    homes: { type: 'string', default: String(HOMES) },
+    days: { type: 'string', default: String(DAYS) },
+    connections: { type: 'string', default: String(CONNECTIONS) },
+    part: { type: 'string' },
+    json: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+})
+const say = (text: string) => void (options.json || console.log(text))
+if (options.help) console.log(HELP)
+else if (options.part !== undefined && !(PARTS as readonly string[]).includes(options.part)) {
+  console.error(`--part wants one of ${PARTS.join(', ')}.`)
+  process.exitCode = 2
+} else await bench()
+
+async function bench(): Promise<void> {
+  const othersUntilNow = watchOthers([])
+  const isWanted = (part: (typeof PARTS)[number]) => options.part === undefined || options.part === part
+  const figures: Record<string, number> = {
+    ...(isWanted('pure') && pure()),
+    ...(isWanted('connected') && (await connected(Number(options.connections)))),
+    ...(isWanted('real') && (await real(Number(options.homes), Number(options.days)))),
+  }
+  console.log(options.json ? JSON.stringify({ bench: 'fleet', figures }) : figures)
+  const others = othersUntilNow() - familyCpuSeconds() / (performance.now() / 1000)
+  if (others > QUIET_CORES) {
+    console.error(`Other processes used ${round2(others)} cores: times hold only below ${QUIET_CORES}, memory always.`)
+  }
+}
+
+function scenarioOf(homes: number, days: number): Scenario {
+  return Scenario.parse({ about: 'The fleet of the benchmark.', population: { homes }, days })
+}
+
+function pure(): Record<string, number> {
+  runPure(scenarioOf(PURE.homes, PURE.warmUpDays))
+  const beganAt = performance.now()
+  const { counts, orders } = runPure(scenarioOf(PURE.homes, PURE.days))
+  const seconds = (performance.now() - beganAt) / 1000
+  const reports = counts.reports / counts.deviceDays
+  say(
+    `pure       ${counts.deviceDays} device-days with ${round2(reports)} reports each, ${orders.length} orders, in ${round2(seconds)} s`,
+  )
+  return { deviceDaysPerSecond: Math.round(counts.deviceDays / seconds), reportsPerDeviceDay: round2(reports) }
+}
+
+async function connected(connections: number): Promise<Record<string, number>> {
+  requireFiles(connections)
+  const folder = mkdtempSync(join(tmpdir(), 'bench-fleet-'))
+  const target = await gateway(folder, connections)
+  const args = ['--expose-gc', 'test/bench/fleet-load.ts', String(target.port), target.password, String(connections)]
+  const load = startNode(args, connections)
+  const next = linesOf(load)
+  const ask = async (word: string) => {
+    load.stdin!.write(`${word}\n`)
+    return JSON.parse(await next()) as { seconds: number; bytes: number; connected: number }
+  }
+  try {
+    const came = await ask('connect')
+    say(`connected  ${came.connected} devices, ${came.bytes} bytes each in the generator`)
+    for (let round = 0; round < 3; round++) {
+      const { seconds } = await ask('publish')
+      say(`connected  each published at once, all acknowledged after ${round2(seconds)} s`)
+    }
+    const rows = countRows(target.data)
+    say(`connected  rows of the gateway: ${rows.online} online, ${rows.published} with three readings each`)
+    return { connectedDevices: Math.min(rows.online, rows.published), bytesPerIdleDevice: came.bytes }
+  } finally {
+    load.kill('SIGKILL')
+    target.stop()
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+function countRows(data: string): { online: number; published: number } {
+  const db = new Database(join(data, 'gateway.db'), { readonly: true })
+  const count = (sql: string) => db.prepare<[], number>(sql).pluck().get() ?? 0
+  const online = count(`SELECT count(*) FROM devices WHERE status = 'online'`)
+  const published = count(
+    'SELECT count(*) FROM (SELECT device_id FROM readings JOIN sessions USING (session_key) GROUP BY device_id HAVING count(*) = 3)',
+  )
+  db.close()
+  return { online, published }
+}
+
+async function real(homes: number, days: number): Promise<Record<string, number>> {
+  const scenario = scenarioOf(homes, days)
+  const raisedAt = performance.now()
+  let began: { own: number; all: number; atMs: number } | undefined
+  let ended = { own: 0, all: 0, atMs: 0 }
+  const cpu = () => {
+    const { user, system } = process.cpuUsage()
+    return { own: (user + system) / 1e6, all: familyCpuSeconds(), atMs: performance.now() }
+  }
+  const onProgress = ({ phase, day, reports, orders }: RunProgress) => {
+    if (phase !== 'day') return say(`real       ${phase}`)
+    began ??= cpu()
+    if (Number.isInteger(day)) {
+      const seconds = Math.round((performance.now() - began.atMs) / 1000)
+      say(`real       day ${day} of ${days} after ${seconds} s: ${reports} reports, ${orders} orders`)
+    }
+  }
+  const result = await runReal(scenario, {
+    plan: new FaultPlan(scenario),
+    strike: async () => undefined,
+    async atEnd() {
+      ended = cpu()
+    },
+    onProgress,
+    signal: new AbortController().signal,
+  })
+  for (const problem of result.problems) console.error(problem)
+  const since = began ?? ended
+  return {
+    fleetMinutes: round2(result.realSeconds / MINUTES),
+    generatorCpuShare: round2((ended.own - since.own) / (ended.all - since.all)),
+    fleetCpuSeconds: Math.round(ended.all - since.all),
+    moveInSeconds: Math.round((since.atMs - raisedAt) / 1000),
+    fleetHomes: homes,
+    fleetDays: days,
+    fleetOrders: result.orders.length,
+    fleetReports: result.counts.reports,
+  }
+}
