@@ -9,6 +9,7 @@ import { FAULT_KINDS, type FaultKind, overridden } from '../../device-sim/scenar
 import type { Scenario } from '../../device-sim/scenario/schema.ts'
 import { systemClock } from '../lib/clock.ts'
 import { CliError, type Context } from './client.ts'
+import { untilInterrupted } from './interrupt.ts'
 import { SimProgress } from './sim-progress.ts'
 
 export type SimRunOptions = {
@@ -62,14 +63,6 @@ export async function simRun(
     if (signal.aborted) throw new CliError('You ended it before it was over.')
     throw error
   }
-}
-
-/** Aborts at the first Ctrl-C or SIGTERM, so that all processes end in order; the second ends this one at once. */
-function untilInterrupted(): AbortSignal {
-  const controller = new AbortController()
-  const onSignal = () => (controller.signal.aborted ? process.exit(1) : controller.abort())
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal)
-  return controller.signal
 }
 
 function writeReports(folder: string, report: Report): void {

@@ -4,15 +4,18 @@ import { FAULT_KINDS, type FaultKind } from '../../device-sim/scenario/overrides
 import { readScenario, shippedScenarios } from '../../device-sim/scenario/scenario-file.ts'
 import type { Scenario } from '../../device-sim/scenario/schema.ts'
 import { CliError, contextOf } from './client.ts'
+import { recordCommand, replayRecordingCommand } from './sim-record.ts'
 import type { SimRunOptions } from './sim-run.ts'
 import { parseCount, table } from './text.ts'
 
 export function simCommand(): Command {
   return new Command('sim')
-    .description('play simulated homes and fleets from a scenario file')
+    .description('play simulated homes and fleets from a scenario file, or what real devices said')
     .addCommand(runCommand())
     .addCommand(listCommand())
     .addCommand(checkCommand())
+    .addCommand(recordCommand())
+    .addCommand(replayRecordingCommand())
 }
 
 function runCommand(): Command {

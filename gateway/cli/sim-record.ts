@@ -1,0 +1,106 @@
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { Command, InvalidArgumentError } from 'commander'
+import type { Replayed } from '../../device-sim/record/replay.ts'
+import { systemClock } from '../lib/clock.ts'
+import { replaceFile } from '../lib/files.ts'
+import { CliError, contextOf } from './client.ts'
+import { untilInterrupted } from './interrupt.ts'
+import { parseDuration, table } from './text.ts'
+
+export function recordCommand(): Command {
+  return new Command('record')
+    .description('write what the devices of your gateway reported into a file, without what tells whose it is')
+    .argument('<file>', 'the recording; what has that name is replaced')
+    .option(
+      '--since <duration>',
+      'how far back; single readings are kept for 30 days',
+      parseDuration,
+      parseDuration('30d'),
+    )
+    .addHelpText(
+      'after',
+      `
+It reads the data folder, beside the gateway or without it, and changes nothing. What stays: levels, units, capacities and
+GTINs of slots, numbers of telemetry, events with their numbers and a machine's own words (program, code, slot, cause, mode),
+weekday and time of day (UTC), restarts. What goes: names of devices and sessions, makers, models, firmware, part numbers,
+dates, every other text, values whose name tells of a person, place or network, and what could not be read at all.`,
+    )
+    .action(async (file: string, options: { since: number }, command: Command) => {
+      const { dataFolder, print } = contextOf(command)
+      if (!existsSync(join(dataFolder, 'gateway.db'))) {
+        throw new CliError(`There is no gateway in ${dataFolder}. Name its folder with --data.`)
+      }
+      const { readTraffic } = await import('../../device-sim/record/read-traffic.ts')
+      const { anonymised } = await import('../../device-sim/record/anonymise.ts')
+      const { recordingText } = await import('../../device-sim/record/recording.ts')
+      const { descriptions, readings } = readTraffic(dataFolder, systemClock.nowMs() - options.since * 1000)
+      if (readings.length === 0)
+        throw new CliError('No device reported anything in this time: there is nothing to record.')
+      const recording = anonymised(descriptions, readings)
+      replaceFile(file, recordingText(recording))
+      const answer = { file, devices: recording.devices.length, readings: recording.readings.length }
+      print(
+        answer,
+        `${answer.readings} readings of ${answer.devices} devices are in ${file}. Look at it before you give it away; \`adept sim replay ${file}\` plays it.`,
+      )
+    })
+}
+
+export function replayRecordingCommand(): Command {
+  return new Command('replay')
+    .description('play a recording through a gateway of its own, in virtual time; nothing is bought')
+    .argument('<file>', 'made by `adept sim record`')
+    .option('--speed <times>', 'so many times as fast as it was (default: as fast as it goes)', parseSpeed)
+    .action(async (file: string, { speed }: { speed?: number }, command: Command) => {
+      const { print } = contextOf(command)
+      const { MAX_RECORDING_BYTES, parseRecording } = await import('../../device-sim/record/recording.ts')
+      if (statSync(file).size > MAX_RECORDING_BYTES) throw new CliError(`${file} is too long for a recording.`, 2)
+      const recording = goodRecording(() => parseRecording(readFileSync(file, 'utf8'), file))
+      const { replay } = await import('../../device-sim/record/replay.ts')
+      const { SimProgress } = await import('./sim-progress.ts')
+      const progress = new SimProgress()
+      const signal = untilInterrupted()
+      const ofDays = (recording.readings.at(-1)?.receivedMs ?? 0) / 86_400_000
+      try {
+        const replayed = await replay(recording, {
+          speed,
+          signal,
+          onProgress: ({ readings, day }) => progress.show({ phase: 'day', day, ofDays, reports: readings, orders: 0 }),
+        })
+        progress.end()
+        print(replayed, replayText(replayed))
+        if (replayed.stored !== replayed.readings) process.exitCode = 1
+      } catch (error) {
+        progress.end()
+        throw signal.aborted ? new CliError('You ended it before it was over.') : error
+      }
+    })
+}
+
+function replayText({ readings, stored, marks, told, virtualDays, realSeconds }: Replayed): string {
+  const seen = Object.entries(marks).map(([mark, times]) => `${times} ${mark}`)
+  return [
+    `${readings} readings of ${virtualDays.toFixed(1)} days in ${realSeconds.toFixed(1)} s: ${stored} are stored${seen.length === 0 ? '' : `, of the levels ${seen.join(', ')}`}.`,
+    table(
+      ['DEVICE', 'SLOT', 'TOLD', 'TIMES'],
+      told.map(({ device, slot, kind, times }) => [device, slot, kind, String(times)]),
+      'The homeowner would have been told nothing about a slot.',
+    ),
+  ].join('\n')
+}
+
+function goodRecording<Value>(read: () => Value): Value {
+  try {
+    return read()
+  } catch (error) {
+    throw new CliError(error instanceof Error ? error.message : String(error), 2)
+  }
+}
+
+function parseSpeed(text: string): number {
+  const speed = Number(text)
+  if (!(speed > 0 && speed <= 1e9))
+    throw new InvalidArgumentError('Give a number above 0, such as 60 for an hour in a minute.')
+  return speed
+}

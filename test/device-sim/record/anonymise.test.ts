@@ -1,0 +1,120 @@
+import { describe, expect, it } from 'vitest'
+import { anonymised, type StoredReading } from '../../../device-sim/record/anonymise.ts'
+import { parseRecording, recordingText } from '../../../device-sim/record/recording.ts'
+
+const DAY_MS = 86_400_000
+/** A Thursday, 14:30 UTC. */
+const AT_MS = Date.UTC(2025, 10, 13, 14, 30)
+const reading = (more: Partial<StoredReading>): StoredReading => ({
+  deviceId: 'annas-washer',
+  session: '5f3a91c2',
+  kind: 'consumable',
+  measuredAtMs: AT_MS - 1_000,
+  isGatewayTime: false,
+  receivedAtMs: AT_MS,
+  body: { session: '5f3a91c2', seq: 17, slot: 'detergent', remaining: 420, unit: 'ml' },
+  ...more,
+})
+const DESCRIPTION = {
+  maker: 'Samsung of Anna',
+  model: 'W9000',
+  firmware: { version: '1.4.2', sha256: '9f'.repeat(32) },
+  slots: [
+    {
+      slot: 'detergent',
+      unit: 'ml',
+      capacity: 1400,
+      degradationDirection: 'down',
+      replacementProducts: [
+        { type: 'gtin14', value: '04006381333931' },
+        { type: 'oem', value: 'ANNA-7' },
+      ],
+    },
+  ],
+}
+const READINGS = [
+  reading({}),
+  reading({
+    deviceId: 'bobs-printer',
+    session: 'b',
+    receivedAtMs: AT_MS + 5,
+    body: { slot: 'ink', remaining: 3, unit: 'percent' },
+  }),
+  reading({
+    kind: 'telemetry',
+    receivedAtMs: AT_MS + DAY_MS,
+    isGatewayTime: true,
+    body: { values: { temperatureCelsius: 40, latitude: 48.1, wifiSsid: 7, deviceSerial: 9 } },
+  }),
+  reading({
+    kind: 'event',
+    session: 'secondboot',
+    receivedAtMs: AT_MS + DAY_MS,
+    body: {
+      type: 'cycle-finished',
+      detail: { program: 'cotton-40', doseMl: 38, user: 'Anna', note: 'call +49 89 1', phoneDigits: 4989, eco: true },
+    },
+  }),
+  reading({
+    kind: 'event',
+    receivedAtMs: AT_MS + DAY_MS,
+    body: { type: 'Anna is home', detail: { code: 'Anna is home' } },
+  }),
+]
+const recording = anonymised(new Map([['annas-washer', DESCRIPTION]]), READINGS)
+
+describe('a recording', () => {
+  it('keeps what the rules work with', () => {
+    expect(recording.devices).toEqual([
+      {
+        maker: 'Recorded',
+        model: 'device-1',
+        slots: [{ ...DESCRIPTION.slots[0], replacementProducts: [{ type: 'gtin14', value: '04006381333931' }] }],
+      },
+      { maker: 'Recorded', model: 'device-2', slots: [] },
+    ])
+    expect(recording.readings.map(({ device, session, kind, body }) => [device, session, kind, body])).toEqual([
+      [0, 0, 'consumable', { slot: 'detergent', remaining: 420, unit: 'ml' }],
+      [1, 0, 'consumable', { slot: 'ink', remaining: 3, unit: 'percent' }],
+      [0, 0, 'telemetry', { values: { temperatureCelsius: 40 } }],
+      [0, 1, 'event', { type: 'cycle-finished', detail: { program: 'cotton-40', doseMl: 38, eco: true } }],
+      [0, 0, 'event', { type: 'event', detail: {} }],
+    ])
+  })
+
+  it('keeps weekday and time of day, and loses the date', () => {
+    // Thursday 14:30 after a Monday at midnight.
+    const thursdayMs = 3 * DAY_MS + 14.5 * 3_600_000
+    expect(recording.readings.map(({ receivedMs, measuredMs }) => [receivedMs, measuredMs])).toEqual([
+      [thursdayMs, thursdayMs - 1_000],
+      [thursdayMs + 5, thursdayMs - 1_000],
+      [thursdayMs + DAY_MS, undefined],
+      [thursdayMs + DAY_MS, thursdayMs - 1_000],
+      [thursdayMs + DAY_MS, thursdayMs - 1_000],
+    ])
+  })
+
+  it('has no word left that tells whose it is', () => {
+    const text = recordingText(recording)
+    expect(text).not.toMatch(/anna|bob|samsung|w9000|9f9f|1\.4\.2|5f3a91c2|secondboot|48\.1|ssid|4989|serial/i)
+    expect(text).not.toContain(String(AT_MS).slice(0, 6))
+  })
+
+  it('is read as it was written', () => {
+    expect(parseRecording(recordingText(recording), 'f')).toEqual(recording)
+  })
+
+  it.each([
+    ['', '{"format":"adept recording"', 'f:1: this is no line of a recording'],
+    ['a line that is cut', recordingText(recording).slice(0, -20), 'f:6: this is no line of a recording'],
+    [
+      'a last line that is gone',
+      recordingText(recording).split('\n').slice(0, -2).join('\n'),
+      'f was cut off: it has 4 of 5 readings',
+    ],
+    ['a stranger', recordingText(recording).replace('"device":1', '"device":7'), 'f:3: there is no device 7 in it.'],
+    ['a level below nothing', recordingText(recording).replace('"remaining":420', '"remaining":-1'), 'f:2: '],
+  ])('says what is wrong with %s', (_what, text, sentence) => {
+    expect(() => parseRecording(text, 'f')).toThrow(sentence)
+  })
+})
