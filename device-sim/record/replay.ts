@@ -3,6 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 import { z } from 'zod'
 import { Fleet } from '../fleet/fleet.ts'
+import { settingsFor } from '../run/raise.ts'
 import { type Scene, Stage } from '../stage.ts'
 import type { RecordedReading, Recording } from './recording.ts'
 
@@ -10,8 +11,6 @@ import type { RecordedReading, Recording } from './recording.ts'
 const START_MS = Date.UTC(2026, 2, 2)
 /** Readings of so long are sent, then everything settles. */
 const TICK_MS = 15 * 60_000
-/** What devices kept while they were away comes at once. */
-const SETTINGS = 'mqtt:\n  limits: { messagesPerSecond: 100000, burstMessages: 100000 }\n'
 
 const NewDevice = z.object({ password: z.string() })
 const Anything = z.looseObject({})
@@ -54,7 +53,7 @@ async function play(stage: Stage, recording: Recording, options: ReplayOptions):
   const { readings } = recording
   const firstMs = readings[0]?.receivedMs ?? 0
   const startMs = START_MS + Math.floor(firstMs / TICK_MS) * TICK_MS
-  const scene = await stage.raise({ startMs, settings: SETTINGS })
+  const scene = await stage.raise({ startMs, settings: settingsFor(recording.devices.length) })
   const fleet = await connect(stage, scene, recording)
   const beganAt = performance.now()
   const sessions = recording.devices.map(() => 0)

@@ -18,7 +18,7 @@ export async function raiseFor(stage: Stage, scenario: Scenario, startMs: number
 }
 
 /** Real time says nothing in a run where a day takes a second: what a device may do in a real minute is not bounded by it. */
-function settingsFor(devices: number): string {
+export function settingsFor(devices: number): string {
   return `  limits:
     maxConnections: ${devices + SPARE_CONNECTIONS}
     messagesPerSecond: 1000
