@@ -1,9 +1,10 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
+import { join } from 'node:path'
 import { Transaction } from 'ethers/transaction'
 import { z } from 'zod'
 import type { Address } from '../domain/identifiers.ts'
-import { replaceFile } from '../lib/files.ts'
+import { moveDurably, replaceFile } from '../lib/files.ts'
 import { type Rpc, RpcBlock, type RpcCall, RpcNumber, resultOf } from './rpc.ts'
 
 /** Blocks asked for in one request. */
@@ -20,16 +21,18 @@ const JournaledBlock = z.object({
 export type JournaledBlock = z.infer<typeof JournaledBlock>
 
 /**
- * The blocks of the embedded chain since its state was last kept, a line each. anvil makes the same block, down to its hash,
- * of the same state, second and bytes, so a state with these lines is the whole chain. What was included after the last
- * line is open in the store of whoever sent it, who sends it again.
+ * The blocks of the embedded chain since its state was last kept, a line each, and in a second file those since the state
+ * before. anvil makes the same block, down to its hash, of the same state, second and bytes, so either state with these lines
+ * is the whole chain. What was included after the last line is open in the store of whoever sent it, who sends it again.
  */
 export class BlockJournal {
   readonly #file: string
+  readonly #fileBefore: string
   #handle: FileHandle | undefined
 
-  constructor(file: string) {
-    this.#file = file
+  constructor(folder: string) {
+    this.#file = join(folder, 'blocks.jsonl')
+    this.#fileBefore = join(folder, 'blocks-before.jsonl')
   }
 
   isEmpty(): boolean {
@@ -38,12 +41,13 @@ export class BlockJournal {
 
   /** The unbroken run of blocks that follows on `number`; a line that a power cut tore ends it. */
   after(number: number): JournaledBlock[] {
-    if (!existsSync(this.#file)) return []
     const blocks: JournaledBlock[] = []
-    for (const line of readFileSync(this.#file, 'utf8').split('\n')) {
-      const block = parseLine(line)
-      if (block === undefined) break
-      if (block.number === number + blocks.length + 1) blocks.push(block)
+    for (const file of [this.#fileBefore, this.#file].filter(existsSync)) {
+      for (const line of readFileSync(file, 'utf8').split('\n')) {
+        const block = parseLine(line)
+        if (block === undefined) break
+        if (block.number === number + blocks.length + 1) blocks.push(block)
+      }
     }
     return blocks
   }
@@ -56,9 +60,10 @@ export class BlockJournal {
     await this.#handle.datasync()
   }
 
-  /** A state that holds all of its blocks was kept. */
-  async clear(): Promise<void> {
+  /** A state is about to be kept that holds its blocks, or most of them: from now on they are those before. */
+  async turnOver(): Promise<void> {
     await this.close()
+    if (existsSync(this.#file)) moveDurably(this.#file, this.#fileBefore)
     replaceFile(this.#file, '')
   }
 

@@ -31,7 +31,7 @@ export class ChainKeeper {
     this.#endHeads = watchHeads(this.#node.file.rpcUrl, () => {
       this.#journalTimer ??= setTimeout(() => {
         this.#journalTimer = undefined
-        this.#inTurn(() => this.#journalBlocks()).catch(this.#onFault)
+        this.#inTurn(() => this.#journal()).catch(this.#onFault)
       }, JOURNAL_AFTER_MS).unref()
     })
     this.#stateTimer = setInterval(() => {
@@ -48,31 +48,40 @@ export class ChainKeeper {
     this.#endHeads()
     clearTimeout(this.#journalTimer)
     clearInterval(this.#stateTimer)
-    await this.#turn
+    await this.#inTurn(() => this.#journal()).catch(this.#onFault)
   }
 
   async #keepState(): Promise<void> {
-    const number = await headOf(this.#node.rpc)
+    const { rpc } = this.#node
+    const number = await headOf(rpc)
     if (number === this.#stateIsOf) return
-    const [block] = await readBlocks(this.#node.rpc, number, number)
     const beganAtMs = performance.now()
-    await this.#node.keepState()
+    await this.#node.keepState(async () => {
+      // The state before and the lines until now are the chain, too.
+      await this.#journalBlocks()
+      const head = await headOf(rpc)
+      this.#kept = (await readBlocks(rpc, head, head))[0]
+    })
     const endedAtMs = performance.now()
     this.#stateDueAtMs = endedAtMs + KEEP_STATE_SHARE * (endedAtMs - beganAtMs)
     this.#stateIsOf = number
-    this.#kept = block
   }
 
-  async #journalBlocks(): Promise<void> {
+  /** False when the chain is another fork than the lines: more of them would be of no use. */
+  async #journalBlocks(): Promise<boolean> {
     const kept = this.#kept
     const read = kept && (await this.#blocksFrom(kept.number).catch(() => undefined))
     // The node is away: it is announced when it is back.
-    if (kept === undefined || read === undefined) return
+    if (kept === undefined || read === undefined) return true
     const [known, ...blocks] = read
-    // Another fork: lines after those of the old one would be of no use.
-    if (known?.hash !== kept.hash) return await this.#keepState()
+    if (known?.hash !== kept.hash) return false
     await this.#node.journal.append(blocks)
     this.#kept = blocks.at(-1) ?? kept
+    return true
+  }
+
+  async #journal(): Promise<void> {
+    if (!(await this.#journalBlocks())) await this.#keepState()
   }
 
   async #blocksFrom(number: number): Promise<JournaledBlock[]> {

@@ -2,13 +2,8 @@ import type { ChildProcess } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { promisify } from 'node:util'
-import { gunzip } from 'node:zlib'
-import { z } from 'zod'
-import { replaceFile } from '../lib/files.ts'
-import { type Anvil, launchAnvil } from './anvil.ts'
-import { BlockJournal, headOf, replayBlocks } from './block-journal.ts'
-import { fundGas } from './fund-gas.ts'
+import { BlockJournal } from './block-journal.ts'
+import { keepState, launchKept } from './kept-state.ts'
 import {
   answersAs,
   findRunningNode,
@@ -75,7 +70,7 @@ export class EmbeddedNode {
   /** Adopts the node of this folder if it still runs, or starts one with the state that was kept. */
   static async start(options: EmbeddedNodeOptions): Promise<EmbeddedNode> {
     mkdirSync(join(options.dataFolder, 'chain'), { recursive: true, mode: 0o700 })
-    const journal = new BlockJournal(join(options.dataFolder, 'chain', 'blocks.jsonl'))
+    const journal = new BlockJournal(join(options.dataFolder, 'chain'))
     const running = await findRunningNode(options.dataFolder)
     // Its gateway was killed while it made the journal's blocks again: the next one begins anew.
     if (running?.isWhole === false) process.kill(running.pid, 'SIGKILL')
@@ -84,7 +79,7 @@ export class EmbeddedNode {
       writeNodeFile(options.dataFolder, file)
       return await EmbeddedNode.#ready(new EmbeddedNode(options, journal, file, undefined))
     }
-    const { file, child } = await launch(options, journal, undefined)
+    const { file, child } = await launchKept(options, journal, undefined)
     return await EmbeddedNode.#ready(new EmbeddedNode(options, journal, file, child))
   }
 
@@ -132,9 +127,9 @@ export class EmbeddedNode {
     }
   }
 
-  /** Keeps the state up to now in place of the journal's blocks: 300 blocks take 20 ms. */
-  async keepState(): Promise<void> {
-    await keepState(this.rpc, this.#options.dataFolder, this.journal)
+  /** Keeps the state up to now in place of the journal's blocks: 300 blocks take 20 ms. `before` runs once it is read. */
+  async keepState(before: () => Promise<void> = async () => undefined): Promise<void> {
+    await keepState(this.rpc, this.#options.dataFolder, this.journal, before)
   }
 
   /** Keeps the state and ends the process. */
@@ -185,7 +180,7 @@ export class EmbeddedNode {
     }
     try {
       this.#countRevival()
-      const { file, child } = await launch(this.#options, this.journal, Number(new URL(this.#file.rpcUrl).port))
+      const { file, child } = await launchKept(this.#options, this.journal, Number(new URL(this.#file.rpcUrl).port))
       this.#file = file
       this.#guard(child)
       await EmbeddedNode.#ready(this)
@@ -206,41 +201,3 @@ export class EmbeddedNode {
     if (recent.length > MAX_REVIVALS_PER_HOUR) throw new Error(`It ended ${recent.length} times within an hour.`)
   }
 }
-
-/** A new process with the state that was kept and the journal's blocks after it. */
-async function launch(options: EmbeddedNodeOptions, journal: BlockJournal, port: number | undefined): Promise<Anvil> {
-  if (!journal.isEmpty()) await rebuild(options, journal)
-  return await launchAnvil({ ...placeOf(options), port, isWhole: true })
-}
-
-/**
- * Makes the journal's blocks again and keeps them as a state, on a node at an address which nobody knows: a transaction that
- * somebody sends in between would become a block of today before those of the past.
- */
-async function rebuild(options: EmbeddedNodeOptions, journal: BlockJournal): Promise<void> {
-  const { file, child } = await launchAnvil({ ...placeOf(options), port: undefined, isWhole: false })
-  try {
-    const rpc = openRpc(file.rpcUrl)
-    const blocks = journal.after(await headOf(rpc))
-    if (blocks.length > 0) await replayBlocks(rpc, blocks, (account) => fundGas(file.rpcUrl, account))
-    await keepState(rpc, options.dataFolder, journal)
-  } finally {
-    child.kill('SIGKILL')
-    removeNodeFile(options.dataFolder)
-  }
-}
-
-async function keepState(rpc: Rpc, dataFolder: string, journal: BlockJournal): Promise<void> {
-  const dump = z
-    .string()
-    .regex(/^0x/)
-    .parse(await rpc.send('anvil_dumpState', []))
-  replaceFile(stateFileOf(dataFolder), await promisify(gunzip)(Buffer.from(dump.slice(2), 'hex')))
-  await journal.clear()
-}
-
-const placeOf = ({ dataFolder, contracts, virtualTimeSeconds }: EmbeddedNodeOptions) => ({
-  ...{ dataFolder, contracts, virtualTimeSeconds },
-  stateFile: stateFileOf(dataFolder),
-})
-const stateFileOf = (dataFolder: string) => join(dataFolder, 'chain', 'state.json')

@@ -104,3 +104,27 @@ test('a node that is killed in a virtual time long before today goes on from the
   const head = (await rpc.send('eth_getBlockByNumber', ['latest', false])) as { timestamp: string }
   expect(Number(head.timestamp)).toBe(atSeconds + 60)
 })
+
+test('a state that anvil refuses gives way to the one before with its blocks, and the homeowner hears of it', async () => {
+  const folder = newFolder()
+  const inChain = (name: string) => join(folder, 'chain', name)
+  const { chain, rpc } = await start(folder)
+  const head = () => rpc.send('eth_getBlockByNumber', ['latest', false]) as Promise<{ hash: string }>
+  await rpc.send('evm_mine', [])
+  await chain.keepState()
+  await rpc.send('evm_mine', [])
+  const { hash } = await head()
+  await until(() => readFileSync(journalIn(folder), 'utf8').includes(hash))
+  await chain.stop()
+  const state = readFileSync(inChain('state.json'))
+  const truncated = state.subarray(0, state.length / 2)
+  writeFileSync(inChain('state.json'), truncated)
+
+  const again = await start(folder)
+  expect(again.deaths).toEqual([
+    expect.stringMatching(/state of the embedded chain is damaged; .* made again from the one before/),
+  ])
+  expect(await again.rpc.send('eth_getBlockByHash', [hash, false])).not.toBeNull()
+  expect(readFileSync(inChain('state-damaged.json'))).toEqual(truncated)
+  await again.chain.stop()
+})
