@@ -76,6 +76,31 @@ contract Handler is EscrowTest {
         vm.assertEq(dollar.balanceOf(PAYER), before);
     }
 
+    /// @dev What one cap or several do not allow: of the order, the period, the household, the open orders. Nothing
+    ///      may move.
+    function authorizeBeyond(uint96 total) external {
+        OrderEscrow.Authorization memory authorization = _authorization(_current, _all.length + 1);
+        (authorization.quantity, authorization.total) = (3, total % (3 * PRICE) + 1);
+        total = uint96(authorization.total);
+        (Households.Household memory shared,, uint256 spent) =
+            escrow.householdState(PAYER, address(dollar), HOUSEHOLD);
+        bool isAllowed = total <= _current.maxPerOrder && openOrders < _current.maxOpenOrders
+            && escrow.spentNow(_current) + total <= _current.allowance && spent + total <= shared.allowance
+            && block.timestamp < _current.end;
+        if (isAllowed) return;
+        uint256 before = dollar.balanceOf(PAYER);
+        _authorize(_section(_current, _order(authorization)));
+        vm.assertEq(dollar.balanceOf(PAYER), before);
+    }
+
+    /// @dev What was placed before, placed again. Nothing may move.
+    function authorizeAgain(uint256 pick) external {
+        if (_all.length == 0) return;
+        uint256 before = dollar.balanceOf(PAYER);
+        _authorize(_section(_current, _order(_authorization(_current, pick % _all.length + 1))));
+        vm.assertEq(dollar.balanceOf(PAYER), before);
+    }
+
     function ship(uint256 pick) external {
         (Placed memory placed, bool found) = _pick(pick, OrderBook.State.Authorized);
         OrderBook.Record memory current = _record(placed);
@@ -222,6 +247,12 @@ contract Handler is EscrowTest {
         return dollar.balanceOf(address(escrow));
     }
 
+    /// @dev What accounts have that are neither the home's, its seller's nor the escrow's.
+    function elsewhere() external view returns (uint256) {
+        return dollar.totalSupply() - dollar.balanceOf(PAYER) - dollar.balanceOf(SELLER)
+            - dollar.balanceOf(address(escrow));
+    }
+
     function net() external view returns (uint256) {
         return _net[lastPeriod];
     }
@@ -297,6 +328,10 @@ contract SolvencyTest is EscrowTest {
     function invariant_losesNothing() public view {
         vm.assertEq(_handler.captured() + _handler.returned() + _handler.remaining(), _handler.authorized());
         vm.assertEq(_handler.kept(), _handler.captured());
+    }
+
+    function invariant_paysNobodyElse() public view {
+        vm.assertEq(_handler.elsewhere(), 0);
     }
 
     function invariant_countsOpenOrders() public view {
