@@ -99,7 +99,7 @@ export async function startSandbox({ washers = 1, seed = 'sandbox' } = {}): Prom
   }
 }
 
-/** By the same API and the same steps as any washer's. */
+/** Adds it, lets it buy and connects it, as a person would. */
 async function moveIn(
   deviceId: string,
   seed: string,

@@ -4,11 +4,10 @@ import { localTime } from '../lib/local-time.ts'
 import type { ChainEvent } from '../ports/chain.ts'
 import type { Db } from './database.ts'
 import { type Advance, disputeEvents } from './dispute-events.ts'
-import { mandateEvents } from './mandate-events.ts'
+import { isAboutMandate, type MandateEvent, mandateEvents } from './mandate-events.ts'
 import { type Channel, notifier } from './notifications.ts'
 import { orderMoves } from './order-moves.ts'
 import { about, type OrderRow, orderOf } from './order-rows.ts'
-import { type RegistryEvent, registryEvents } from './registry-events.ts'
 
 export type HeldOrder = OrderRow & {
   authorization_id: string
@@ -22,10 +21,7 @@ export type HeldOrder = OrderRow & {
 const RETRY_BURNS_WITHIN_MS = 60_000
 /** An order in one of these holds no funds and awaits none. */
 const UNPAID_STATES: readonly OrderState[] = ['needed', 'awaiting-consent', 'dropped']
-export type OrderEvent = Exclude<
-  ChainEvent,
-  { type: 'mandate-granted' | 'mandate-revoked' | 'refused' } | RegistryEvent
->
+export type OrderEvent = Exclude<ChainEvent, MandateEvent | { type: 'refused' }>
 
 /**
  * Makes the function that applies one log of the escrow to the rows it is about, inside the watcher's transaction. Logs
@@ -40,7 +36,6 @@ export function chainEvents(
   const tell = notifier(db, channels)
   const disputes = disputeEvents(db, { advance, tell, moves, formatAmount })
   const applyToMandate = mandateEvents(db, tell)
-  const applyToDevice = registryEvents(db, tell)
   const orderById = `SELECT orders.*, authorization_id, authorizations.attempt AS auth_attempt, authorizations.state AS auth_state, terms,
        json_extract(quote, '$.productName') AS product, time_zone
      FROM authorizations JOIN orders USING (order_id) JOIN homes USING (home_id)
@@ -64,29 +59,19 @@ export function chainEvents(
             json_object('kind', 'order', 'signedQuote', json_object('quote', json(quote), 'signature', signature), 'terms', json(@terms)), @atMs
      FROM quotes WHERE order_id = @orderId AND attempt = @attempt`,
   )
-  // The device may be heard before the chain is: what it poured in after the shipping counts as seen.
+  // The device may be heard before the chain is: what it poured in after the shipping counts as seen. A reorg may have taken
+  // that back and made it later: then what counts is when it was first seen.
   const refilledSince = db.prepare(
     `INSERT OR IGNORE INTO evidence (order_id, kind, detail, at_ms)
      SELECT @orderId, 'refill', device_id || ' saw ' || slot || ' rise.', last_refill_at_ms FROM slots
-     WHERE device_id = @deviceId AND slot = @slot AND last_refill_at_ms > @shippedAtMs`,
+     WHERE device_id = @deviceId AND slot = @slot AND last_refill_at_ms > (
+       SELECT coalesce(min(at_ms), @shippedAtMs) FROM order_steps WHERE order_id = @orderId AND attempt = @attempt AND to_state = 'shipped')`,
   )
 
   function apply(event: ChainEvent, atMs: number): void {
-    switch (event.type) {
-      case 'mandate-granted':
-      case 'mandate-revoked':
-        applyToMandate(event, atMs)
-        return
-      case 'device-registered':
-      case 'device-released':
-        applyToDevice(event, atMs)
-        return
-      case 'refused':
-        refuse(basketOrders.all(event.txHash, event.basket), event, atMs)
-        return
-      default:
-        applyToOrder(event, atMs)
-    }
+    if (isAboutMandate(event)) applyToMandate(event, atMs)
+    else if (event.type === 'refused') refuse(basketOrders.all(event.txHash, event.basket), event, atMs)
+    else applyToOrder(event, atMs)
   }
 
   /** The contract skipped our basket: no funds moved. Of several orders nobody knows which it meant: all are tried again. */
@@ -147,6 +132,7 @@ export function chainEvents(
           orderId: order.order_id,
           deviceId: order.device_id,
           slot: order.slot,
+          attempt: order.attempt,
           shippedAtMs: event.atSeconds * 1000,
         })
         // Looked at once: evidence may be there already, from before a reorg too.

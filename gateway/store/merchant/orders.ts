@@ -1,40 +1,14 @@
-import { z } from 'zod'
 import { type Gtin, gtin14, type Hex32 } from '../../domain/identifiers.ts'
-import { Terms } from '../../domain/mandate.ts'
-import { Quote } from '../../domain/quote.ts'
-import { Delivery, SELLER_ORDER_TRANSITIONS, type SellerOrderState } from '../../domain/seller-order.ts'
-import { Settlement, SettlementOffer } from '../../domain/settlement.ts'
+import { SELLER_ORDER_TRANSITIONS, type SellerOrderState } from '../../domain/seller-order.ts'
+import type { SettlementOffer } from '../../domain/settlement.ts'
 import { jsonText } from '../../lib/json.ts'
 import type { SignedTransaction } from '../../ports/chain.ts'
-import type { SellerOrder, SellerOrderStep, SellerOrderStore, SellerWish } from '../../ports/merchant.ts'
+import type { SellerOrder, SellerOrderStep, SellerOrderStore } from '../../ports/merchant.ts'
 import type { Db } from '../database.ts'
 import { insertTransaction } from '../transactions.ts'
+import { fromRow, type Row, SELECT } from './order-rows.ts'
 
-type Row = {
-  order_number: number
-  authorization_id: Hex32
-  quote_hash: Hex32
-  quote: string
-  terms: string
-  state: SellerOrderState
-  held_since_seconds: number
-  carrier: string | null
-  sscc: string | null
-  notice: string | null
-  shipment: Hex32 | null
-  confirmed_deliveries: string | null
-  confirmation_signature: Hex32 | null
-  refund_amount: string | null
-  offered: string | null
-  settlement: string | null
-  wish: SellerWish | null
-  tx_hash: Hex32 | null
-  tx_state: string | null
-  failures: number
-  problem: string
-}
 type Accept = SellerOrderStore['accept']
-const Deliveries = z.array(Delivery)
 type How = { atMs: number; nextAtMs: number | undefined; reason: string }
 
 /** The order is no longer in the state that a step started from: somebody else moved it first. */
@@ -44,14 +18,6 @@ export class StaleSellerOrderError extends Error {
     this.name = 'StaleSellerOrderError'
   }
 }
-
-/** What became of an order's transaction, or of the one that replaced it under the same nonce. */
-const SELECT = `SELECT o.*, (
-    SELECT latest.state FROM transactions sent
-    JOIN transactions latest ON latest.sender = sent.sender AND latest.nonce = sent.nonce
-    WHERE sent.tx_hash = o.tx_hash
-    ORDER BY latest.state IN ('included', 'reverted') DESC, latest.state = 'sent' DESC, latest.state = 'lost' DESC LIMIT 1
-  ) AS tx_state FROM orders o`
 
 /** The seller's orders, their steps, and the transactions that carry them. */
 export function sellerOrderStore(db: Db): SellerOrderStore {
@@ -86,7 +52,8 @@ export function sellerOrderStore(db: Db): SellerOrderStore {
     'INSERT INTO order_steps (authorization_id, from_state, to_state, at_ms, reason) VALUES (?, ?, ?, ?, ?)',
   )
   const update = db.prepare(
-    `UPDATE orders SET state = @to, next_at_ms = @nextAtMs, problem = coalesce(@problem, problem)
+    `UPDATE orders SET state = @to, next_at_ms = @nextAtMs, problem = coalesce(@problem, problem),
+            failures = CASE WHEN @to IN ('shipped', 'paid', 'declined', 'refunded') THEN 0 ELSE failures END
      WHERE authorization_id = @authorizationId AND state = @from`,
   )
   const setPacked = db.prepare(
@@ -245,34 +212,4 @@ export function sellerOrderStore(db: Db): SellerOrderStore {
 function problemAfter(to: SellerOrderState, reason: string): string | null {
   if (to === 'declining' || to === 'declined') return null
   return to === 'refusing' || to === 'cancelled' || to === 'reclaimed' || to === 'disputed' ? reason : ''
-}
-
-function fromRow(row: Row): SellerOrder {
-  const { carrier, sscc, notice, shipment } = row
-  return {
-    orderNumber: row.order_number,
-    quoteHash: row.quote_hash,
-    quote: Quote.parse(JSON.parse(row.quote)),
-    terms: Terms.parse(JSON.parse(row.terms)),
-    state: row.state,
-    heldSinceSeconds: row.held_since_seconds,
-    packed:
-      carrier === null || sscc === null || notice === null || shipment === null
-        ? undefined
-        : { carrier, sscc, notice, shipment },
-    confirmation:
-      row.confirmed_deliveries === null || row.confirmation_signature === null
-        ? undefined
-        : {
-            deliveries: Deliveries.parse(JSON.parse(row.confirmed_deliveries)),
-            signature: row.confirmation_signature,
-          },
-    refundAmount: row.refund_amount === null ? undefined : BigInt(row.refund_amount),
-    offered: row.offered === null ? undefined : SettlementOffer.parse(JSON.parse(row.offered)),
-    settlement: row.settlement === null ? undefined : Settlement.parse(JSON.parse(row.settlement)),
-    wish: row.wish ?? undefined,
-    transaction: row.tx_hash === null ? undefined : { txHash: row.tx_hash, state: row.tx_state ?? 'unknown' },
-    failures: row.failures,
-    problem: row.problem,
-  }
 }
