@@ -2,11 +2,12 @@ import { type Forecast, forecast, observe } from '../../gateway/domain/forecast.
 import { dayVarianceOf, rateOf, type Usage } from '../../gateway/domain/forecast-model.ts'
 import type { SlotDescription } from '../../gateway/domain/level.ts'
 import {
-  gammaQuantile,
   type LeadTime,
+  leadTimeOf,
   onHandAfterLevel,
   onHandAfterRefill,
   type Replenishment,
+  reorderAt,
   replenishment,
 } from '../../gateway/domain/need.ts'
 import { assessLevel, historyAfter, type SlotHistory } from '../../gateway/domain/plausibility.ts'
@@ -23,10 +24,6 @@ const ASK_AGAIN_AFTER_DAYS = 3
 const PUT_OFF_DAYS = 1.5
 /** When a decision is put off, its level is no older than this. */
 const FRESH_DAYS = 0.25
-/** No less than the domain's price of a stock-out (gateway/domain/need.ts), so that the stock asked for is no less either. */
-const HIGHEST_STOCKOUT_PRICE_DAYS = 2_000
-const LEAST_RISK = 1e-4
-const MOST_RISK = 0.5
 
 /** `always`: at every news, as the gateway does; else only where it can matter, which comes to the same. */
 export type Deciding = 'always' | 'where it can matter'
@@ -57,9 +54,9 @@ export class SlotBook {
 
   readonly #deciding: Deciding
   #isBlind = false
-  #decidedBy: LeadTime | undefined
-  /** News on which nothing was decided yet, because nothing can have come of it. */
-  #putOff: { atMs: number; leadTime: LeadTime } | undefined
+  #decidedBy: LeadTime = leadTimeOf([])
+  /** The newest news on which nothing was decided, because nothing can have come of it; NaN: none. */
+  #putOffAtMs = Number.NaN
 
   constructor(description: SlotDescription, product: Buyable, deciding: Deciding) {
     this.#deciding = deciding
@@ -105,25 +102,30 @@ export class SlotBook {
     const unreadMs = nowMs - (this.state.usage?.readAtMs ?? nowMs)
     const mayMatter = this.#isBlind || unreadMs > DAY_MS || leadTime !== this.#decidedBy
     if (mayMatter || this.#deciding === 'always') this.hasNews = true
+    else this.#putOffAtMs = nowMs
   }
 
   /** What to buy now, as the built-in rules have it; undefined: nothing. */
   decide(nowMs: number, leadTime: LeadTime, hasOpenOrder: boolean): Wish | undefined {
     const isNews = this.hasNews
-    const putOff = this.#putOff
+    const putOffAtMs = this.#putOffAtMs
     this.hasNews = false
-    this.#putOff = undefined
+    this.#putOffAtMs = Number.NaN
+    const decidedBy = this.#decidedBy
     this.#decidedBy = leadTime
     const { usage, level } = this.state
     if (isNews && this.#deciding !== 'always' && this.#canWait(nowMs, leadTime, hasOpenOrder)) {
-      this.#putOff = { atMs: nowMs, leadTime }
+      this.#putOffAtMs = nowMs
       this.dueAtMs = nowMs + PUT_OFF_DAYS * DAY_MS
       return undefined
     }
-    if (!isNews && putOff !== undefined && usage !== undefined) {
-      // No news since: what it would have said then, that is when to look again, holds.
-      this.dueAtMs = Math.ceil(this.#need(forecast(usage, putOff.atMs), putOff.leadTime, false).lookAgainAtMs)
-      if (this.dueAtMs > nowMs) return undefined
+    if (!isNews && putOffAtMs < nowMs && usage !== undefined) {
+      // No news since: what would have been decided then, that is when to look again, holds.
+      this.dueAtMs = Math.ceil(this.#need(forecast(usage, putOffAtMs), decidedBy, false).lookAgainAtMs)
+      if (this.dueAtMs > nowMs) {
+        this.#decidedBy = decidedBy
+        return undefined
+      }
     }
     this.dueAtMs = Number.POSITIVE_INFINITY
     this.#noteUse()
@@ -168,8 +170,8 @@ export class SlotBook {
   /**
    * Whether nothing can come of a decision, now and until `PUT_OFF_DAYS` have passed without news: the level is fresh and
    * moved when it was read last, so that it is measured and neither stuck nor silent; nothing on hand can turn out to be
-   * used up; and either an order is open, or the level lies so far above the most that could be asked for that the rate
-   * would not bring it there.
+   * used up; and either an order is open, or the level lies so far above the reorder point that the rate would not bring
+   * it there.
    */
   #canWait(nowMs: number, leadTime: LeadTime, hasOpenOrder: boolean): boolean {
     const { usage, level } = this.state
@@ -177,22 +179,18 @@ export class SlotBook {
     const { readAtMs, sameSinceMs, dosesSinceReading } = usage
     const unreadDays = (nowMs - readAtMs) / DAY_MS
     if (sameSinceMs !== readAtMs || dosesSinceReading > 0 || unreadDays > FRESH_DAYS) return false
-    return (
-      hasOpenOrder ||
-      usage.content > this.#highestReorderPoint(usage, leadTime) + rateOf(usage) * (unreadDays + PUT_OFF_DAYS)
-    )
+    const enough = this.#reorderPoint(usage, leadTime) + rateOf(usage) * (unreadDays + PUT_OFF_DAYS)
+    return hasOpenOrder || usage.content > enough
   }
 
-  /** At least the reorder point of gateway/domain/need.ts while the level is measured. */
-  #highestReorderPoint(usage: Usage, leadTime: LeadTime): number {
+  /** By gateway/domain/need.ts, while the level is measured. */
+  #reorderPoint(usage: Usage, leadTime: LeadTime): number {
     const { packContent, coolingOffDays } = this.product
-    const rate = rateOf(usage)
-    const days = leadTime.meanDays + coolingOffDays + REVIEW_DAYS
     const dayVariance = dayVarianceOf(usage)
-    const rateVariance = dayVariance / usage.usedDays
-    const variance = dayVariance * days + rateVariance * days * days + (rate * leadTime.sdDays) ** 2
-    const risk = packContent / rate / HIGHEST_STOCKOUT_PRICE_DAYS
-    return gammaQuantile(rate * days, variance, Math.min(MOST_RISK, Math.max(LEAST_RISK, risk)))
+    const ratePerDay = { mean: rateOf(usage), sd: Math.sqrt(dayVariance / usage.usedDays) }
+    const forecast = { ratePerDay, dayVariance, left: { mean: 0, sd: 0 }, trust: 'measured' } as const
+    const days = leadTime.meanDays + coolingOffDays + REVIEW_DAYS
+    return reorderAt({ forecast, leadTime, packSize: packContent }, days).reorderPoint
   }
 
   ordered(packs: number, atMs: number): void {

@@ -139,7 +139,17 @@ export function replenishment(supply: Supply): Replenishment {
 }
 
 /** The use that is expected until goods can be here, and the stock that covers it at the risk of the price. */
-function reorderAt({ forecast, leadTime, packSize, stockoutPriceDays }: Supply, coveredDays: number) {
+export function reorderAt(
+  {
+    forecast,
+    leadTime,
+    packSize,
+    stockoutPriceDays,
+  }: Pick<Supply, 'leadTime' | 'packSize' | 'stockoutPriceDays'> & {
+    forecast: Pick<Forecast, 'ratePerDay' | 'left' | 'dayVariance' | 'trust'>
+  },
+  coveredDays: number,
+) {
   const { ratePerDay, left, dayVariance, trust } = forecast
   const use = ratePerDay.mean * coveredDays
   const variance =
