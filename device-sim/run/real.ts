@@ -134,6 +134,7 @@ class RealRun {
     const { rpcUrl } = this.scene
     await authorizeDevices(this.#devices, { api: scene.api, sellerUrl: scene.seller.url, rpcUrl, seed, onProgress })
     await scene.time.settle()
+    onProgress('switching on')
     for (const [home, model] of this.#models.entries()) model.switchOn(this.#startMs, this.#sinks[home]!)
     await fleet.flush()
     await scene.time.settle()

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import { Interface } from 'ethers/abi'
 import { SigningKey } from 'ethers/crypto'
 import { TypedDataEncoder } from 'ethers/hash'
@@ -16,6 +17,8 @@ const MAX_FEE_WEI = 100_000_000_000n
 /** Calls in one HTTP request. */
 const BATCH = 200
 const ANSWER_WITHIN_MS = 60_000
+const INCLUDED_POLL_MS = 20
+const INCLUDED_POLLS = 3_000
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024
 
 /** EIP-712 typed data as the gateway gives it for a draft. */
@@ -63,20 +66,33 @@ export async function openWallets(
   chain: ChainPlace,
   purseMinorUnits: bigint,
 ): Promise<void> {
+  const { rpcUrl } = chain
   await callAll(
-    chain.rpcUrl,
+    rpcUrl,
     wallets.map(({ address }) => ['anvil_setBalance', [address, GAS_PURSE]]),
   )
-  const transactions = wallets.flatMap((wallet) => wallet.openingTransactions(chain, purseMinorUnits))
+  const transactions = wallets.map((wallet) => wallet.openingTransactions(chain, purseMinorUnits))
   await callAll(
-    chain.rpcUrl,
-    transactions.map((raw) => ['eth_sendRawTransactionSync', [raw]]),
+    rpcUrl,
+    transactions.flat().map((raw) => ['eth_sendRawTransaction', [raw]]),
   )
+  const counts: Call[] = wallets.map(({ address }) => ['eth_getTransactionCount', [address, 'latest']])
+  for (let poll = 0; poll < INCLUDED_POLLS; poll++) {
+    const included = await callAll(rpcUrl, counts)
+    if (included.every((count, place) => Number(count) === transactions[place]!.length)) return
+    await wait(INCLUDED_POLL_MS)
+  }
+  throw new Error('The chain does not include the first transactions of the wallets.')
 }
 
-const Answers = z.array(z.object({ error: z.object({ message: z.string() }).optional() }))
+type Call = [method: string, params: unknown[]]
+const Answers = z.array(
+  z.object({ id: z.int(), result: z.unknown(), error: z.object({ message: z.string() }).optional() }),
+)
 
-async function callAll(rpcUrl: string, calls: [method: string, params: unknown[]][]): Promise<void> {
+/** The results in the order of the calls. */
+async function callAll(rpcUrl: string, calls: readonly Call[]): Promise<unknown[]> {
+  const results: unknown[] = []
   for (let from = 0; from < calls.length; from += BATCH) {
     const body = calls.slice(from, from + BATCH).map(([method, params], id) => ({ jsonrpc: '2.0', id, method, params }))
     const { text } = await httpRequest(rpcUrl, {
@@ -86,7 +102,10 @@ async function callAll(rpcUrl: string, calls: [method: string, params: unknown[]
       timeoutMs: ANSWER_WITHIN_MS,
       maxAnswerBytes: MAX_ANSWER_BYTES,
     })
-    const refused = Answers.parse(JSON.parse(text)).find(({ error }) => error !== undefined)
-    if (refused !== undefined) throw new Error(`The chain refused a wallet's transaction: ${refused.error?.message}`)
+    for (const { id, result, error } of Answers.parse(JSON.parse(text))) {
+      if (error !== undefined) throw new Error(`The chain refused a wallet's ${calls[from + id]![0]}: ${error.message}`)
+      results[from + id] = result
+    }
   }
+  return results
 }
