@@ -1,7 +1,7 @@
 import type { SellerOrderState } from '../domain/seller-order.ts'
 import type { HoldState } from '../ports/chain.ts'
 import { hadNoEffect, type SellerParts } from './sending.ts'
-import { type Advance, fail, move, type Turn } from './turn.ts'
+import { type Advance, move, type Turn, waitForChain } from './turn.ts'
 
 /** From where an order is done again that its row takes for done so far, by what the chain says of it now. */
 const AGAIN_FROM: Partial<Record<SellerOrderState, Partial<Record<HoldState, SellerOrderState>>>> = {
@@ -25,7 +25,7 @@ export async function lookBack(turn: Turn, parts: SellerParts): Promise<Advance>
     return 'waits'
   }
   const what = `the chain took back what ${transaction?.txHash} did; it is ${transaction?.state} now`
-  if (!hadNoEffect(order)) return fail(turn, parts, what)
+  if (!hadNoEffect(order)) return waitForChain(turn, parts, what)
   await move(turn, parts, order.state as 'paid', again as 'packed', what, nowMs)
   return 'moved'
 }

@@ -16,7 +16,7 @@ import {
 } from './sending.ts'
 import { fundsAreGone, lookBack } from './taken-back.ts'
 import { chainNowSeconds } from './time.ts'
-import { type Advance, fail, failAll, giveUp, move, type Turn } from './turn.ts'
+import { type Advance, fail, failAll, giveUp, move, type Turn, waitForChain } from './turn.ts'
 import { grantWish } from './wishes.ts'
 
 /** Orders of one transaction: beyond 50 the cost per order hardly falls, and a revert wastes more (CONTRACTS.md). */
@@ -97,7 +97,8 @@ async function advance(turn: Turn, parts: SellerParts): Promise<Advance> {
     await move(turn, parts, order.state as 'shipped', 'disputed', reason, nextAtMs)
     return 'moved'
   }
-  if (hold.state === 'none') return fail(turn, parts, 'the funds are not to be seen on chain: it may have been rewound')
+  if (hold.state === 'none')
+    return waitForChain(turn, parts, 'the funds are not to be seen on chain: it may have been rewound')
   if (order.wish !== undefined && !isSending(order.state)) {
     const beside = await grantWish(turn, order.wish, parts)
     if (beside !== undefined) return beside
@@ -179,7 +180,7 @@ async function settled<S extends 'shipping' | 'capturing' | 'declining'>(
     return 'moved'
   }
   const what = `transaction ${order.transaction?.txHash} is ${order.transaction?.state} and had no effect`
-  if (!hadNoEffect(order)) return fail(turn, parts, what)
+  if (!hadNoEffect(order)) return waitForChain(turn, parts, what)
   await move(turn, parts, state, back, what, nowMs)
   return fail({ ...turn, order: { ...order, state: back } }, parts, what)
 }

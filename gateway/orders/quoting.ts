@@ -14,10 +14,13 @@ const LEAST_QUOTE_LIFE_SECONDS = 60
 const MOST_QUOTE_LIFE_SECONDS = 3600
 /** Less, and a block that comes at the end of the quote's life would be too late to ship in: the escrow refuses it. */
 const LEAST_SHIP_WITHIN_SECONDS = MOST_QUOTE_LIFE_SECONDS
+/** A seller that gives no quote: after two seconds and more, for ten minutes at least every 30 s, then ever more rarely. */
 const FIRST_RETRY_MS = 2_000
+const OFTEN_RETRY_MS = 30_000
+const OFTEN_FAILURES = 20
 const LONGEST_RETRY_MS = 6 * 3_600_000
-/** The homeowner hears of a silent seller after this many failures in a row. */
-const TELL_AFTER_FAILURES = 5
+/** The homeowner hears of a silent seller after this many failures in a row: two minutes. */
+const TELL_AFTER_FAILURES = 8
 /** A seller that gives no usable quote for this long: the order is dropped and the homeowner told. */
 const GIVE_UP_AFTER_MS = 48 * 3_600_000
 /** An order that ended up here again and again is not worth another try. */
@@ -75,7 +78,7 @@ export async function askForQuote(
 
   function tryLater(reason: string) {
     if (nowMs - order.stateChangedAtMs > GIVE_UP_AFTER_MS) return drop(reason)
-    const nextAtMs = nowMs + backoffMs(order.failures, FIRST_RETRY_MS, LONGEST_RETRY_MS)
+    const nextAtMs = nowMs + restMs(order.failures)
     return parts.store.postpone(order, nextAtMs, nowMs, {
       reason,
       tell: order.failures + 1 === TELL_AFTER_FAILURES ? 'problem' : undefined,
@@ -154,4 +157,9 @@ export function isConsented(quote: Quote, consented: Quote | undefined): boolean
     consented.quantity === quote.quantity &&
     quote.totalMinorUnits <= consented.totalMinorUnits
   )
+}
+
+function restMs(failures: number): number {
+  if (failures < OFTEN_FAILURES) return backoffMs(failures, FIRST_RETRY_MS, OFTEN_RETRY_MS)
+  return backoffMs(failures - OFTEN_FAILURES, OFTEN_RETRY_MS, LONGEST_RETRY_MS)
 }

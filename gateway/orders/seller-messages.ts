@@ -6,9 +6,12 @@ import type { Seller } from '../ports/seller.ts'
 
 const MESSAGES_PER_STEP = 16
 const FIRST_RETRY_MS = 1_000
-const LONGEST_RETRY_MS = 3_600_000
+/** For the first hour an agent that restarts, or waits for the chain, is asked each minute; then each hour. */
+const LONGEST_RETRY_MS = 60_000
+const LATER_RETRY_MS = 3_600_000
+const OFTEN_ATTEMPTS = 60
 /** About two weeks of trying, as long as the escrow waits for a confirmation; then the homeowner is told. */
-const MAX_ATTEMPTS = 350
+const MAX_ATTEMPTS = 400
 
 /** Tells the seller of held funds and confirmed arrivals, the same bytes again until it acknowledges them. */
 export function sellerMessageWorker(parts: { store: SellerMessageStore; seller: Seller; clock: Clock }): Worker {
@@ -23,7 +26,8 @@ export function sellerMessageWorker(parts: { store: SellerMessageStore; seller: 
           if (answer.kind === 'acknowledged') return parts.store.acknowledged(messageId, nowMs)
           const reason = `The seller does not take the ${message.kind} of order ${orderId}: ${answer.reason}`
           const isLast = attempts + 1 >= MAX_ATTEMPTS || answer.kind === 'refused'
-          const nextAtMs = isLast ? undefined : nowMs + backoffMs(attempts, FIRST_RETRY_MS, LONGEST_RETRY_MS)
+          const longestMs = attempts < OFTEN_ATTEMPTS ? LONGEST_RETRY_MS : LATER_RETRY_MS
+          const nextAtMs = isLast ? undefined : nowMs + backoffMs(attempts, FIRST_RETRY_MS, longestMs)
           return parts.store.failed(messageId, nextAtMs, reason, nowMs)
         }),
       )

@@ -1,4 +1,6 @@
+import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import Database from 'better-sqlite3'
 import type { HomeProcesses } from '../support/home-processes.ts'
 import { type CrashDevice, PRICE_MINOR_UNITS } from './device.ts'
 
@@ -27,6 +29,39 @@ export async function problemsOf(
     if (problems.length === 0 || performance.now() > endMs) return problems
     await setTimeout(LOOK_AGAIN_MS)
   }
+}
+
+/** Orders that have not ended, as gateway and shop know them: to explain why a round waits in vain. */
+export function unfinished({ folder }: HomeProcesses): string[] {
+  const rows = (file: string, sql: string) => {
+    const db = new Database(file, { readonly: true })
+    try {
+      return db
+        .prepare(sql)
+        .all()
+        .map((row) => JSON.stringify(row))
+    } finally {
+      db.close()
+    }
+  }
+  return [
+    ...rows(
+      join(folder, 'gateway.db'),
+      `SELECT 'gateway', device_id, orders.state, orders.next_at_ms, failures, authorization_id, authorizations.state AS held, transactions.state AS tx,
+         kind, message.attempts, message.next_at_ms AS told_at_ms, acknowledged_at_ms
+       FROM orders LEFT JOIN authorizations USING (order_id, attempt) LEFT JOIN transactions USING (tx_hash)
+       LEFT JOIN seller_messages AS message USING (authorization_id) WHERE orders.state <> 'completed'`,
+    ),
+    ...rows(
+      join(folder, 'shop', 'merchant.db'),
+      `SELECT 'shop', authorization_id, orders.state, next_at_ms, failures, problem, transactions.state AS tx, transactions.nonce, block_number
+       FROM orders LEFT JOIN transactions USING (tx_hash) WHERE orders.state <> 'paid'`,
+    ),
+    ...rows(
+      join(folder, 'shop', 'merchant.db'),
+      `SELECT 'open', nonce, purpose, created_at_ms FROM transactions WHERE state = 'sent'`,
+    ),
+  ]
 }
 
 async function lookForProblems(

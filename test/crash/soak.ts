@@ -13,7 +13,7 @@ import type { Address } from '../../gateway/domain/identifiers.ts'
 import { Seed } from '../../gateway/lib/seed.ts'
 import { HomeProcesses } from '../support/home-processes.ts'
 import { CrashDevice, PRICE_MINOR_UNITS } from './device.ts'
-import { balanceOf, problemsOf } from './home.ts'
+import { balanceOf, problemsOf, unfinished } from './home.ts'
 import { type Victim, Victims } from './victims.ts'
 
 const HELP = `npm run soak -- [options]
@@ -82,7 +82,7 @@ async function soak(minutes: number, seedName: string, deviceCount: number): Pro
     return problems.length === 0
   } catch (error) {
     for (const { lines } of [home.gateway, home.shop]) process.stderr.write(`${lines.slice(-20).join('\n')}\n`)
-    process.stderr.write(`seed ${seedName}: ${lineOf(kills, orders)}\n`)
+    process.stderr.write(`${unfinished(home).join('\n')}\n${Date.now()}\nseed ${seedName}: ${lineOf(kills, orders)}\n`)
     throw error
   } finally {
     for (const device of devices) await device.close()

@@ -187,3 +187,15 @@ it('a node that lags is waited for without a word; blocks that stay away are tak
   expect(await worker.step()).toEqual({ worked: true })
   expect([await state(), (await told()).at(-1)]).toEqual(['quoted', expect.stringContaining('A correction')])
 })
+
+it('a refill that is seen while the shipping is taken back still counts as an arrival', async () => {
+  await home.level(250)
+  await home.ship()
+  await home.pass(HOUR_MS)
+  await rpc('anvil_reorg', [1, []])
+  await home.drain()
+  expect(await state()).toBe('due')
+  await home.level(1400)
+  await sentAgain()
+  expect(await home.onlyOrder()).toMatchObject({ state: 'shipped', evidence: [{ kind: 'refill' }] })
+})
