@@ -75,6 +75,11 @@ export class LightDevice {
     return this.#state === 'on'
   }
 
+  /** It has no connection, and none is on the way. */
+  get isOff(): boolean {
+    return this.#state === 'off'
+  }
+
   /** Every boot, and how many of its reports are acknowledged; those before the last are all, unless some are kept. */
   get sessions(): readonly Session[] {
     return this.#outgoing.sessions
