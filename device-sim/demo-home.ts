@@ -2,10 +2,12 @@ import { z } from 'zod'
 import { Seed } from '../gateway/lib/seed.ts'
 import type { GatewayApi } from './gateway-api.ts'
 import { type HomeParts, LivingHome } from './living-home.ts'
+import { DEMO_WASHER_DESCRIPTION, demoWasher } from './models/demo-washer.ts'
+import { keyOf } from './models/dice.ts'
+import type { HomePlan } from './models/home.ts'
 import { MqttDevice, sessionOf } from './mqtt-device.ts'
 import { type OrderAnswer, OrdersAnswer } from './order-story.ts'
 import type { Scene, Stage } from './stage.ts'
-import { WASHER_DESCRIPTION } from './washer.ts'
 
 const DEVICE_ID = 'washer-1'
 const PEOPLE = 3
@@ -51,17 +53,17 @@ export async function moveIn(
     url: `mqtt://127.0.0.1:${api.mqttPort}`,
     deviceId: DEVICE_ID,
     password,
-    description: WASHER_DESCRIPTION,
+    description: DEMO_WASHER_DESCRIPTION,
     session: sessionOf(seed, 1),
     onOrder: (message) => home.onOrder(message),
   })
   const orders = async () => (await api.get(`/v1/orders?limit=${NEWEST_ORDERS}`, OrdersAnswer)).orders
   const home = new LivingHome({
-    household: { people: PEOPLE, seed },
+    plan: planOf(options.seed),
     time,
     device,
     homeowner: {
-      open: async (orderId) => contentOf(await orders(), orderId),
+      label: async (orderId) => labelOf(await orders(), orderId),
       received: async (orderId) => void (await api.post(`/v1/orders/${orderId}/received`, {}, Accepted)),
     },
     ...options.hooks,
@@ -85,8 +87,27 @@ async function levelMl(api: GatewayApi): Promise<number | undefined> {
 }
 
 /** What the label on the parcel says. */
-function contentOf(orders: OrderAnswer[], orderId: string): number {
+function labelOf(orders: OrderAnswer[], orderId: string): { packs: number; packContent: number } {
   const quote = orders.find((order) => order.orderId === orderId)?.quote
   if (quote === undefined) throw new Error(`A parcel came for order ${orderId}, which has no quote.`)
-  return quote.packSize * quote.quantity
+  return { packs: quote.quantity, packContent: quote.packSize }
+}
+
+/** A family of three at home, whose drawer is full and whose parcels come. */
+function planOf(seed: string): HomePlan {
+  const key = keyOf(`demo ${seed}`)
+  const { sensor } = demoWasher.slots[0]!
+  const slot = {
+    key,
+    isUsed: true,
+    fullAtStart: 1,
+    sensor: { key, ...sensor, driftShare: 0, isStuck: false, isDying: false },
+  }
+  const device = { name: DEVICE_ID, key, appliance: demoWasher, description: DEMO_WASHER_DESCRIPTION, slots: [slot] }
+  return {
+    index: 0,
+    household: { key, people: PEOPLE, holidaysPerYear: 0, guestsPerYear: 0, habitChangesPerYear: 0 },
+    deliveries: { shipAfterHours: { least: 0, most: 0 }, days: { least: 1, most: 3 }, lost: 0, short: 0, wrong: 0 },
+    devices: [device],
+  }
 }

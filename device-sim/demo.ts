@@ -6,11 +6,11 @@ import { readNodeFile } from '../gateway/chain/node-file.ts'
 import { Address } from '../gateway/domain/identifiers.ts'
 import { jsonText } from '../gateway/lib/json.ts'
 import { type DemoHome, type DemoHooks, moveIn } from './demo-home.ts'
+import { DRAWER_CAPACITY_ML } from './models/demo-washer.ts'
 import { OrderStory } from './order-story.ts'
 import { type Scene, Stage } from './stage.ts'
 import { dateText, Story } from './story.ts'
 import { type Balances, type Outcome, whatIsMissing } from './verdict.ts'
-import { DRAWER_CAPACITY_ML } from './washer.ts'
 
 const HELP = `Lives through some weeks of a home whose washer buys its own detergent, in seconds: the real gateway, broker, seller and
 contracts, on a development chain with a test dollar. It ends by itself, with exit code 0 only if all went well.
@@ -32,6 +32,8 @@ const LONGEST_DAYS = 90
 /** A run takes about 12 s; one on a machine that does much else, ten times as long. */
 const LONGEST_REAL_MS = 240_000
 const KEPT_TICK_MS = 1_000
+/** A rise that no sensor's noise makes. */
+const FILLED_ML = 200
 /** Of a child's log, after a failure. */
 const LAST_LINES = 15
 const LONGEST_LOG_LINE = 400
@@ -131,6 +133,8 @@ async function buyOnce(
 /** What the home does, as lines of the story. */
 function tellingHooks(story: Story): DemoHooks {
   let cause = 'switched on'
+  let parcelMl = 0
+  let lastMl = DRAWER_CAPACITY_ML
   return {
     onMandate(readable, txHash) {
       for (const sentence of readable.split('\n')) if (sentence !== '') story.line(START_MS, 'you sign', sentence)
@@ -140,10 +144,14 @@ function tellingHooks(story: Story): DemoHooks {
       if (report.topic === 'event' && report.type === 'cycle-finished') {
         cause = `${report.detail?.['program']} took ${report.detail?.['doseMl']} ml`
       }
-      if (report.topic === 'consumable') story.level(report.measuredAtMs, cause, report.remaining, DRAWER_CAPACITY_ML)
+      if (report.topic !== 'consumable') return
+      if (report.remaining - lastMl > FILLED_ML) cause = `filled from the parcel of ${parcelMl} ml`
+      story.level(report.measuredAtMs, cause, report.remaining, DRAWER_CAPACITY_ML)
+      lastMl = report.remaining
+      cause = 'as the day before'
     },
     onParcel(contentMl) {
-      cause = `filled from the parcel of ${contentMl} ml`
+      parcelMl = contentMl
     },
   }
 }

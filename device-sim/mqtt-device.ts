@@ -1,13 +1,28 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import mqtt, { type MqttClient } from 'mqtt'
 import type { Seed } from '../gateway/lib/seed.ts'
-import { Command, type CommandResult, type Description, OrderMessage, type Status } from '../gateway/wire/messages.ts'
+import {
+  Command,
+  type CommandResult,
+  type ConsumableReport,
+  type Description,
+  type EventReport,
+  OrderMessage,
+  type Status,
+  type TelemetryReport,
+} from '../gateway/wire/messages.ts'
 import { topicOf } from '../gateway/wire/topics.ts'
-import type { WasherReport } from './washer.ts'
 
 const RECONNECT_EVERY_MS = 500
 const CONNECT_WITHIN_MS = 5_000
 const GOODBYE_WITHIN_MS = 1_000
+
+type Unsent<Report> = Omit<Report, 'session' | 'seq'> & { measuredAtMs: number }
+/** A report before its connection gives it session and seq. */
+export type DeviceReport =
+  | ({ topic: 'consumable' } & Unsent<ConsumableReport>)
+  | ({ topic: 'telemetry' } & Unsent<TelemetryReport>)
+  | ({ topic: 'event' } & Unsent<EventReport>)
 
 export type DeviceOptions = {
   /** `mqtt://host:port`; also mqtts, ws and wss. */
@@ -67,7 +82,7 @@ export class MqttDevice {
   }
 
   /** Resolves when the gateway has it on disk (PUBACK). */
-  async report({ topic, ...body }: WasherReport): Promise<void> {
+  async report({ topic, ...body }: DeviceReport): Promise<void> {
     await this.#publish(topic, { session: this.#options.session, seq: this.#seq++, ...body })
   }
 

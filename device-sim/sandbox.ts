@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { Seed } from '../gateway/lib/seed.ts'
+import { DEMO_WASHER_DESCRIPTION, DRAWER_CAPACITY_ML } from './models/demo-washer.ts'
 import { MqttDevice, sessionOf } from './mqtt-device.ts'
 import { type Scene, Stage } from './stage.ts'
-import { DRAWER_CAPACITY_ML, WASHER_DESCRIPTION } from './washer.ts'
 
 /** A second, as chains count them. */
 const START_MS = Date.UTC(2027, 0, 4, 8)
@@ -108,7 +108,7 @@ async function moveIn(
 ): Promise<SandboxWasher> {
   const { password } = await api.post('/v1/devices', { deviceId }, NewDevice)
   const device = new MqttDevice({
-    ...{ url: `mqtt://127.0.0.1:${api.mqttPort}`, deviceId, password, description: WASHER_DESCRIPTION },
+    ...{ url: `mqtt://127.0.0.1:${api.mqttPort}`, deviceId, password, description: DEMO_WASHER_DESCRIPTION },
     ...{ session: sessionOf(new Seed(seed).fork(deviceId), 1), onOrder: () => undefined },
   })
   stage.endsWith(() => device.close())

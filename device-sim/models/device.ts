@@ -161,7 +161,7 @@ export class Device {
     for (let index = 0; index < this.slots.length; index++) {
       const slot = this.slots[index]!
       // Whoever uses it fills it first, when there is something to fill in.
-      if (slot.fill()) this.#tellLevel(index, atMs, out)
+      if (slot.fill(atMs)) this.#tellLevel(index, atMs, out)
       const wanted = slot.wanted(program.doses[index]!, size)
       const dose = slot.take(wanted)
       if (index === this.#dosingSlot) this.#dose = dose
@@ -186,8 +186,8 @@ export class Device {
     this.#nextParcelAtMs = Math.min(...this.#underWay.map(({ delivery }) => delivery.atMs))
     for (const { slot, orderId, packContent, delivery } of here) {
       this.#found.push({ slot, orderId, atMs, received: delivery.packs > 0 })
-      this.slots[slot]!.store(delivery.packs, packContent)
-      if (this.slots[slot]!.fill()) this.#tellLevel(slot, atMs, out)
+      this.slots[slot]!.store(delivery.packs, packContent, atMs)
+      if (this.slots[slot]!.fill(atMs)) this.#tellLevel(slot, atMs, out)
     }
   }
 

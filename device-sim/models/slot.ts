@@ -10,18 +10,18 @@ export type SlotPlan = {
   sensor: SensorPlan
 }
 
-/** A pack is opened when it fits, or at this share of the capacity; a cartridge is changed at this one. */
-const OPEN_BELOW_SHARE = 0.3
-const CHANGE_BELOW_SHARE = 0.25
-/** What is left of an opened pack is poured in when it fits and is worth the walk. */
-const WORTH_POURING_SHARE = 0.2
+/** Packs are poured in whole when they fit; after a week in the way, what fits is, when that is so much of the capacity. */
+const PATIENCE_MS = 7 * 86_400_000
+const FILL_ROOM_SHARE = 0.25
+/** A cartridge is changed when so much is left. */
+const CHANGE_BELOW_SHARE = 0.4
 
 /** A slot as it truly is, the shelf beside it, and what its sensor makes of it. Amounts in its unit. */
 export class Slot {
   readonly kind: SlotKind
   readonly plan: SlotPlan
   content: number
-  /** Packs that nobody has opened, and what is left of an opened one. */
+  /** What came and is not poured in yet. */
   shelf = 0
   /** It could not give the last dose that was wanted. */
   isEmpty = false
@@ -29,6 +29,7 @@ export class Slot {
   shown = Number.NaN
   readAtMs: number
   #packContent = 0
+  #storedAtMs = 0
 
   constructor(kind: SlotKind, plan: SlotPlan, startMs: number) {
     this.kind = kind
@@ -51,13 +52,14 @@ export class Slot {
   }
 
   /** Packs came. `packContent` is what one adds. */
-  store(packs: number, packContent: number): void {
+  store(packs: number, packContent: number, atMs: number): void {
+    this.#storedAtMs = atMs
     this.shelf += packs * packContent
     this.#packContent = packContent
   }
 
   /** Somebody stands before it: fills it when there is something to fill in and it is time; whether it was filled. */
-  fill(): boolean {
+  fill(atMs: number): boolean {
     if (this.shelf <= 0) return false
     const { capacity, isCartridge, grain } = this.kind
     const pack = this.#packContent
@@ -66,11 +68,12 @@ export class Slot {
       this.content = capacity
       this.shelf -= pack
     } else {
-      const opened = this.shelf % pack
       const room = capacity - this.content
-      const opensPack = room >= pack || this.content <= capacity * OPEN_BELOW_SHARE
-      if (!opensPack && (opened > room || opened < capacity * WORTH_POURING_SHARE)) return false
-      const poured = Math.min(room, this.shelf, opensPack ? opened + pack : opened)
+      if (room < capacity * FILL_ROOM_SHARE) return false
+      const whole = Math.min(this.shelf, Math.floor(room / pack) * pack)
+      const isTime = this.shelf <= room || atMs - this.#storedAtMs >= PATIENCE_MS
+      const poured = isTime ? Math.min(room, this.shelf) : whole
+      if (poured === 0) return false
       this.content = toGrain(this.content + poured, grain)
       this.shelf = toGrain(this.shelf - poured, grain)
     }

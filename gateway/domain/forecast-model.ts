@@ -74,6 +74,14 @@ const STUCK_DAYS = 3
 const SILENT_INTERVALS = 6
 const SILENT_DAYS = 2
 
+/** How fast the usual time between readings follows. */
+const INTERVAL_WEIGHT = 0.1
+
+/** The usual time between two readings, after another one. */
+export function intervalAfter({ readAtMs, intervalDays }: Usage, atMs: number): number {
+  return intervalDays + INTERVAL_WEIGHT * ((atMs - readAtMs) / DAY_MS - intervalDays)
+}
+
 /** Use per day. */
 export function rateOf({ used, usedDays, capacity }: Usage): number {
   return Math.max(used / usedDays, capacity / FULL_LASTS_AT_MOST_DAYS)

@@ -2,6 +2,7 @@ import {
   DAY_MS,
   dayVarianceOf,
   fadePerDay,
+  intervalAfter,
   isStuck,
   NATURE_FADE_PER_DAY,
   noiseVariance,
@@ -62,8 +63,6 @@ const UNSEEN_SHARE = 0.3
 const UNSEEN_DEVIATIONS = 1.4
 /** Below this share of the capacity a slot cannot show what is wanted. */
 const EMPTY_SHARE = 0.005
-/** How fast the usual time between readings follows. */
-const INTERVAL_WEIGHT = 0.1
 const MAX_DAYS_LEFT = 3650
 /** Of a normal distribution: its 90th percentile in standard deviations. */
 const Z90 = 1.2816
@@ -114,11 +113,6 @@ function firstReading({ atMs, left }: LevelObservation, capacity: number): Usage
     refill: null,
     intervalDays: 1,
   }
-}
-
-/** How the usual time between readings moves. */
-function intervalAfter({ readAtMs, intervalDays }: Usage, atMs: number): number {
-  return intervalDays + INTERVAL_WEIGHT * ((atMs - readAtMs) / DAY_MS - intervalDays)
 }
 
 /** Plausibility counts a rise over the lowest level. Smaller ones, and what happened while nothing was seen, show only here. */

@@ -3,14 +3,14 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server } from 'node:net'
 import { Aedes, type AuthenticateError, type Client, type PublishPacket } from 'aedes'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { MqttDevice, sessionOf } from '../../device-sim/mqtt-device.ts'
-import { WASHER_DESCRIPTION, type WasherReport } from '../../device-sim/washer.ts'
+import { DEMO_WASHER_DESCRIPTION } from '../../device-sim/models/demo-washer.ts'
+import { type DeviceReport, MqttDevice, sessionOf } from '../../device-sim/mqtt-device.ts'
 import { Seed } from '../../gateway/lib/seed.ts'
 import type { OrderMessage } from '../../gateway/wire/messages.ts'
 
 const PASSWORD = 'open sesame'
-const LEVEL: WasherReport = { topic: 'consumable', slot: 'detergent', remaining: 420, unit: 'ml', measuredAtMs: 1 }
-const EVENT: WasherReport = { topic: 'event', type: 'cycle-started', measuredAtMs: 2 }
+const LEVEL: DeviceReport = { topic: 'consumable', slot: 'detergent', remaining: 420, unit: 'ml', measuredAtMs: 1 }
+const EVENT: DeviceReport = { topic: 'event', type: 'cycle-started', measuredAtMs: 2 }
 
 let aedes: Aedes
 let server: Server
@@ -40,7 +40,7 @@ function washer(onOrder: (message: OrderMessage) => void = () => undefined, pass
     url,
     deviceId: 'washer-1',
     password,
-    description: WASHER_DESCRIPTION,
+    description: DEMO_WASHER_DESCRIPTION,
     session,
     onOrder,
   })
@@ -87,7 +87,7 @@ describe('on the wire', () => {
     await device.connect()
     await device.close()
     expect(seen).toEqual([
-      ['description', JSON.stringify(WASHER_DESCRIPTION)],
+      ['description', JSON.stringify(DEMO_WASHER_DESCRIPTION)],
       ['status', 'online'],
       ['status', 'offline'],
     ])
