@@ -70,9 +70,19 @@ export class Striker {
   }
 }
 
-/** The last blocks go, and empty ones take their place; never more than there are. */
+/**
+ * The last blocks go, and empty ones take their place: as many as there are since the chain was last started, which cannot go
+ * back before that. When there is none, a new empty one goes.
+ */
 async function reorg(rpcUrl: string, blocks: number): Promise<void> {
   const head = Number(z.string().parse(await call(rpcUrl, 'eth_blockNumber', [])))
-  const depth = Math.min(blocks, head - 1)
-  if (depth > 0) await call(rpcUrl, 'anvil_reorg', [depth, []])
+  for (let depth = Math.min(blocks, head - 1); depth > 0; depth--) {
+    const isDone = await call(rpcUrl, 'anvil_reorg', [depth, []]).then(
+      () => true,
+      () => false,
+    )
+    if (isDone) return
+  }
+  await call(rpcUrl, 'evm_mine', [])
+  await call(rpcUrl, 'anvil_reorg', [1, []])
 }

@@ -106,7 +106,15 @@ export class Fleet {
   }
 
   #join(device: LightDevice): void {
-    if (device.isOn || this.#joining.has(device)) return
+    if (device.isOn) return
+    if (this.#joining.has(device)) {
+      // A fault broke its connection before the broker had let it in: nobody tells of that end.
+      if (device.isOff && this.#connecting.delete(device)) {
+        this.#comers.push(device)
+        this.#admit()
+      }
+      return
+    }
     this.#joining.add(device)
     this.#count(1)
     this.#comers.push(device)

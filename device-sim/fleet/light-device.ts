@@ -64,7 +64,7 @@ export class LightDevice {
     this.#options = options
     this.#fleet = fleet
     this.#outgoing = new Outgoing(options.deviceId, (change) => fleet.waitsFor(change))
-    this.#boot()
+    this.#outgoing.boot(options.sessionOf(0))
   }
 
   get deviceId(): string {
@@ -73,6 +73,11 @@ export class LightDevice {
 
   get isOn(): boolean {
     return this.#state === 'on'
+  }
+
+  /** It has no connection, and none is on the way. */
+  get isOff(): boolean {
+    return this.#state === 'off'
   }
 
   /** Every boot, and how many of its reports are acknowledged; those before the last are all, unless some are kept. */
@@ -131,7 +136,7 @@ export class LightDevice {
   send(reports: readonly { topic: WriteTopic; body: string }[], fault: WireFault | undefined): void {
     if (fault?.kind === 'bent' && fault.reboot) {
       this.drop()
-      this.#boot()
+      this.#outgoing.boot(this.#options.sessionOf(this.sessions.length))
     }
     const mine = reports.map(({ topic, body }) => this.#outgoing.report(topic, body))
     if (fault?.kind === 'away') {
@@ -167,10 +172,6 @@ export class LightDevice {
     this.#pings++
     this.#fleet.waitsFor(1)
     this.#write(PINGREQ)
-  }
-
-  #boot(): void {
-    this.#outgoing.boot(this.#options.sessionOf(this.#outgoing.sessions.length))
   }
 
   #sendAll(all: readonly Unacknowledged[]): void {

@@ -61,7 +61,7 @@ function clientOf(dataFolder: string, home: string | undefined): Client {
       throw new CliError(
         cause instanceof Error && cause.name === 'TimeoutError'
           ? `The gateway at ${url} did not answer within ${ANSWER_TIMEOUT_MS / 1000} seconds. Look at its log.`
-          : `No gateway answers at ${url}. Start it with \`adept start${dataHint(dataFolder)}\`.`,
+          : `No gateway answers at ${url}. Start it with \`adept start${dataHint(dataFolder)}\`; \`adept doctor\` tells what hinders it.`,
       )
     }
     if (response.ok) return response

@@ -42,6 +42,8 @@ export function notifyWorker(parts: {
           const nextAtMs =
             attempts + 1 >= MAX_ATTEMPTS ? undefined : nowMs + backoffMs(attempts, FIRST_RETRY_MS, LONGEST_RETRY_MS)
           await parts.store.failed(notificationId, nextAtMs)
+          // Who does not answer one will not answer fifty: devices are told in between.
+          break
         }
       }
       return { worked: orders.length + due.length > 0, nextDueAtMs: await parts.store.nextDueAtMs() }

@@ -82,3 +82,19 @@ test('a device gets a new password, a certificate, and leaves', async () => {
   const disconnected = gateway.asked.filter((it) => (it as { verb?: string }).verb === 'disconnect')
   expect(disconnected).toHaveLength(4)
 })
+
+test('a device is tied to the registry by its number there, or by one that the wallet makes', async () => {
+  await gateway.call('/v1/devices', { deviceId: 'washer' })
+  const [made, known, wrong] = await Promise.all([
+    adept('device', 'register', 'washer'),
+    json('device', 'register', 'washer', '--registry-id', '0x1F'),
+    adept('device', 'register', 'washer', '--registry-id', 'W9000'),
+  ])
+  expect(made).toEqual({ code: 0, err: '', out: 'washer is registered.\n' })
+  expect(known).toEqual({ deviceId: 'washer', sentence: 'washer is registered.' })
+  expect(wrong).toMatchObject({ code: 2, err: expect.stringContaining('as decimal or 0x and hex digits') })
+  const asked = gateway.asked.filter((it) => (it as { verb?: string }).verb === 'register')
+  expect(asked).toHaveLength(2)
+  expect(asked).toContainEqual({ verb: 'register', deviceId: 'washer', registryId: undefined })
+  expect(asked).toContainEqual({ verb: 'register', deviceId: 'washer', registryId: 31n })
+})

@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util'
 import Database from 'better-sqlite3'
 import { HomeProcesses } from '../support/home-processes.ts'
 import { CrashDevice } from './device.ts'
+import { DRAINS, DrainHome, drainName } from './drain.ts'
 import { balanceOf, problemsOf } from './home.ts'
 import { POINTS, type Point } from './points.ts'
 import { MillionHome, RESTART } from './restart.ts'
@@ -41,6 +42,12 @@ type Row = {
   slowestSeconds: number
 }
 type Round = { fault: Fault; row: Row; deviceId: string }
+/** A row with a home of its own for all its rounds, one after the other; a round says how long the gateway took. */
+type OwnHome = { round(): Promise<{ problems: string[]; tookMs: number }>; close(): Promise<void> }
+const IN_OWN_HOMES: { name: string; start(): Promise<OwnHome> }[] = [
+  { name: RESTART, start: () => MillionHome.start() },
+  ...DRAINS.map((hung) => ({ name: drainName(hung), start: () => DrainHome.start(hung) })),
+]
 type DiskRound = { fault: StorageFault; row: Row }
 
 const { values } = parseArgs({
@@ -65,13 +72,15 @@ async function crash(rounds: number, homes: number): Promise<boolean> {
   const storageFaults = STORAGE_FAULTS.filter(
     ({ name }) => name.includes(values.point) && (values.victim ?? 'disk') === 'disk',
   )
-  const isRestarted = RESTART.includes(values.point) && (values.victim ?? 'gateway') === 'gateway'
-  if ((faults.length + storageFaults.length === 0 && !isRestarted) || !(rounds > 0) || !(homes > 0))
+  const inOwnHomes = IN_OWN_HOMES.filter(
+    ({ name }) => name.includes(values.point) && (values.victim ?? 'gateway') === 'gateway',
+  )
+  if (faults.length + storageFaults.length + inOwnHomes.length === 0 || !(rounds > 0) || !(homes > 0))
     throw new Error('There is nothing to do: see --help.')
   const rows = faults.map((fault): Row => rowOf(fault.victim, fault.point.name, rounds))
   const diskRows = storageFaults.map((fault): Row => rowOf('disk', fault.name, rounds))
-  const restartRow = rowOf('gateway', RESTART, rounds)
-  const table = [...rows, ...diskRows, ...(isRestarted ? [restartRow] : [])]
+  const ownRows = inOwnHomes.map(({ name }): Row => rowOf('gateway', name, rounds))
+  const table = [...rows, ...diskRows, ...ownRows]
   const left = faults.flatMap((fault, index) =>
     Array.from(
       { length: rounds },
@@ -83,7 +92,7 @@ async function crash(rounds: number, homes: number): Promise<boolean> {
   )
   await Promise.all(Array.from({ length: homes }, () => playInHomes(left)))
   await Promise.all(Array.from({ length: homes }, () => playOnDisks(disksLeft)))
-  if (isRestarted) await restart(restartRow)
+  for (const [index, { start }] of inOwnHomes.entries()) await playInOwnHome(await start(), ownRows[index]!)
   const failed = table.filter(({ good }) => good < rounds).length
   if (values.json) console.log(JSON.stringify(table, null, 2))
   else
@@ -121,12 +130,11 @@ async function playOnDisks(left: DiskRound[]): Promise<void> {
   }
 }
 
-async function restart(row: Row): Promise<void> {
-  const home = await MillionHome.start()
+async function playInOwnHome(home: OwnHome, row: Row): Promise<void> {
   try {
     while (row.played < row.rounds) {
-      const { problems, readyMs } = await home.round()
-      note(row, readyMs, problems, 'a million readings')
+      const { problems, tookMs } = await home.round()
+      note(row, tookMs, problems, 'a home of its own')
     }
   } finally {
     await home.close()

@@ -15,12 +15,14 @@ import { HomeProcesses } from '../support/home-processes.ts'
 import { CrashDevice, PRICE_MINOR_UNITS } from './device.ts'
 import { balanceOf, problemsOf, unfinished } from './home.ts'
 import { type Victim, Victims } from './victims.ts'
+import { type ChainLook, liveWeeks } from './weeks.ts'
 
 const HELP = `npm run soak -- [options]
 
   --minutes <number>  how long (default 30)
   --seed <name>       of who is killed when (default 1)
   --devices <number>  that buy at the same time (default 4)
+  --weeks <number>    instead: weeks of the embedded chain, compressed, and what they take on disk and in memory
   --json              the result as JSON
   --help              this text
 
@@ -39,16 +41,20 @@ const VICTIMS: { victim: Victim; weight: number }[] = [
   { victim: 'machine', weight: 2 },
 ]
 
+const LOOK_HEADER = '| blocks | state | journal | anvil | state kept in | start |\n|---|---|---|---|---|---|'
+
 const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '30' },
     seed: { type: 'string', default: '1' },
     devices: { type: 'string', default: '4' },
+    weeks: { type: 'string' },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 })
 if (values.help) console.log(HELP)
+else if (values.weeks !== undefined) process.exitCode = (await weeksOfChain(Number(values.weeks))) ? 0 : 1
 else process.exitCode = (await soak(Number(values.minutes), values.seed, Number(values.devices))) ? 0 : 1
 
 async function soak(minutes: number, seedName: string, deviceCount: number): Promise<boolean> {
@@ -88,6 +94,24 @@ async function soak(minutes: number, seedName: string, deviceCount: number): Pro
     for (const device of devices) await device.close()
     await home.close()
   }
+}
+
+async function weeksOfChain(weeks: number): Promise<boolean> {
+  if (!(weeks > 0)) throw new Error('There is nothing to do: see --help.')
+  const looks: ChainLook[] = []
+  if (!values.json) console.log(LOOK_HEADER)
+  const problems = await liveWeeks(weeks, (look) => {
+    looks.push(look)
+    if (!values.json) console.log(lineOfLook(look))
+  })
+  if (values.json) console.log(JSON.stringify({ weeks, looks, problems }, null, 2))
+  else if (problems.length > 0) console.log(problems.join('\n'))
+  return problems.length === 0
+}
+
+function lineOfLook({ blocks, stateBytes, journalBytes, anvilMiB, keepMs, startMs }: ChainLook): string {
+  const mb = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`
+  return `| ${blocks} | ${mb(stateBytes)} | ${mb(journalBytes)} | ${Math.round(anvilMiB)} MiB | ${Math.round(keepMs)} ms | ${Math.round(startMs)} ms |`
 }
 
 async function killAtRandom(victims: Victims, seed: Seed, endMs: number, kills: Record<Victim, number>): Promise<void> {

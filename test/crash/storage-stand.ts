@@ -4,15 +4,12 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import Database from 'better-sqlite3'
-import { connectAsync, type MqttClient } from 'mqtt'
 import { readNodeFile } from '../../gateway/chain/node-file.ts'
-import { topicOf } from '../../gateway/wire/topics.ts'
 import { HomeProcesses } from '../support/home-processes.ts'
+import { Reporter } from './reporter.ts'
 
 const DISK_MIB = 64
 const REPORT_EVERY_MS = 10
-const RECONNECT_MS = 100
 
 /** A disk of its own, small, that a round may fill, spoil and take away. Needs root. */
 export class SmallDisk {
@@ -83,9 +80,7 @@ function run(command: string, ...args: string[]): void {
 export class StorageStand {
   readonly disk: SmallDisk
   home!: HomeProcesses
-  readonly acknowledged: number[] = []
-  #client!: MqttClient
-  #ended = false
+  #reporter!: Reporter
 
   private constructor(disk: SmallDisk) {
     this.disk = disk
@@ -95,7 +90,7 @@ export class StorageStand {
     const stand = new StorageStand(new SmallDisk(kind))
     try {
       stand.home = await HomeProcesses.start({ ADEPT_LOG_LEVEL: 'warn' }, 'no shop', stand.disk.folder)
-      await stand.#connect()
+      stand.#reporter = await Reporter.start(stand.home, 'washer', { inFlight: 1, everyMs: REPORT_EVERY_MS })
     } catch (error) {
       await stand.close()
       throw error
@@ -103,34 +98,11 @@ export class StorageStand {
     return stand
   }
 
-  async #connect(): Promise<void> {
-    const { password } = await this.home.api<{ password: string }>('/v1/devices', { deviceId: 'washer' })
-    this.#client = await connectAsync(`mqtt://127.0.0.1:${this.home.running.mqttPort}`, {
-      ...{ protocolVersion: 4, clientId: 'washer', username: 'washer', password, clean: false },
-      reconnectPeriod: RECONNECT_MS,
-    })
-    this.#client.on('error', () => undefined)
-    void this.#report()
-  }
-
-  async #report(): Promise<void> {
-    for (let seq = 0; !this.#ended; seq++) {
-      const body = JSON.stringify({ session: 'storage', seq, slot: 'detergent', remaining: 900, unit: 'ml' })
-      try {
-        await this.#client.publishAsync(topicOf('washer', 'consumable'), body, { qos: 1 })
-        this.acknowledged.push(seq)
-      } catch {
-        // Only once the round is over: until then the client sends it again.
-      }
-      await wait(REPORT_EVERY_MS)
-    }
-  }
-
   /** Resolves once so many more reports were acknowledged. */
   async hears(count = 20): Promise<void> {
-    const wanted = this.acknowledged.length + count
+    const wanted = this.#reporter.acknowledged.length + count
     await this.home.until(
-      async () => this.acknowledged.length,
+      async () => this.#reporter.acknowledged.length,
       (now) => now >= wanted,
     )
   }
@@ -140,8 +112,8 @@ export class StorageStand {
     let last = -1
     await this.home.until(
       async () => {
-        const isSame = last === this.acknowledged.length
-        last = this.acknowledged.length
+        const isSame = last === this.#reporter.acknowledged.length
+        last = this.#reporter.acknowledged.length
         return isSame
       },
       (isSame) => isSame,
@@ -195,24 +167,11 @@ export class StorageStand {
 
   /** After a kill and a start: what was acknowledged and is not stored exactly once. */
   problems(): string[] {
-    const db = new Database(join(this.home.folder, 'gateway.db'), { readonly: true })
-    try {
-      const times = new Map<number, number>()
-      for (const seq of db.prepare<[], number>('SELECT seq FROM readings').pluck().all()) {
-        times.set(seq, (times.get(seq) ?? 0) + 1)
-      }
-      const lost = this.acknowledged.filter((seq) => times.get(seq) !== 1)
-      return lost.length === 0
-        ? []
-        : [`${lost.length} of ${this.acknowledged.length} acknowledged readings are not stored exactly once.`]
-    } finally {
-      db.close()
-    }
+    return this.#reporter.problems(this.home)
   }
 
   async close(): Promise<void> {
-    this.#ended = true
-    await this.#client?.endAsync(true)
+    await this.#reporter?.close()
     await this.home?.close()
     await this.disk.end()
   }

@@ -41,11 +41,11 @@ function start(...args: string[]) {
 
 /** The processes of a running demo, the chain included. */
 function processesOf(): number[] {
-  const [run] = readdirSync(folder).filter((name) => name.startsWith('adept-demo-'))
+  const [run] = readdirSync(folder).filter((name) => name.startsWith('adept-sim-'))
   const node = JSON.parse(readFileSync(join(folder, run!, 'gateway', 'chain', 'node.json'), 'utf8')) as { pid: number }
   const own = execFileSync('ps', ['-eo', 'pid,args'], { encoding: 'utf8' })
     .split('\n')
-    .filter((line) => line.includes(`${folder}/adept-demo-`))
+    .filter((line) => line.includes(`${folder}/adept-sim-`))
     .map((line) => Number.parseInt(line, 10))
   return [...own, node.pid]
 }

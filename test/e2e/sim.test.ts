@@ -1,0 +1,57 @@
+import { readdirSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { expect, test } from 'vitest'
+import type { RecordedReading } from '../../device-sim/record/recording.ts'
+import { replay } from '../../device-sim/record/replay.ts'
+import { play } from '../../device-sim/run/run-scenario.ts'
+import { Scenario } from '../../device-sim/scenario/schema.ts'
+
+const DAY_MS = 86_400_000
+const signal = new AbortController().signal
+const folders = () => readdirSync(tmpdir()).filter((name) => name.startsWith('adept-sim-')).length
+
+test('a few homes live through every fault, and all that must hold holds', { timeout: 240_000 }, async () => {
+  const scenario = Scenario.parse({
+    about: 'a test',
+    population: { homes: 4, fullAtStart: { least: 0.1, most: 0.4 } },
+    days: 5,
+    tickMinutes: 240,
+    faults: {
+      flaps: { perDeviceDay: 0.5 },
+      cuts: { perDeviceDay: 1 },
+      duplicates: { share: 0.2 },
+      reordering: { share: 0.2 },
+      clockSkew: { share: 0.5 },
+      reboots: { perDeviceDay: 0.5 },
+      kills: { gateway: 2, chain: 3, shop: 3 },
+      reorgs: { everyDays: 3, blocks: 2 },
+      sellerOutages: { everyDays: 3, hours: { least: 6, most: 12 } },
+      hostile: { devices: 2, everyDays: 1 },
+    },
+    holds: { orders: { atLeast: 3 } },
+  })
+  const { broken, verdicts, result } = await play(scenario, { kind: 'real', onProgress: () => undefined, signal })
+  expect(broken).toBeUndefined()
+  expect(verdicts.filter(({ holds }) => !holds)).toEqual([])
+  expect(verdicts).toHaveLength(8)
+  expect(result?.problems).toEqual([])
+})
+
+test('a recording is replayed with every reading, restarts included', { timeout: 60_000 }, async () => {
+  const before = folders()
+  const slot = { slot: 'detergent', unit: 'ml' as const, capacity: 1400, degradationDirection: 'down' as const }
+  const levels = [1400, 1200, 1000, 800, 600, 400, 200, 100]
+  const readings = levels.flatMap((remaining, day): RecordedReading[] => {
+    const common = { device: 0, session: day < 4 ? 0 : 1, receivedMs: day * DAY_MS, measuredMs: day * DAY_MS - 60_000 }
+    return [
+      { ...common, kind: 'consumable', body: { slot: 'detergent', remaining, unit: 'ml' } },
+      { ...common, kind: 'event', body: { type: 'cycle-finished', detail: { doseMl: 38 } } },
+    ]
+  })
+  const devices = [{ maker: 'Recorded', model: 'device-1', slots: [{ ...slot, replacementProducts: [] }] }]
+  const replayed = await replay({ devices, readings }, { speed: undefined, onProgress: () => undefined, signal })
+  expect(replayed).toMatchObject({ readings: 16, stored: 16, virtualDays: 7 })
+  expect(replayed.marks['verified']).toBeGreaterThan(4)
+  expect(replayed.told).toEqual(expect.arrayContaining([expect.objectContaining({ device: 'device-1', kind: 'low' })]))
+  expect(folders()).toBe(before)
+})
