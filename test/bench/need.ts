@@ -29,7 +29,7 @@ const { values } = parseArgs({
 const seeds = seedsOf(values.tune ? TUNING : values.seeds)
 if (values.help) console.log(HELP)
 else if (seeds === undefined) {
-  console.error('--seeds wants two whole numbers and two dots, the first not above the second: 300001..301000')
+  console.error('--seeds wants two whole numbers and two dots, the first not above the second: 400001..401000')
   process.exitCode = 1
 } else if (values.tune) tune(seeds)
 else bench(seeds)
