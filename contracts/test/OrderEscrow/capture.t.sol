@@ -29,6 +29,14 @@ contract CaptureTest is EscrowTest {
         _assertEnded(placed, OrderBook.State.Captured, amount, PRICE);
     }
 
+    function test_returnsARestOfOneUnit() public {
+        _ship(placed);
+        uint256 payerBefore = dollar.balanceOf(PAYER);
+        _capture(placed, PRICE - 1);
+        vm.assertEq(dollar.balanceOf(PAYER), payerBefore + 1);
+        _assertEnded(placed, OrderBook.State.Captured, PRICE - 1, PRICE);
+    }
+
     function test_paysWithThePayersSignature() public {
         _ship(placed);
         _send(_claims(placed, PRICE, PAYER_KEY));

@@ -21,6 +21,8 @@ contract ShipTest is EscrowTest {
         OrderBook.Record memory current = _record(placed);
         vm.assertEq(uint256(current.state), uint256(OrderBook.State.Shipped));
         vm.assertEq(current.since, START + 2 days);
+        vm.assertEq(current.shipBy, _shipBy());
+        vm.assertEq(current.coolingOffSeconds, 1 days);
         vm.assertEq(current.amount, PRICE);
         vm.assertEq(dollar.balanceOf(address(escrow)), PRICE);
         vm.assertEq(escrow.mandateState(placed.terms.mandateHash).openOrders, 1);

@@ -72,10 +72,21 @@ contract WithdrawTest is EscrowTest {
         vm.prank(SELLER);
         escrow.decline(first.terms, first.id);
         _setBlocked(PAYER, false);
-        Placed memory second = _place(_mandate(), 2);
+        _place(_mandate(), 2);
         _withdraw(PAYER);
-        Placed memory third = _place(_mandate(), 3);
-        vm.assertEq(dollar.balanceOf(address(escrow)), second.amount + third.amount);
+        _place(_mandate(), 3);
+        vm.assertEq(dollar.balanceOf(address(escrow)), 2 * PRICE);
+    }
+
+    function test_leavesRoomForOrders_whenItTookAll() public {
+        Placed memory first = _place(_granted(), 1);
+        _setBlocked(PAYER, true);
+        vm.prank(SELLER);
+        escrow.decline(first.terms, first.id);
+        _setBlocked(PAYER, false);
+        _withdraw(PAYER);
+        _place(_mandate(), 2);
+        vm.assertEq(dollar.balanceOf(address(escrow)), PRICE);
     }
 
     function test_reverts_withoutCredit(address account) public {
