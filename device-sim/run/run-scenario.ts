@@ -1,7 +1,7 @@
 import { FaultPlan } from '../faults/plan.ts'
 import { Striker } from '../faults/strike.ts'
 import type { Report } from '../report/report.ts'
-import { optionsFor } from '../scenario/overrides.ts'
+import { optionsFor, quoted } from '../scenario/overrides.ts'
 import type { Scenario } from '../scenario/schema.ts'
 import { gatherEvidence } from './evidence.ts'
 import { judgePure, judgeReal } from './expectations.ts'
@@ -61,7 +61,7 @@ export async function play(scenario: Scenario, { kind, onProgress, signal }: Run
 /** `whole` is the scenario as its file has it: the commands that play it again name what differs from that. */
 export function reportOf(
   name: string,
-  file: string,
+  argument: string,
   whole: Scenario,
   scenario: Scenario,
   kind: 'pure' | 'real',
@@ -75,7 +75,7 @@ export function reportOf(
     ...played,
     // The pure run has no processes that could be killed.
     faults: new FaultPlan(scenario).timeline().filter(({ what }) => kind === 'real' || what.startsWith('the seller')),
-    command: commandFor(file, whole, scenario, kind),
+    command: commandFor(argument, whole, scenario, kind),
     smallest: undefined,
     madeAtMs,
   }
@@ -99,6 +99,7 @@ export async function shrinkFailure(
   return await shrink(scenario, fails, { ...SHRINK_BOUNDS[options.kind], nowMs: options.nowMs, onTry: options.onTry })
 }
 
-export function commandFor(file: string, whole: Scenario, scenario: Scenario, kind: 'pure' | 'real'): string {
-  return ['adept sim run', file, `--${kind}`, ...optionsFor(whole, scenario)].join(' ')
+/** `argument` names the scenario as it was typed. */
+export function commandFor(argument: string, whole: Scenario, scenario: Scenario, kind: 'pure' | 'real'): string {
+  return ['adept sim run', quoted(argument), `--${kind}`, ...optionsFor(whole, scenario)].join(' ')
 }

@@ -52,6 +52,6 @@ function scaled(holds: Scenario['holds'], factor: number): Scenario['holds'] {
 }
 
 /** As a shell takes it. */
-function quoted(text: string): string {
-  return /^[\w.-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
+export function quoted(text: string): string {
+  return /^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
 }

@@ -26,28 +26,26 @@ export type SimRunOptions = {
 
 /** `adept sim run`: plays, checks, shrinks what fails, and reports. */
 export async function simRun(
-  { name, path, scenario: whole }: { name: string; path: string; scenario: Scenario },
+  { name, argument, scenario: whole }: { name: string; argument: string; scenario: Scenario },
   options: SimRunOptions,
   { print }: Context,
 ): Promise<void> {
   const kind = options.pure ? 'pure' : options.real ? 'real' : whole.run
   const scenario = overridden(whole, options)
   const madeAtMs = systemClock.nowMs()
-  // A file is played again by its path, a shipped scenario by its name.
-  const file = path.startsWith(join(import.meta.dirname, '../..')) ? name : path
   const signal = kind === 'real' ? untilInterrupted() : new AbortController().signal
   const progress = new SimProgress()
   try {
     const run = { kind, signal } as const
     const played = await play(scenario, { ...run, onProgress: (now) => progress.show(now) })
-    const report = reportOf(name, file, whole, scenario, kind, played, madeAtMs)
+    const report = reportOf(name, argument, whole, scenario, kind, played, madeAtMs)
     if (!isGood(report) && options.shrink) {
       let tries = 0
       const onTry = ({ population: { homes }, days }: Scenario) =>
         progress.say(`it fails; looking for the smallest that does: try ${++tries}, ${homes} homes, ${days} days`)
       const shrunk = await shrinkFailure(scenario, played, { ...run, nowMs: () => performance.now(), onTry })
       report.smallest = {
-        command: commandFor(file, whole, shrunk.scenario, kind),
+        command: commandFor(argument, whole, shrunk.scenario, kind),
         tries: shrunk.tries,
         homes: shrunk.scenario.population.homes,
         days: shrunk.scenario.days,

@@ -41,7 +41,7 @@ Ends with exit code 0 when all holds, 1 when something does not, 2 when the scen
       const read = goodScenario(name)
       // Loads cryptography and databases, which other commands need not wait for.
       const { simRun } = await import('./sim-run.ts')
-      await simRun(read, options, contextOf(command))
+      await simRun({ ...read, argument: name }, options, contextOf(command))
     })
 }
 
