@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { closeSync, openSync, readSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -115,11 +114,12 @@ async function readOnlyAtStart(stand: StorageStand): Promise<string[]> {
 async function corruptedRunning(stand: StorageStand): Promise<string[]> {
   const { home } = stand
   await checkpoint(stand)
-  const restore = spoil(stand, 'mandates')
+  const restore = spoil(stand, 'devices')
   // Whoever reads the page meets it; nothing is acknowledged from then on.
-  const ended = once(home.gateway.child, 'exit', { signal: AbortSignal.timeout(10_000) })
-  await home.api('/v1/mandates').catch(() => undefined)
-  await ended
+  await home.until(
+    () => home.api('/v1/devices').catch(() => undefined),
+    () => home.gateway.child.exitCode !== null,
+  )
   const problems = [
     ...(home.gateway.child.exitCode === EXIT_DAMAGED ? [] : [`It ended with ${home.gateway.child.exitCode}.`]),
     ...(await refusesToStart(stand)),
@@ -188,7 +188,8 @@ const empty = (stand: StorageStand) => rmSync(fillerOf(stand))
 async function checkpoint({ home }: StorageStand): Promise<void> {
   const db = new Database(join(home.folder, 'gateway.db'))
   try {
-    db.pragma('wal_checkpoint(TRUNCATE)')
+    // 1: somebody was at it, and it is not whole.
+    while (db.pragma('wal_checkpoint(TRUNCATE)', { simple: true }) !== 0) await wait(10)
   } finally {
     db.close()
   }
