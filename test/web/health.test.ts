@@ -57,7 +57,9 @@ test('a gateway whose parts all answer is ready; else it names those that do not
   gateway.db.pragma('query_only = 1')
   expect(await gateway.call('/readyz')).toMatchObject({
     status: 503,
-    body: { parts: { database: expect.stringMatching(/can only be read/), writer: 'The thread has ended.', chain: 'ok' } },
+    body: {
+      parts: { database: expect.stringMatching(/can only be read/), writer: 'The thread has ended.', chain: 'ok' },
+    },
   })
   expect(await gateway.call('/healthz', undefined, withoutToken)).toMatchObject({ status: 200 })
   expect(gateway.faults).toEqual([])
