@@ -39,12 +39,12 @@ export function catalogueText(scenario: PlannedScenario): string {
   return stringify({ name: 'Simulated drugstore', products })
 }
 
-/** The price of a product in a month of the run, as a share of that of the first: it moves by up to `monthlyPriceChange`. */
-export function priceShareIn(month: number, gtin: string, { population, seed }: PlannedScenario): number {
+/** What a product costs in each month of a run, as a share of its price in the first: it moves by up to `monthlyPriceChange`. */
+export function priceSharesOf(gtin: string, months: number, { population, seed }: PlannedScenario): number[] {
   const key = keyOf(`price ${seed} ${gtin}`)
-  let share = 1
-  for (let past = 1; past <= month; past++) {
-    share *= 1 + population.shop.monthlyPriceChange * (2 * uniform(key, past) - 1)
+  const shares = [1]
+  for (let month = 1; month < months; month++) {
+    shares.push(shares[month - 1]! * (1 + population.shop.monthlyPriceChange * (2 * uniform(key, month) - 1)))
   }
-  return share
+  return shares
 }

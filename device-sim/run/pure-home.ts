@@ -1,16 +1,14 @@
-import { type LeadTime, leadTimeOf } from '../../gateway/domain/need.ts'
 import { leftOf } from '../../gateway/domain/slot-state.ts'
 import { packContentOf } from '../models/appliance.ts'
 import type { DeviceEvent, ReportSink } from '../models/device.ts'
 import { HomeModel, type HomePlan } from '../models/home.ts'
+import { LeadTimes } from './lead-times.ts'
 import { COOLING_OFF_DAYS, PureOrder } from './pure-order.ts'
 import type { PureShop } from './pure-shop.ts'
 import { type Deciding, SlotBook, type Wish } from './slot-book.ts'
 import type { Tally } from './tally.ts'
 
 const DAY_MS = 86_400_000
-/** Of the newest so many orders (gateway/store/situations.ts). */
-const LEAD_TIMES = 20
 
 type HomeSlot = {
   device: number
@@ -33,8 +31,7 @@ export class PureHome implements ReportSink {
   readonly #slots: HomeSlot[]
   readonly #slotsOf: HomeSlot[][]
   readonly #skewMs: number[]
-  readonly #leads: { createdAtMs: number; days: number }[] = []
-  #leadTime: LeadTime = leadTimeOf([])
+  readonly #leads = new LeadTimes()
   /** By device. */
   readonly #digests: Int32Array
   #openOrders = 0
@@ -82,9 +79,12 @@ export class PureHome implements ReportSink {
     }
   }
 
-  /** Nothing but telemetry happens before. With an order open every tick counts: shop and shipping go by them. */
+  /** Nothing but telemetry happens before. */
   nextAtMs(): number {
-    return this.#openOrders > 0 ? this.#nowMs : Math.min(this.model.nextEventAtMs(), this.#dueAtMs)
+    let atMs = Math.min(this.model.nextEventAtMs(), this.#dueAtMs)
+    if (this.#openOrders === 0) return atMs
+    for (const { order } of this.#slots) if (order !== undefined) atMs = Math.min(atMs, order.nextAtMs())
+    return atMs
   }
 
   level(device: number, slot: number, atMs: number, remaining: number): void {
@@ -100,7 +100,9 @@ export class PureHome implements ReportSink {
 
   telemetry(device: number, _atMs: number, values: Float64Array): void {
     this.#tally.counts.reports += 1
-    for (let index = 0; index < values.length; index++) this.#note(device, values[index]!)
+    let digest = this.#digests[device]!
+    for (let index = 0; index < values.length; index++) digest = mixed(digest, values[index]! * 100)
+    this.#digests[device] = digest
   }
 
   event(device: number, atMs: number, event: DeviceEvent): void {
@@ -116,7 +118,7 @@ export class PureHome implements ReportSink {
       slots[slot]!.emptySinceMs = atMs
       this.emptySlots += 1
     }
-    for (let index = 0; index < slots.length; index++) slots[index]!.book.takeEvent(this.#nowMs, this.#leadTime)
+    for (let index = 0; index < slots.length; index++) slots[index]!.book.takeEvent(this.#nowMs)
   }
 
   /** What gateway, shop and chain do at this moment. */
@@ -133,8 +135,8 @@ export class PureHome implements ReportSink {
       const slot = this.#slots[index]!
       const { book } = slot
       if (slot.emptySinceMs !== undefined && !this.model.isEmpty(slot.device, slot.slot)) this.#refilled(slot)
-      if (book.hasNews || book.dueAtMs <= nowMs) {
-        const wish = book.decide(nowMs, this.#leadTime, slot.order !== undefined)
+      if (book.mustDecide(nowMs, this.#leads.now)) {
+        const wish = book.decide(nowMs, this.#leads.now, slot.order !== undefined)
         if (wish !== undefined) this.#order(slot, wish, nowMs, shop)
       }
       this.#dueAtMs = Math.min(this.#dueAtMs, book.dueAtMs)
@@ -195,7 +197,7 @@ export class PureHome implements ReportSink {
         this.#openOrders -= 1
         this.#hasNews = true
         book.completed(nowMs)
-        this.#noteLead(order)
+        this.#leads.add(order.createdAtMs, order.leadDays())
         return
       case 'without-goods':
         this.#endWithoutGoods(slot, order, nowMs)
@@ -209,13 +211,6 @@ export class PureHome implements ReportSink {
       const { order } = this.#slotsOf[device]![slot]!
       if (received && order?.orderId === orderId) order.receivedAtMs = nowMs
     }
-  }
-
-  #noteLead(order: PureOrder): void {
-    this.#leads.push({ createdAtMs: order.createdAtMs, days: order.leadDays() })
-    this.#leads.sort((a, b) => b.createdAtMs - a.createdAtMs)
-    this.#leads.splice(LEAD_TIMES)
-    this.#leadTime = leadTimeOf(this.#leads.map(({ days }) => days))
   }
 
   #endWithoutGoods(slot: HomeSlot, order: PureOrder, nowMs: number): void {

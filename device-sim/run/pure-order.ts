@@ -32,6 +32,13 @@ export class PureOrder {
     this.lastOrderAtMs = lastOrderAtMs
   }
 
+  /** Before this nothing but news of its goods moves it. */
+  nextAtMs(): number {
+    if (this.state === 'held') return this.sinceMs + COOLING_OFF_DAYS * DAY_MS
+    const isHere = this.receivedAtMs !== undefined && this.refilledAtMs !== undefined
+    return this.state === 'needed' || isHere ? this.sinceMs : this.sinceMs + UNCONFIRMED_MS + 1
+  }
+
   /** Its next arrow, when it is time; undefined: nothing that others must know. */
   step(nowMs: number, shop: PureShop): 'shipped' | 'completed' | 'without-goods' | undefined {
     switch (this.state) {

@@ -1,24 +1,25 @@
 import type { PlannedScenario } from '../models/home.ts'
-import { priceShareIn, shopProducts } from '../models/shop.ts'
+import { priceSharesOf, shopProducts } from '../models/shop.ts'
 import { maxPacksAt, maxUnitPriceAt } from './terms.ts'
 
-const MONTH_MS = 30 * 86_400_000
-/** `dearestShare`: what a pack may cost, of its price in the first month. */
-type Shelf = { left: number; maxPacks: number; dearestShare: number }
+const DAY_MS = 86_400_000
+const MONTH_MS = 30 * DAY_MS
+/** `dearestShare`: what a pack may cost, of its price in the first month; `priceShares`: what it costs, month by month. */
+type Shelf = { left: number; maxPacks: number; dearestShare: number; priceShares: number[] }
 
 /** The seller of a pure run: what is left on its shelves, its prices, and whether it answers. */
 export class PureShop {
   isAway = false
-  readonly #scenario: PlannedScenario
   readonly #startMs: number
   readonly #shelves: Map<string, Shelf>
 
-  constructor(scenario: PlannedScenario, startMs: number) {
-    this.#scenario = scenario
+  constructor(scenario: PlannedScenario & { days: number }, startMs: number) {
+    const months = Math.ceil((scenario.days * DAY_MS) / MONTH_MS) + 1
     this.#startMs = startMs
     this.#shelves = new Map(
       shopProducts(scenario).map(({ gtin, priceMinorUnits, stock = Number.POSITIVE_INFINITY }) => {
-        const shelf = { left: stock, maxPacks: maxPacksAt(priceMinorUnits) }
+        const priceShares = priceSharesOf(gtin, months, scenario)
+        const shelf = { left: stock, maxPacks: maxPacksAt(priceMinorUnits), priceShares }
         return [gtin, { ...shelf, dearestShare: Number(maxUnitPriceAt(priceMinorUnits)) / Number(priceMinorUnits) }]
       }),
     )
@@ -34,7 +35,7 @@ export class PureShop {
     const shelf = this.#shelf(gtin)
     if (this.isAway || shelf.left < packs) return 'later'
     const month = Math.floor((atMs - this.#startMs) / MONTH_MS)
-    if (priceShareIn(month, gtin, this.#scenario) > shelf.dearestShare) return 'too-dear'
+    if (shelf.priceShares[month]! > shelf.dearestShare) return 'too-dear'
     shelf.left -= packs
     return 'sold'
   }

@@ -93,16 +93,20 @@ export class SlotBook {
     this.state = { ...this.state, usage: observe(this.state.usage, { kind: 'cycle', atMs, dose }, this.description) }
   }
 
-  /**
-   * Something else happened in the device, and the gateway decides again. It matters only while the level is blind or may
-   * turn out to be, and when another order of the home has come since: else nothing changed since the last decision but
-   * the time, for which there is `dueAtMs`.
-   */
-  takeEvent(nowMs: number, leadTime: LeadTime): void {
+  /** Something else happened in the device. It matters while the level is blind or may turn out to be. */
+  takeEvent(nowMs: number): void {
     const unreadMs = nowMs - (this.state.usage?.readAtMs ?? nowMs)
-    const mayMatter = this.#isBlind || unreadMs > DAY_MS || leadTime !== this.#decidedBy
-    if (mayMatter || this.#deciding === 'always') this.hasNews = true
+    if (this.#isBlind || unreadMs > DAY_MS || this.#deciding === 'always') this.hasNews = true
     else this.#putOffAtMs = nowMs
+  }
+
+  /**
+   * Whether to decide now. An event alone changes nothing but the time, for which there is `dueAtMs`; with it the slot
+   * learns that another order of the home has come since.
+   */
+  mustDecide(nowMs: number, leadTime: LeadTime): boolean {
+    if (this.#putOffAtMs === nowMs && leadTime !== this.#decidedBy) this.hasNews = true
+    return this.hasNews || this.dueAtMs <= nowMs
   }
 
   /** What to buy now, as the built-in rules have it; undefined: nothing. */
