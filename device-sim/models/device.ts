@@ -175,7 +175,9 @@ export class Device {
     else this.#tell('fault', atMs, out)
     this.#program = undefined
     this.#endsAtMs = Number.POSITIVE_INFINITY
-    for (let slot = 0; slot < this.slots.length; slot++) if (doses[slot]![1] > 0) this.#tellLevel(slot, atMs, out)
+    for (let slot = 0; slot < this.slots.length; slot++) {
+      if (doses[slot]![1] > 0 && this.slots[slot]!.plan.isUsed) this.#tellLevel(slot, atMs, out)
+    }
     // Who waited for the drum begins now.
     for (let use = this.#nextUse; use < this.#useCount; use++) this.#uses[use] = Math.max(this.#uses[use]!, atMs)
   }

@@ -129,9 +129,10 @@ export function reckon(usage: Usage, nowMs: number) {
   const [days, doses, content, variance] = stuck
     ? [(nowMs - usage.sameSinceMs) / DAY_MS, usage.dosesSinceChange, usage.sameContent, usage.sameVariance]
     : [unreadDays, usage.dosesSinceReading, usage.content, usage.contentVariance]
-  const expected = expectedUse(usage, days, doses, trust !== 'measured')
+  const isBlind = trust !== 'measured'
+  const expected = expectedUse(usage, days, doses, isBlind)
   // Had the device been there all the time: what its cycles alone would leave.
-  const counted = expectedUse(usage, days, doses, false)
+  const counted = isBlind ? expectedUse(usage, days, doses, false) : expected
   return {
     trust,
     days,

@@ -85,7 +85,9 @@ export function observe(usage: Usage | undefined, observation: Observation, slot
     const amount = Math.max(0, observation.left - expected.balance)
     return { ...afterPause(usage, observation), refill: { atMs: observation.atMs, amount } }
   }
-  return usage.reading < usage.capacity * EMPTY_SHARE ? afterPause(usage, observation) : afterUse(usage, observation)
+  return usage.reading < usage.capacity * EMPTY_SHARE
+    ? afterPause(usage, observation)
+    : afterUse(usage, observation, expected)
 }
 
 function firstReading({ atMs, left }: LevelObservation, capacity: number): Usage {
@@ -148,16 +150,16 @@ function afterPause(usage: Usage, { atMs, left }: LevelObservation): Usage {
 function afterSame(usage: Usage, { atMs, left }: LevelObservation): Usage {
   const again = { ...usage, readAtMs: atMs, intervalDays: intervalAfter(usage, atMs), dosesSinceReading: 0 }
   if (isStuck(again)) return again
-  const { content, contentVariance } = weighed(usage, atMs, left)
+  const { content, contentVariance } = weighed(usage, reckon(usage, atMs), left)
   const { steps, stepUse, stepSquares, stepProducts, lastStep } = stepped(usage, atMs, left)
   return { ...again, content, contentVariance, steps, stepUse, stepSquares, stepProducts, lastStep }
 }
 
 /** The whole time since the last change tells the use: a level that was stuck, silent or too coarse to move catches up. */
-function afterUse(usage: Usage, { atMs, left }: LevelObservation): Usage {
+function afterUse(usage: Usage, { atMs, left }: LevelObservation, expected: Reckoning): Usage {
   const days = (atMs - usage.sameSinceMs) / DAY_MS
   const kept = Math.exp(-fadePerDay(usage) * days)
-  const { content, contentVariance } = weighed(usage, atMs, left)
+  const { content, contentVariance } = weighed(usage, expected, left)
   const { steps, stepUse, stepSquares, stepProducts, lastStep } = isStuck(usage)
     ? { ...usage, lastStep: 0 }
     : stepped(usage, atMs, left)
@@ -187,8 +189,7 @@ function afterUse(usage: Usage, { atMs, left }: LevelObservation): Usage {
 }
 
 /** The content by the level and by what was expected, each weighed by how sure it is (Kalman). */
-function weighed(usage: Usage, atMs: number, left: number) {
-  const { balance, variance } = reckon(usage, atMs)
+function weighed(usage: Usage, { balance, variance }: Reckoning, left: number) {
   const gain = variance / (variance + noiseVariance(usage))
   return { content: balance + gain * (left - balance), contentVariance: variance * (1 - gain) }
 }
