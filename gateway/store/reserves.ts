@@ -20,6 +20,12 @@ export function reserves(db: Db) {
      VALUES (@deviceId, @slot, @atMs, @kind, @content, @reserve, @orderId)`,
   )
 
+  // A refill that was read while there was no reserve to take it from: the device was heard before the chain.
+  const untaken = db.prepare<[string, number, string, string]>(
+    `SELECT 1 FROM evidence WHERE order_id = ? AND kind = 'refill' AND at_ms <= ? AND NOT EXISTS (
+       SELECT 1 FROM stock_moves AS moves WHERE device_id = ? AND slot = ? AND kind = 'refill' AND moves.at_ms >= evidence.at_ms)`,
+  )
+
   function move(
     deviceId: string,
     slot: string,
@@ -31,25 +37,30 @@ export function reserves(db: Db) {
   }
   const of = (deviceId: string, slot: string): Reserve => read.get(deviceId, slot) ?? { reserve: 0, pack_content: 0 }
 
+  /** Somebody poured so much in. */
+  function refilled(deviceId: string, slot: string, content: number, atMs: number): void {
+    const { reserve, pack_content } = of(deviceId, slot)
+    if (reserve === 0) return
+    const left = onHandAfterRefill(reserve, content, pack_content)
+    move(deviceId, slot, { kind: 'refill', content: left - reserve, reserve: left, packContent: pack_content }, atMs)
+  }
+
   return {
-    /** Somebody poured so much in. */
-    refilled(deviceId: string, slot: string, content: number, atMs: number): void {
-      const { reserve, pack_content } = of(deviceId, slot)
-      if (reserve === 0) return
-      const left = onHandAfterRefill(reserve, content, pack_content)
-      move(deviceId, slot, { kind: 'refill', content: left - reserve, reserve: left, packContent: pack_content }, atMs)
-    },
+    refilled,
     /** So much is no longer there, by what the level tells. */
     used(deviceId: string, slot: string, content: number, atMs: number): void {
       const { reserve, pack_content } = of(deviceId, slot)
       const change = { kind: 'used', content: -content, reserve: reserve - content, packContent: pack_content }
       move(deviceId, slot, change, atMs)
     },
-    /** The seller sent them. */
-    shipped(deviceId: string, slot: string, order: MovableStock, atMs: number): void {
+    /** The seller sent them; `refilledAtMs` is the last refill that was read, which may have been of these. */
+    shipped(deviceId: string, slot: string, order: MovableStock, refilledAtMs: number | undefined, atMs: number): void {
       const { orderId, content, packContent } = order
       const reserve = of(deviceId, slot).reserve + content
       move(deviceId, slot, { kind: 'shipped', content, reserve, packContent, orderId }, atMs)
+      if (refilledAtMs !== undefined && untaken.get(orderId, refilledAtMs, deviceId, slot) !== undefined) {
+        refilled(deviceId, slot, packContent, atMs)
+      }
     },
     /** They never came. */
     returned(deviceId: string, slot: string, order: MovableStock, atMs: number): void {

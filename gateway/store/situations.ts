@@ -5,6 +5,7 @@ import { type LeadTime, leadTimeOf, onHandAfterLevel } from '../domain/need.ts'
 import { ENDED_STATES, type Mode, type OrderState } from '../domain/order.ts'
 import { Quote } from '../domain/quote.ts'
 import type { SlotState } from '../domain/slot-state.ts'
+import { memo } from '../lib/memo.ts'
 import type { BuyableProduct, Situation } from '../ports/rules.ts'
 import type { Db } from './database.ts'
 import { type MovableStock, reserves } from './reserves.ts'
@@ -46,8 +47,6 @@ const DAY_MS = 86_400_000
 const NEWEST_ORDERS = 20
 /** Of one seller, for its lead time. */
 const LEAD_TIMES = 20
-/** Parsed texts that are kept; another text is another key. */
-const MAX_PARSED = 16_384
 /** The slot rests after these: no goods, or a quarrel about them. */
 const WITHOUT_GOODS: readonly OrderState[] = ['dropped', 'cancelled', 'reclaimed', 'refunded', 'settled', 'decided']
 /** The seller has the goods again. After a settlement they may be anywhere: the level tells (`onHandAfterLevel`). */
@@ -79,8 +78,8 @@ export function situations(db: Db) {
     `SELECT max(at_ms) AS at FROM stock_moves WHERE device_id = ? AND slot = ? AND kind = 'owner'`,
   )
   const stock = reserves(db)
-  const descriptions = bounded((json: string) => SlotDescription.parse(JSON.parse(json)))
-  const mandates = bounded((hash: string) => MandateFile.parse(JSON.parse(mandateFile.get(hash)!.file)))
+  const descriptions = memo((json: string) => SlotDescription.parse(JSON.parse(json)))
+  const mandates = memo((hash: string) => MandateFile.parse(JSON.parse(mandateFile.get(hash)!.file)))
   /** Of one step: orders arrive rarely, and every slot of a home asks. */
   let leads = new Map<string, LeadTime>()
 
@@ -129,11 +128,18 @@ export function situations(db: Db) {
   }
 
   /** Brings the reserve up to date with the orders; what of it is still on its way. */
-  function noteOrders(row: SlotRow, past: (OrderRow & MovableStock)[], atMs: number): number {
+  function noteOrders(
+    row: SlotRow,
+    past: (OrderRow & MovableStock)[],
+    refilledAtMs: number | undefined,
+    atMs: number,
+  ): number {
     let inFlight = 0
     for (const order of past.toReversed()) {
       const isNoted = order.moves?.includes('shipped') ?? false
-      if (SENT.includes(order.state) && !isNoted) stock.shipped(row.device_id, row.slot, order, atMs)
+      if (SENT.includes(order.state) && !isNoted) {
+        stock.shipped(row.device_id, row.slot, order, refilledAtMs, atMs)
+      }
       if (RETURNED.includes(order.state) && isNoted && !order.moves?.includes('returned')) {
         stock.returned(row.device_id, row.slot, order, atMs)
       }
@@ -179,7 +185,7 @@ export function situations(db: Db) {
       }))
       const products = description === undefined ? [] : productsOf(row, description, known, past)
       const stocked = past.map((order) => ({ ...order, ...contentOf(order, products, description) }))
-      const inFlight = noteOrders(row, stocked, atMs)
+      const inFlight = noteOrders(row, stocked, state?.usage?.refill?.atMs, atMs)
       const shippedNotHere = stocked.find(({ state: orderState }) => orderState === 'shipped')?.content ?? 0
       const reserve = noteUse(row, state, past, shippedNotHere, atMs)
       const open = past.find(({ state: orderState }) => !(ENDED_STATES as readonly OrderState[]).includes(orderState))
@@ -233,18 +239,4 @@ function packContent(packSize: number, unit: Quote['contentUnit'] | undefined, d
   return isSame ? packSize : description.capacity
 }
 
-const quoteOf = bounded((json: string) => Quote.parse(JSON.parse(json)))
-
-/** Remembers what it made of a text, up to `MAX_PARSED` of them. */
-function bounded<Result>(make: (text: string) => Result): (text: string) => Result {
-  const made = new Map<string, Result>()
-  return (text) => {
-    let result = made.get(text)
-    if (result === undefined) {
-      if (made.size >= MAX_PARSED) made.clear()
-      result = make(text)
-      made.set(text, result)
-    }
-    return result
-  }
-}
+const quoteOf = memo((json: string) => Quote.parse(JSON.parse(json)))
