@@ -74,7 +74,7 @@ describe('beside the readings', () => {
     expect(past.count('slot_measures')).toBe(2)
     const withOrder = past.count('notifications WHERE order_id IS NOT NULL')
     home.clock.set(START_MS + YEAR_AND_MORE)
-    for (const level of [500, 490]) await home.level(level)
+    for (const level of [690, 685]) await home.level(level)
     await home.drain()
     await home.pass(HOUR_MS)
     await past.retain()
