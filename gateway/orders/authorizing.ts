@@ -6,11 +6,13 @@ import type { AuthorizationItem, Basket, Chain, DeviceSigner, Head, MandateStatu
 import type { OrderStore, OrderWork, UsableMandate } from '../ports/orders.ts'
 
 /** A mandate that the chain does not know yet, or not any more after a reorg, is on its way: it is asked for again. */
-const UNKNOWN_MANDATE_POLL_MS = 2_000
+const MANDATE_POLL_MS = 2_000
 /** What could not be sent is tried again, until its quote ends; the homeowner hears of it after so many times. */
 const FIRST_RETRY_MS = 5_000
 const LONGEST_RETRY_MS = 300_000
 const TELL_AFTER_FAILURES = 4
+/** An order that has just ended may be open on chain again for a while, by a reorg: such a mandate is waited for until then. */
+const DECIDED_BEFORE_QUOTE_ENDS_MS = 120_000
 /** Time after a quote's end in which its authorization may still be found in a block. */
 const LATE_BLOCK_MS = 60_000
 
@@ -32,7 +34,7 @@ export async function authorizeTogether(orders: QuotedOrder[], parts: Authorizin
     try {
       const outcome = await prepare(order, checks, head, parts, nowMs)
       if (outcome.kind === 'ready') prepared.push(outcome.prepared)
-      else if (outcome.kind === 'waits') await parts.store.postpone(order, nowMs + UNKNOWN_MANDATE_POLL_MS, nowMs)
+      else if (outcome.kind === 'waits') await parts.store.postpone(order, nowMs + MANDATE_POLL_MS, nowMs)
       else await dropRefused(order, outcome.reason, parts, nowMs)
     } catch (error) {
       // One order that cannot be signed, or was moved meanwhile, does not keep the others.
@@ -109,6 +111,8 @@ async function prepare(
     }
   }
   if (!(await checks.isKnown(mandate))) return { kind: 'waits' }
+  const mayWait = nowMs < quote.validBeforeSeconds * 1000 - DECIDED_BEFORE_QUOTE_ENDS_MS
+  if (mayWait && (await checks.isFull(mandate))) return { kind: 'waits' }
   const reason = await checks.take(mandate, quote.totalMinorUnits, head)
   if (reason !== undefined) return { kind: 'refused', reason }
 
@@ -144,6 +148,11 @@ class MandateChecks {
   /** Whether it was ever granted, on the chain as it is now. */
   async isKnown({ file }: UsableMandate): Promise<boolean> {
     return (await this.#stateOf(file)).status !== 'unknown'
+  }
+
+  /** Whether as many orders are open as it allows. */
+  async isFull({ file }: UsableMandate): Promise<boolean> {
+    return (await this.#stateOf(file)).openOrders >= file.mandate.maxOpenOrders
   }
 
   /** Reserves `total` of the mandate and the wallet; or says why it may not, as a sentence that says what to do. */

@@ -45,3 +45,31 @@ it('within both it asks nobody', async () => {
   const order = await runLow(rules('[{ name: house, period: month, limit: "12.49" }]', ', price: { atMost: "12.49" }'))
   expect(order.state).toBe('authorized')
 })
+
+async function twoSlotsForOneOpenOrder() {
+  home = await openHome(['detergent', 'softener'])
+  await home.signMandate({ maxOpenOrders: 1 })
+  await home.confirm('auto')
+  for (const level of [1400, 800, 250]) {
+    await home.level(level)
+    home.clock.set(home.clock.nowMs() + 3_600_000)
+  }
+  return home.orders()
+}
+const states = async () => (await home.orders()).map(({ state }) => state).toSorted()
+
+it('beyond the open orders of its mandate an order waits for another to end', async () => {
+  const orders = await twoSlotsForOneOpenOrder()
+  expect(await states()).toEqual(['authorized', 'quoted'])
+  const { orderId } = orders.find(({ state }) => state === 'authorized')!
+  await home.actions.cancel(home.homeId, orderId, 'owner')
+  await home.pass(60_000)
+  expect(await states()).toEqual(['authorized', 'cancelled'])
+})
+
+it('but not beyond its quote', async () => {
+  await twoSlotsForOneOpenOrder()
+  await home.pass(3_600_000)
+  expect(await states()).toEqual(['authorized', 'dropped'])
+  expect((await home.feed()).at(-1)?.text).toContain('The mandate allows 1 open orders at a time.')
+})
