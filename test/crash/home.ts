@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 import type { HomeProcesses } from '../support/home-processes.ts'
-import { type CrashDevice, PRICE_MINOR_UNITS } from './device.ts'
+import { type Buyer, PRICE_MINOR_UNITS } from './buyer.ts'
 
 /** A chain that lost a block has it again within seconds; a machine under load takes longer. */
 const SETTLED_WITHIN_MS = 60_000
@@ -20,7 +20,7 @@ export async function balanceOf(home: HomeProcesses): Promise<bigint> {
  */
 export async function problemsOf(
   home: HomeProcesses,
-  devices: readonly CrashDevice[],
+  devices: readonly Buyer[],
   paid: { before: bigint; orders: number },
 ): Promise<string[]> {
   const endMs = performance.now() + SETTLED_WITHIN_MS
@@ -66,7 +66,7 @@ export function unfinished({ folder }: HomeProcesses): string[] {
 
 async function lookForProblems(
   home: HomeProcesses,
-  devices: readonly CrashDevice[],
+  devices: readonly Buyer[],
   { before, orders }: { before: bigint; orders: number },
 ): Promise<string[]> {
   const { differing, unread, first } = await home.audit()

@@ -3,14 +3,13 @@
  * After the restart the order must go on by itself: one order per need, every acknowledged reading kept, all money where it
  * belongs, and an audit without a difference.
  */
-import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import Database from 'better-sqlite3'
 import { HomeProcesses } from '../support/home-processes.ts'
+import { BRIDGE_POINTS, BridgeHome } from './bridge.ts'
 import { CrashDevice } from './device.ts'
 import { DRAINS, DrainHome, drainName } from './drain.ts'
 import { balanceOf, problemsOf } from './home.ts'
-import { POINTS, type Point } from './points.ts'
+import { POINTS, type Point, reached } from './points.ts'
 import { MillionHome, RESTART } from './restart.ts'
 import { STORAGE_FAULTS, type StorageFault, storageRound } from './storage.ts'
 import { type Victim, Victims } from './victims.ts'
@@ -19,7 +18,8 @@ const HELP = `npm run test:crash -- [options]
 
   --rounds <number>  rounds of each row (default 20)
   --point <text>     only the points whose name has this in it
-  --victim <name>    only gateway, shop, anvil, machine (all three at once), or disk (as root: a disk of its own that fails)
+  --victim <name>    only gateway, shop, anvil, machine (all three at once), bridge (of a serial board), or disk (as root:
+                     a disk of its own that fails)
   --homes <number>   homes side by side (default 3): a round is mostly waiting
   --json             the table as JSON
   --help             this text
@@ -34,7 +34,7 @@ const HEADER = `| killed | when | rounds | as it must be | slowest round |\n|---
 
 type Fault = { point: Point; victim: Victim }
 type Row = {
-  victim: Victim | 'disk'
+  victim: Victim | 'bridge' | 'disk'
   point: string
   rounds: number
   played: number
@@ -42,11 +42,12 @@ type Row = {
   slowestSeconds: number
 }
 type Round = { fault: Fault; row: Row; deviceId: string }
-/** A row with a home of its own for all its rounds, one after the other; a round says how long the gateway took. */
+/** A row with a home of its own for all its rounds, one after the other; a round says how long it, or what it measures, took. */
 type OwnHome = { round(): Promise<{ problems: string[]; tookMs: number }>; close(): Promise<void> }
-const IN_OWN_HOMES: { name: string; start(): Promise<OwnHome> }[] = [
-  { name: RESTART, start: () => MillionHome.start() },
-  ...DRAINS.map((hung) => ({ name: drainName(hung), start: () => DrainHome.start(hung) })),
+const IN_OWN_HOMES: { victim: Row['victim']; name: string; start(): Promise<OwnHome> }[] = [
+  { victim: 'gateway', name: RESTART, start: () => MillionHome.start() },
+  ...DRAINS.map((hung) => ({ victim: 'gateway' as const, name: drainName(hung), start: () => DrainHome.start(hung) })),
+  ...BRIDGE_POINTS.map((name) => ({ victim: 'bridge' as const, name, start: () => BridgeHome.start(name) })),
 ]
 type DiskRound = { fault: StorageFault; row: Row }
 
@@ -73,13 +74,13 @@ async function crash(rounds: number, homes: number): Promise<boolean> {
     ({ name }) => name.includes(values.point) && (values.victim ?? 'disk') === 'disk',
   )
   const inOwnHomes = IN_OWN_HOMES.filter(
-    ({ name }) => name.includes(values.point) && (values.victim ?? 'gateway') === 'gateway',
+    ({ victim, name }) => name.includes(values.point) && (values.victim ?? victim) === victim,
   )
   if (faults.length + storageFaults.length + inOwnHomes.length === 0 || !(rounds > 0) || !(homes > 0))
     throw new Error('There is nothing to do: see --help.')
   const rows = faults.map((fault): Row => rowOf(fault.victim, fault.point.name, rounds))
   const diskRows = storageFaults.map((fault): Row => rowOf('disk', fault.name, rounds))
-  const ownRows = inOwnHomes.map(({ name }): Row => rowOf('gateway', name, rounds))
+  const ownRows = inOwnHomes.map(({ victim, name }): Row => rowOf(victim, name, rounds))
   const table = [...rows, ...diskRows, ...ownRows]
   const left = faults.flatMap((fault, index) =>
     Array.from(
@@ -167,27 +168,11 @@ async function oneRound(victims: Victims, { point, victim }: Fault, deviceId: st
   const device = await CrashDevice.add(home, deviceId)
   try {
     const before = await balanceOf(home)
-    await Promise.all([device.live(), killAt(home, point, deviceId, () => victims.kill(victim))])
+    await Promise.all([device.live(), reached(home, point, deviceId).then(() => victims.kill(victim))])
     return await problemsOf(home, [device], { before, orders: 1 })
   } finally {
     await device.close()
   }
-}
-
-/** Watches the rows from outside, and kills as soon as they show the point. */
-async function killAt(home: HomeProcesses, point: Point, deviceId: string, kill: () => Promise<void>): Promise<void> {
-  const db = new Database(join(home.folder, 'gateway.db'), { readonly: true })
-  try {
-    const reached = db.prepare(point.sql)
-    await home.until(
-      async () => reached.get(deviceId),
-      (row) => row !== undefined,
-      1,
-    )
-  } finally {
-    db.close()
-  }
-  await kill()
 }
 
 function rowOf(victim: Row['victim'], point: string, rounds: number): Row {

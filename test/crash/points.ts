@@ -1,3 +1,6 @@
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import type { HomeProcesses } from '../support/home-processes.ts'
 import type { Victim } from './victims.ts'
 
 /** A place on the line, and whether the rows of a device show that its order has come there. */
@@ -28,3 +31,18 @@ export const POINTS: Point[] = [
   },
   { name: 'captured', sql: state('completed'), victims: ['anvil'] },
 ]
+
+/** Watches the rows from outside; resolves as soon as they show the point. */
+export async function reached(home: HomeProcesses, { sql }: Point, deviceId: string): Promise<void> {
+  const db = new Database(join(home.folder, 'gateway.db'), { readonly: true })
+  try {
+    const shows = db.prepare(sql)
+    await home.until(
+      async () => shows.get(deviceId),
+      (row) => row !== undefined,
+      1,
+    )
+  } finally {
+    db.close()
+  }
+}
