@@ -10,8 +10,8 @@ const ON_THE_LINE = 'low level on the line'
 export const BRIDGE_POINTS = [ON_THE_LINE, 'reading stored', 'order needed', 'shipped'] as const
 type BridgePoint = (typeof BRIDGE_POINTS)[number]
 
-/** A level takes about 10 ms from the line to the gateway's disk: the kills are spread over that and somewhat more. */
-const KILL_STEP_MS = 3
+/** From round to round a step later; so a quarter of the kills (5 of 20) took a level with them that the gateway did not have yet. */
+const KILL_STEP_MS = 1
 const KILL_STEPS = 10
 const LOW = 200
 

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import type { HomeProcesses } from '../support/home-processes.ts'
 
-/** What a crash device needs: the demo shop has it. */
+/** What a crash device needs; the demo shop has it. */
 export const GTIN = '04006381333931'
 /** What the demo shop asks for a pack. */
 export const PRICE_MINOR_UNITS = 12_490_000n
