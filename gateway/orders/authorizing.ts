@@ -11,7 +11,9 @@ const MANDATE_POLL_MS = 2_000
 const FIRST_RETRY_MS = 5_000
 const LONGEST_RETRY_MS = 300_000
 const TELL_AFTER_FAILURES = 4
-/** An order that has just ended may be open on chain again for a while, by a reorg: such a mandate is waited for until then. */
+/** One with no open order left too: an order that has just ended may be open on chain again for a while, by a reorg. */
+const FULL_MANDATE_POLL_MS = 30_000
+/** Until then. */
 const DECIDED_BEFORE_QUOTE_ENDS_MS = 120_000
 /** Time after a quote's end in which its authorization may still be found in a block. */
 const LATE_BLOCK_MS = 60_000
@@ -34,7 +36,7 @@ export async function authorizeTogether(orders: QuotedOrder[], parts: Authorizin
     try {
       const outcome = await prepare(order, checks, head, parts, nowMs)
       if (outcome.kind === 'ready') prepared.push(outcome.prepared)
-      else if (outcome.kind === 'waits') await parts.store.postpone(order, nowMs + MANDATE_POLL_MS, nowMs)
+      else if (outcome.kind === 'waits') await parts.store.postpone(order, nowMs + outcome.forMs, nowMs)
       else await dropRefused(order, outcome.reason, parts, nowMs)
     } catch (error) {
       // One order that cannot be signed, or was moved meanwhile, does not keep the others.
@@ -97,7 +99,9 @@ async function prepare(
   head: Head,
   parts: AuthorizingParts,
   nowMs: number,
-): Promise<{ kind: 'ready'; prepared: Prepared } | { kind: 'waits' } | { kind: 'refused'; reason: string }> {
+): Promise<
+  { kind: 'ready'; prepared: Prepared } | { kind: 'waits'; forMs: number } | { kind: 'refused'; reason: string }
+> {
   const { quote } = order.quote.signed
   if (order.suspendedReason !== '') return { kind: 'refused', reason: order.suspendedReason }
   const all = await parts.store.mandatesFor(order.deviceId, order.gtin)
@@ -110,9 +114,9 @@ async function prepare(
       reason: `No mandate covers it any more: sign one with \`adept mandate sign ${order.deviceId}\`.`,
     }
   }
-  if (!(await checks.isKnown(mandate))) return { kind: 'waits' }
+  if (!(await checks.isKnown(mandate))) return { kind: 'waits', forMs: MANDATE_POLL_MS }
   const mayWait = nowMs < quote.validBeforeSeconds * 1000 - DECIDED_BEFORE_QUOTE_ENDS_MS
-  if (mayWait && (await checks.isFull(mandate))) return { kind: 'waits' }
+  if (mayWait && (await checks.isFull(mandate))) return { kind: 'waits', forMs: FULL_MANDATE_POLL_MS }
   const reason = await checks.take(mandate, quote.totalMinorUnits, head)
   if (reason !== undefined) return { kind: 'refused', reason }
 
