@@ -10,7 +10,7 @@ const MAX_PER_ORDER_MINOR_UNITS = 25_000_000n
 /** Of the slot, in its unit. */
 export const CAPACITY = 1400
 
-type OrderAnswer = { orderId: string; deviceId: string; state: string }
+type OrderRow = { orderId: string; state: string }
 
 /** A device that buys for its slot, however its levels reach the gateway, and its owner. */
 export abstract class Buyer {
@@ -77,21 +77,22 @@ export abstract class Buyer {
   }
 
   async #sayReceived(): Promise<void> {
-    const order = await this.#newestOrder()
-    await this.home.api(`/v1/orders/${order?.orderId}/received`, {})
+    await this.home.api(`/v1/orders/${this.#newestOrder()?.orderId}/received`, {})
   }
 
   /** Waits for the order of the latest need to be in one of these states. */
-  async #until(states: string[]): Promise<OrderAnswer> {
-    const isThere = (order: OrderAnswer | undefined) =>
+  async #until(states: string[]): Promise<OrderRow> {
+    const isThere = (order: OrderRow | undefined) =>
       order !== undefined && order.orderId !== this.#paidOrder && states.includes(order.state)
-    const order = await this.home.until(() => this.#newestOrder().catch(() => undefined), isThere)
+    const order = await this.home.until(async () => this.#newestOrder(), isThere)
     return order!
   }
 
-  async #newestOrder(): Promise<OrderAnswer | undefined> {
-    const { orders } = await this.home.api<{ orders: OrderAnswer[] }>('/v1/orders')
-    return orders.find(({ deviceId }) => deviceId === this.deviceId)
+  /** From the rows: the list of the API ends at the newest 50 of all devices. */
+  #newestOrder(): OrderRow | undefined {
+    return this.rows<OrderRow>(
+      'SELECT order_id AS orderId, state FROM orders WHERE device_id = ? ORDER BY created_at_ms DESC LIMIT 1',
+    )[0]
   }
 
   async #signMandate(orders: number): Promise<void> {
