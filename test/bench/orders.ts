@@ -39,7 +39,7 @@ async function bench(rounds: number, batches: number, singles: number): Promise<
   const devices = Array.from({ length: HOUSEHOLDS }, () => DEVICES)
   await using town = await openTown({ devices, sellers: 1, merkleDepth: 4, seed: 'orders' })
   await using single = await singleSender(town)
-  const measured: { together: number; oneByOne: number; othersCores: number }[] = []
+  const measured: { together: number; oneByOne: number; otherCpuCores: number }[] = []
   // Round 0 warms the compilers up and is not counted.
   for (let round = 0; round <= rounds; round++) {
     const others = watchOthers([process.pid, town.anvil.pid])
@@ -51,11 +51,11 @@ async function bench(rounds: number, batches: number, singles: number): Promise<
     const rates = { together: 0, oneByOne: 0 }
     for (const way of ways) Object.assign(rates, await way())
     if (round === 0) continue
-    measured.push({ ...rates, othersCores: others() })
+    measured.push({ ...rates, otherCpuCores: others() })
     if (!options.json) {
       const { together, oneByOne } = rates
       console.log(
-        `round ${round}  ${together} orders/s in batches of ${BATCH}, ${oneByOne} one by one; others used ${measured.at(-1)!.othersCores} cores`,
+        `round ${round}  ${together} orders/s in batches of ${BATCH}, ${oneByOne} one by one; others used ${measured.at(-1)!.otherCpuCores} cores`,
       )
     }
   }
@@ -63,11 +63,11 @@ async function bench(rounds: number, batches: number, singles: number): Promise<
     ordersPerSecond: median(measured.map(({ together }) => together)),
     oneByOnePerSecond: median(measured.map(({ oneByOne }) => oneByOne)),
     ratioToOneByOne: round2(median(measured.map(({ together, oneByOne }) => together / oneByOne))),
-    othersCores: median(measured.map(({ othersCores }) => othersCores)),
+    otherCpuCores: median(measured.map(({ otherCpuCores }) => otherCpuCores)),
   }
   console.log(options.json ? JSON.stringify({ bench: 'orders', figures }) : figures)
-  if (figures.othersCores > QUIET_CORES) {
-    console.error(`Other processes used ${figures.othersCores} cores: the figures hold only below ${QUIET_CORES}.`)
+  if (figures.otherCpuCores > QUIET_CORES) {
+    console.error(`Other processes used ${figures.otherCpuCores} cores: the figures hold only below ${QUIET_CORES}.`)
   }
 }
 

@@ -45,14 +45,14 @@ async function bench(seconds: number): Promise<void> {
   // One board sends as much here as no board may.
   const home = await HomeProcesses.start({ ADEPT_LOG_LEVEL: 'warn', ADEPT_MQTT_LIMITS_MESSAGES_PER_SECOND: '1000000' })
   const boards: ScriptedBoard[] = []
-  const othersCores: number[] = []
+  const otherCpuCores: number[] = []
   const say = (line: string) => console[values.json ? 'error' : 'log'](line)
   /** Runs one part, and notes what others used of the machine meanwhile. */
   const part = async <Figure>(measure: () => Promise<Figure>): Promise<Figure> => {
     const [busy, own, beganAt] = [busySeconds(), familyCpuSeconds(), performance.now()]
     const figure = await measure()
     const others = busySeconds() - busy - (familyCpuSeconds() - own)
-    if (!Number.isNaN(others)) othersCores.push(Math.max(0, others) / ((performance.now() - beganAt) / 1000))
+    if (!Number.isNaN(others)) otherCpuCores.push(Math.max(0, others) / ((performance.now() - beganAt) / 1000))
     return figure
   }
   try {
@@ -66,11 +66,11 @@ async function bench(seconds: number): Promise<void> {
       ...lines,
       boards32CpuShare,
       ...simulated,
-      othersCores: round(Math.max(...othersCores), 2),
+      otherCpuCores: round(Math.max(...otherCpuCores), 2),
     }
     console.log(values.json ? JSON.stringify({ bench: 'serial', figures }) : figures)
-    if (figures.othersCores > QUIET_CORES) {
-      console.error(`Other processes used ${figures.othersCores} cores: the figures hold only below ${QUIET_CORES}.`)
+    if (figures.otherCpuCores > QUIET_CORES) {
+      console.error(`Other processes used ${figures.otherCpuCores} cores: the figures hold only below ${QUIET_CORES}.`)
     }
   } finally {
     for (const board of boards) await board.unplug()
