@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { Seed } from '../gateway/lib/seed.ts'
 import type { GatewayApi } from './gateway-api.ts'
+import { USUAL_LIMITS } from './limits.ts'
 import { type HomeParts, LivingHome } from './living-home.ts'
 import { DEMO_WASHER_DESCRIPTION, demoWasher } from './models/demo-washer.ts'
 import { keyOf } from './models/dice.ts'
@@ -13,14 +14,6 @@ const DEVICE_ID = 'washer-1'
 const PEOPLE = 3
 /** Orders that the story follows; a home has one open order for each slot. */
 const NEWEST_ORDERS = 5
-/** The homeowner's limits, as `adept mandate sign` has them by default; amounts in minor units of the test dollar. */
-const LIMITS = {
-  allowance: '50000000',
-  periodSeconds: 30 * 86_400,
-  maxPerOrder: '25000000',
-  coolingOffSeconds: 86_400,
-  days: 365,
-}
 
 const NewDeviceAnswer = z.object({ password: z.string() })
 const DraftAnswer = z.object({ draft: z.looseObject({ file: z.looseObject({ readable: z.string() }) }) })
@@ -72,7 +65,7 @@ export async function moveIn(
   await device.connect()
   await time.settle()
 
-  const request = { deviceId: DEVICE_ID, sellerUrl: seller.url, ...LIMITS }
+  const request = { deviceId: DEVICE_ID, sellerUrl: seller.url, ...USUAL_LIMITS }
   const { draft } = await api.post('/v1/mandates/draft', request, DraftAnswer)
   const { txHash } = await api.post('/v1/mandates', { draft, useGatewayWallet: true }, SignedAnswer)
   await time.settle()

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { Seed } from '../gateway/lib/seed.ts'
+import { USUAL_LIMITS } from './limits.ts'
 import { DEMO_WASHER_DESCRIPTION, DRAWER_CAPACITY_ML } from './models/demo-washer.ts'
 import { MqttDevice, sessionOf } from './mqtt-device.ts'
 import { type Scene, Stage } from './stage.ts'
@@ -7,16 +8,6 @@ import { type Scene, Stage } from './stage.ts'
 /** A second, as chains count them. */
 const START_MS = Date.UTC(2027, 0, 4, 8)
 const MINUTE_MS = 60_000
-/** Limits of each washer's mandate, as `adept mandate sign` has them by default; amounts in minor units of the test dollar. */
-const LIMITS = {
-  ...{
-    allowance: '50000000',
-    periodSeconds: 30 * 86_400,
-    maxPerOrder: '25000000',
-    coolingOffSeconds: 86_400,
-    days: 365,
-  },
-}
 const NEWEST_ORDERS = 1_000
 
 /** An order as the gateway's API has it, in short. */
@@ -114,7 +105,7 @@ async function moveIn(
   stage.endsWith(() => device.close())
   await device.connect()
   await time.settle()
-  const { draft } = await api.post('/v1/mandates/draft', { deviceId, sellerUrl: seller.url, ...LIMITS }, Drafted)
+  const { draft } = await api.post('/v1/mandates/draft', { deviceId, sellerUrl: seller.url, ...USUAL_LIMITS }, Drafted)
   await api.post('/v1/mandates', { draft, useGatewayWallet: true }, Anything)
   await api.post(`/v1/devices/${deviceId}/confirm`, { mode: 'auto' }, Anything)
   return {

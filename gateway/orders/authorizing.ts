@@ -13,7 +13,7 @@ const LONGEST_RETRY_MS = 300_000
 const TELL_AFTER_FAILURES = 4
 /** One with no open order left too: an order that has just ended may be open on chain again for a while, by a reorg. */
 const FULL_MANDATE_POLL_MS = 30_000
-/** Until then. */
+/** It is waited for no longer than this before the quote ends; then the order is dropped, and told. */
 const DECIDED_BEFORE_QUOTE_ENDS_MS = 120_000
 /** Time after a quote's end in which its authorization may still be found in a block. */
 const LATE_BLOCK_MS = 60_000
