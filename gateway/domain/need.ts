@@ -44,10 +44,11 @@ export type Replenishment = {
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
 /**
- * Who must never run out: about one stock-out day in ten years or more, and a quarter of one after use has doubled
- * (seeds 1–500 of `npm run bench:need`). Half a day a year would be 1,300 and 12 days less of stock.
+ * Who must never run out: about one stock-out day in ten years, and less than a quarter of one after use has doubled (seeds
+ * 1–500 of `npm run bench:need`). Twice the price holds three days more of stock and saves nothing then; half a day a year
+ * would be 1,300 and eight days less of stock.
  */
-const STOCKOUT_PRICE_DAYS = 20_000
+const STOCKOUT_PRICE_DAYS = 10_000
 /** People stay away, and guests stay, for days: use over a lead time varies more than days of their own would. */
 const DAYS_ALIKE = 1.2
 /** Of a stock-out before the next chance, whatever the price. */
