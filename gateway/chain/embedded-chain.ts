@@ -1,4 +1,3 @@
-import { setTimeout as wait } from 'node:timers/promises'
 import { ZeroAddress } from 'ethers/constants'
 import { id } from 'ethers/hash'
 import { zeroPadValue } from 'ethers/utils'
@@ -13,9 +12,6 @@ import { fundGas } from './fund-gas.ts'
 const GIFT_MINOR_UNITS = 1_000_000_000n
 /** Deploys the contracts and mints them; an account of no key, which anvil lets us use. */
 const GIVER = '0x00000000000000000000000000000000000ade97'
-/** anvil has included a transaction within a millisecond or two. */
-const INCLUDED_POLL_MS = 5
-const INCLUDED_POLLS = 2_000
 
 const CONTRACTS = {
   escrow: ESCROW_ADDRESS.toLowerCase() as Address,
@@ -68,14 +64,8 @@ export async function startEmbeddedChain(options: EmbeddedChainOptions): Promise
 
 async function deployContracts(node: EmbeddedNode): Promise<void> {
   for (const contract of [...CORE, TEST_DOLLAR]) {
-    const code = () => node.rpc.send('eth_getCode', [contract.address, 'latest'])
-    if ((await code()) !== '0x') continue
-    await sendAsGiver(node, deploymentOf(contract))
-    for (let poll = 0; (await code()) === '0x'; poll++) {
-      if (poll === INCLUDED_POLLS)
-        throw new Error(`The embedded chain does not include the deployment of ${contract.name}.`)
-      await wait(INCLUDED_POLL_MS)
-    }
+    const code = await node.rpc.send('eth_getCode', [contract.address, 'latest'])
+    if (code === '0x') await sendAsGiver(node, deploymentOf(contract))
   }
 }
 
@@ -88,11 +78,12 @@ async function giveTestDollars(node: EmbeddedNode, payer: Address): Promise<void
   await sendAsGiver(node, { to: CONTRACTS.token, data })
 }
 
+/** Resolves when it is in a block: the hash alone would come before that. */
 async function sendAsGiver({ rpc, file }: EmbeddedNode, transaction: { to: string; data: string }): Promise<void> {
   await fundGas(file.rpcUrl, GIVER)
   await rpc.send('anvil_impersonateAccount', [GIVER])
   try {
-    await rpc.send('eth_sendTransaction', [{ from: GIVER, ...transaction }])
+    await rpc.send('eth_sendTransactionSync', [{ from: GIVER, ...transaction }])
   } finally {
     await rpc.send('anvil_stopImpersonatingAccount', [GIVER])
   }
