@@ -68,7 +68,8 @@ export class Device {
   #dose = 0
   #startedAtMs = 0
   #endsAtMs = Number.POSITIVE_INFINITY
-  readonly #orders: string[][]
+  /** By slot: the orders that were shipped. */
+  readonly #orders: Set<string>[]
   #underWay: UnderWay[] = []
   #nextParcelAtMs = Number.POSITIVE_INFINITY
   #found: Parcel[] = []
@@ -88,7 +89,7 @@ export class Device {
     this.slots = slots.map((kind, slot) => new Slot(kind, plan.slots[slot]!, startMs))
     this.#dosingSlot = slots.findIndex(({ tellsDose }) => tellsDose === true)
     this.#values = new Float64Array(telemetry.length)
-    this.#orders = slots.map(() => [])
+    this.#orders = slots.map(() => new Set())
     this.#nextTelemetryAtMs = startMs + Math.ceil(uniform(plan.key, 1) * 60) * MINUTE_MS
     this.#levelsAtMs = startMs + LEVEL_EVERY_MS + Math.floor(uniform(plan.key, 2) * 60) * MINUTE_MS
     this.#dayEndsAtMs = startMs
@@ -123,9 +124,9 @@ export class Device {
   shipped(slot: number, order: { orderId: string; packs: number; packContent: number }, sinceMs: number): void {
     const { orderId, packs, packContent } = order
     const orders = this.#orders[slot]!
-    if (orders.includes(orderId)) return
-    const number = orders.push(orderId)
-    const delivery = deliveryOf(this.#deliveries, this.plan.slots[slot]!.key, number, packs, sinceMs)
+    if (orders.has(orderId)) return
+    orders.add(orderId)
+    const delivery = deliveryOf(this.#deliveries, this.plan.slots[slot]!.key, orders.size, packs, sinceMs)
     this.#underWay.push({ slot, orderId, packContent, delivery })
     this.#nextParcelAtMs = Math.min(this.#nextParcelAtMs, delivery.atMs)
   }

@@ -35,7 +35,7 @@ export function runPure(
   })
   const devices = homes.reduce((sum, { plan: home }) => sum + home.devices.length, 0)
   const samples = sampled(homes)
-  const samplesOf = Map.groupBy(samples, ({ home }) => home)
+  const samplesOf = homes.map((home) => samples.filter((sample) => sample.home === home))
   const hasFlaps = scenario.faults.flaps !== undefined
 
   const begunAtMs = performance.now()
@@ -69,10 +69,10 @@ export function runPure(
 
   function liveDay(index: number, day: number): void {
     const home = homes[index]!
-    const toSample = samplesOf.get(home)
+    const toSample = samplesOf[index]!
     const lastTick = (day + 1) * ticksPerDay - 1
     for (let tick = day * ticksPerDay; tick <= lastTick; tick++) {
-      if (toSample === undefined && !hasFlaps) {
+      if (toSample.length === 0 && !hasFlaps) {
         // To the tick at which something happens; what was measured until then is told there.
         const next = Math.ceil((home.nextAtMs() - startMs) / tickMs) - 1
         tick = Math.min(lastTick, Math.max(tick, next))
@@ -81,7 +81,7 @@ export function runPure(
       const nowMs = startMs + (tick + 1) * tickMs
       home.live(nowMs, hasFlaps ? (device) => plan.isAway(home.plan.index, device, tick) : undefined)
       home.settle(nowMs, shop)
-      if (toSample !== undefined && (nowMs - startMs) % Math.max(tickMs, SAMPLE_EVERY_MS) === 0) {
+      if (toSample.length > 0 && (nowMs - startMs) % Math.max(tickMs, SAMPLE_EVERY_MS) === 0) {
         for (const sample of toSample) take(sample, (nowMs - startMs) / DAY_MS)
       }
     }

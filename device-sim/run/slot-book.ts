@@ -22,6 +22,8 @@ const ASK_AGAIN_AFTER_DAYS = 3
 
 /** A decision that is put off is made after so many days at the latest; a slot is silent after 2. */
 const PUT_OFF_DAYS = 1.5
+/** A slot of which nothing was read for longer may be silent. */
+const SILENT_MS = 2 * DAY_MS
 /** When a decision is put off, its level is no older than this. */
 const FRESH_DAYS = 0.25
 
@@ -95,8 +97,9 @@ export class SlotBook {
 
   /** Something else happened in the device. It matters while the level is blind or may turn out to be. */
   takeEvent(nowMs: number): void {
-    const unreadMs = nowMs - (this.state.usage?.readAtMs ?? nowMs)
-    if (this.#isBlind || unreadMs > DAY_MS || this.#deciding === 'always') this.hasNews = true
+    const { usage, level } = this.state
+    const mayBeBlind = usage !== undefined && (level?.mark !== 'verified' || nowMs - usage.readAtMs > SILENT_MS)
+    if (this.#isBlind || mayBeBlind || this.#deciding === 'always') this.hasNews = true
     else this.#putOffAtMs = nowMs
   }
 
@@ -183,8 +186,8 @@ export class SlotBook {
     const { readAtMs, sameSinceMs, dosesSinceReading } = usage
     const unreadDays = (nowMs - readAtMs) / DAY_MS
     if (sameSinceMs !== readAtMs || dosesSinceReading > 0 || unreadDays > FRESH_DAYS) return false
-    const enough = this.#reorderPoint(usage, leadTime) + rateOf(usage) * (unreadDays + PUT_OFF_DAYS)
-    return hasOpenOrder || usage.content > enough
+    if (hasOpenOrder) return true
+    return usage.content > this.#reorderPoint(usage, leadTime) + rateOf(usage) * (unreadDays + PUT_OFF_DAYS)
   }
 
   /** By gateway/domain/need.ts, while the level is measured. */
