@@ -54,6 +54,8 @@ export type OrderStore = {
   /** Orders of these states whose time has come, oldest first. */
   due(nowMs: number, limit: number): Promise<OrderWork[]>
   nextDueAtMs(): Promise<number | undefined>
+  /** When the newest authorization was signed that is in no block yet; undefined when none is under way. */
+  authorizingSinceMs(): Promise<number | undefined>
   /** Mandates of the device that name this GTIN, granted before signed only, newest first: in a reorg one is signed for a while. */
   mandatesFor(deviceId: string, gtin: Gtin): Promise<UsableMandate[]>
   /** needed or awaiting-consent → quoted, for the attempt that the quote names. */

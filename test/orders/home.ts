@@ -228,6 +228,7 @@ export async function openHome(slots = ['detergent'], rules = RULES) {
     verbs,
     homeId,
     connection,
+    watch: opened.watch,
     drain: () => scheduler.drain(),
     /** Lets gateway and shop look after their open transactions, and the line after what comes of it. */
     async settle() {
