@@ -66,6 +66,7 @@ async function soak(minutes: number, seedName: string, deviceCount: number): Pro
   const devices: CrashDevice[] = []
   const kills: Record<Victim, number> = { gateway: 0, shop: 0, anvil: 0, machine: 0 }
   let orders = 0
+  let isGood = false
   try {
     await giveTestDollars(home)
     for (let index = 0; index < deviceCount; index++) {
@@ -86,14 +87,16 @@ async function soak(minutes: number, seedName: string, deviceCount: number): Pro
     const result = { seed: seedName, minutes, devices: deviceCount, kills, orders, problems }
     if (values.json) console.log(JSON.stringify(result, null, 2))
     else console.log([lineOf(kills, orders), ...problems].join('\n'))
-    return problems.length === 0
+    isGood = problems.length === 0
+    return isGood
   } catch (error) {
     for (const { lines } of [home.gateway, home.shop]) process.stderr.write(`${lines.slice(-20).join('\n')}\n`)
     process.stderr.write(`${unfinished(home).join('\n')}\n${Date.now()}\nseed ${seedName}: ${lineOf(kills, orders)}\n`)
     throw error
   } finally {
     for (const device of devices) await device.close()
-    await home.close()
+    await home.close({ keepFolder: !isGood })
+    if (!isGood) process.stderr.write(`What was stored is in ${home.folder}.\n`)
   }
 }
 
