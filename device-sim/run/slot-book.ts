@@ -45,13 +45,13 @@ export class SlotBook {
   /** Something to decide on came since the last decision; and when there is, even without. */
   hasNews = false
   dueAtMs = Number.POSITIVE_INFINITY
+  lastOrderAtMs = Number.NEGATIVE_INFINITY
   /** Shipped and not yet poured in, in the slot's unit; and of that what is still under way. */
   #reserve = 0
   #underWay = 0
   /** Of the open order, shipped or not. */
   #inFlight = 0
   #arrivedAtMs = 0
-  #lastOrderAtMs = Number.NEGATIVE_INFINITY
   #endedWithoutGoodsAtMs = Number.NEGATIVE_INFINITY
 
   readonly #deciding: Deciding
@@ -143,7 +143,7 @@ export class SlotBook {
       this.dueAtMs = nowMs + DAY_MS
       return undefined
     }
-    const orderedBlind = outlook.blindSinceMs !== undefined && this.#lastOrderAtMs >= outlook.blindSinceMs
+    const orderedBlind = outlook.blindSinceMs !== undefined && this.lastOrderAtMs >= outlook.blindSinceMs
     const { packs, lookAgainAtMs } = this.#need(outlook, leadTime, orderedBlind)
     this.#isBlind = !isMeasured
     if (!isMeasured) this.#markBlind(outlook.trust === 'stuck')
@@ -201,7 +201,7 @@ export class SlotBook {
   }
 
   ordered(packs: number, atMs: number): void {
-    this.#lastOrderAtMs = atMs
+    this.lastOrderAtMs = atMs
     this.#inFlight = packs * this.product.packContent
   }
 
@@ -223,12 +223,8 @@ export class SlotBook {
     this.#inFlight = 0
     this.#underWay = 0
     this.#endedWithoutGoodsAtMs = atMs
-    this.#lastOrderAtMs = lastOrderAtMs
+    this.lastOrderAtMs = lastOrderAtMs
     this.hasNews = true
-  }
-
-  get lastOrderAtMs(): number {
-    return this.#lastOrderAtMs
   }
 
   /** Goods that nobody saw being poured in. */
