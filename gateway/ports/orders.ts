@@ -132,6 +132,14 @@ export type StrayFundsStore = {
   ): Promise<void>
 }
 
+/** What sellers have offered to settle, as far as the homeowner was told. */
+export type SellersOfferStore = {
+  /** Orders whose money is held, disputed ones first, then those that are longest in their state. */
+  held(what: { isDisputedOnly: boolean; limit: number }): Promise<(OrderWork & { timeZone: string })[]>
+  /** Keeps the sentence and tells it, unless that was done before; resolves to whether it was not. */
+  tellOnce(order: Order, text: string, atMs: number): Promise<boolean>
+}
+
 /** Messages to sellers, oldest first, and what became of them. */
 export type SellerMessageStore = {
   due(
