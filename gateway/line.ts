@@ -12,6 +12,7 @@ import { logTailWorker } from './notify/log-tail.ts'
 import { webhookNotifier } from './notify/webhook.ts'
 import { notifyWorker } from './notify/worker.ts'
 import { sellerMessageWorker } from './orders/seller-messages.ts'
+import { sellersOfferWorker } from './orders/sellers-offers.ts'
 import { strayFundsWorker } from './orders/stray-funds.ts'
 import { watchWorker } from './orders/watch.ts'
 import { orderWorker } from './orders/worker.ts'
@@ -26,6 +27,7 @@ import { sqliteOnboardingStore } from './store/onboarding.ts'
 import { sqliteRetentionStore } from './store/retention.ts'
 import { sqliteRulesStores } from './store/rules-stores.ts'
 import { sqliteSellerMessageStore } from './store/seller-messages.ts'
+import { sqliteSellersOfferStore } from './store/sellers-offers.ts'
 import { sqliteStrayFundsStore } from './store/stray-funds.ts'
 import { sqliteWatchStore } from './store/watch.ts'
 import type { Command } from './wire/messages.ts'
@@ -138,6 +140,7 @@ export async function openLine(ground: Ground, onMoved: () => void): Promise<Lin
       onMoved: nudge('rules', 'orders', 'transactions', 'stray-funds', 'seller-messages', 'notify'),
     }),
     strayFundsWorker({ store: sqliteStrayFundsStore(db, channels), chain, signer, clock }),
+    sellersOfferWorker({ store: sqliteSellersOfferStore(db, channels), chain, seller, clock }),
     settleWorker(senders),
     retentionWorker({
       store: sqliteRetentionStore(db, retentionLimits),

@@ -49,6 +49,8 @@ const LEVEL_EVERY_MS = DAY_MS
 export class Device {
   readonly plan: DevicePlan
   readonly slots: readonly Slot[]
+  /** When something but telemetry happens next; a new day counts. */
+  nextEventAtMs: number
   readonly #index: number
   readonly #household: HouseholdPlan
   readonly #deliveries: DeliveryPlan
@@ -68,7 +70,8 @@ export class Device {
   #dose = 0
   #startedAtMs = 0
   #endsAtMs = Number.POSITIVE_INFINITY
-  readonly #orders: string[][]
+  /** By slot: the orders that were shipped. */
+  readonly #orders: Set<string>[]
   #underWay: UnderWay[] = []
   #nextParcelAtMs = Number.POSITIVE_INFINITY
   #found: Parcel[] = []
@@ -88,10 +91,11 @@ export class Device {
     this.slots = slots.map((kind, slot) => new Slot(kind, plan.slots[slot]!, startMs))
     this.#dosingSlot = slots.findIndex(({ tellsDose }) => tellsDose === true)
     this.#values = new Float64Array(telemetry.length)
-    this.#orders = slots.map(() => [])
+    this.#orders = slots.map(() => new Set())
     this.#nextTelemetryAtMs = startMs + Math.ceil(uniform(plan.key, 1) * 60) * MINUTE_MS
     this.#levelsAtMs = startMs + LEVEL_EVERY_MS + Math.floor(uniform(plan.key, 2) * 60) * MINUTE_MS
     this.#dayEndsAtMs = startMs
+    this.nextEventAtMs = startMs
   }
 
   /** As at each boot: every slot's level. */
@@ -99,16 +103,10 @@ export class Device {
     for (let slot = 0; slot < this.slots.length; slot++) this.#tellLevel(slot, atMs, out)
   }
 
-  /** When something but telemetry happens next; a new day counts. */
-  nextEventAtMs(): number {
-    const useAtMs = this.#nextUseAtMs()
-    return Math.min(this.#levelsAtMs, this.#dayEndsAtMs, useAtMs, this.#endsAtMs, this.#nextParcelAtMs)
-  }
-
   /** Everything that happens up to then, that moment included. */
   liveUntil(untilMs: number, out: ReportSink): void {
     for (;;) {
-      const atMs = this.nextEventAtMs()
+      const atMs = this.nextEventAtMs
       this.#tellTelemetry(Math.min(atMs, untilMs), out)
       if (atMs > untilMs) return
       if (atMs === this.#dayEndsAtMs) this.#beginDay(atMs)
@@ -116,6 +114,8 @@ export class Device {
       else if (atMs === this.#nextParcelAtMs) this.#findParcels(atMs, out)
       else if (atMs === this.#levelsAtMs) this.#tellOldLevels(atMs, out)
       else this.#beginCycle(atMs, out)
+      const useAtMs = this.#nextUseAtMs()
+      this.nextEventAtMs = Math.min(this.#levelsAtMs, this.#dayEndsAtMs, useAtMs, this.#endsAtMs, this.#nextParcelAtMs)
     }
   }
 
@@ -123,11 +123,12 @@ export class Device {
   shipped(slot: number, order: { orderId: string; packs: number; packContent: number }, sinceMs: number): void {
     const { orderId, packs, packContent } = order
     const orders = this.#orders[slot]!
-    if (orders.includes(orderId)) return
-    const number = orders.push(orderId)
-    const delivery = deliveryOf(this.#deliveries, this.plan.slots[slot]!.key, number, packs, sinceMs)
+    if (orders.has(orderId)) return
+    orders.add(orderId)
+    const delivery = deliveryOf(this.#deliveries, this.plan.slots[slot]!.key, orders.size, packs, sinceMs)
     this.#underWay.push({ slot, orderId, packContent, delivery })
     this.#nextParcelAtMs = Math.min(this.#nextParcelAtMs, delivery.atMs)
+    this.nextEventAtMs = Math.min(this.nextEventAtMs, delivery.atMs)
   }
 
   /** Parcels found since the last call. */

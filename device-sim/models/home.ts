@@ -111,7 +111,7 @@ export class HomeModel {
   nextEventAtMs(): number {
     let atMs = Number.POSITIVE_INFINITY
     for (let device = 0; device < this.#devices.length; device++) {
-      atMs = Math.min(atMs, this.#devices[device]!.nextEventAtMs())
+      atMs = Math.min(atMs, this.#devices[device]!.nextEventAtMs)
     }
     return atMs
   }

@@ -85,6 +85,8 @@ export class Slot {
   read(atMs: number): number {
     const { capacity, degradationDirection } = this.kind
     this.readAtMs = atMs
+    // Nothing was ever in it: an exact 0, or a sensor's noise would look like goods that ran out.
+    if (!this.plan.isUsed) return degradationDirection === 'up' ? capacity : 0
     const content = degradationDirection === 'up' ? capacity - this.content : this.content
     const shown = readSensor(this.plan.sensor, content, capacity, atMs, this.shown)
     if (!Number.isNaN(shown)) this.shown = shown

@@ -11,9 +11,9 @@ export class LeadTimes {
 
   /** An order that was made then took so many days. */
   add(createdAtMs: number, days: number): void {
-    this.#known.push({ createdAtMs, days })
-    this.#known.sort((a, b) => b.createdAtMs - a.createdAtMs)
-    this.#known.splice(LEAD_TIMES)
+    const older = this.#known.findIndex((known) => known.createdAtMs < createdAtMs)
+    this.#known.splice(older === -1 ? this.#known.length : older, 0, { createdAtMs, days })
+    if (this.#known.length > LEAD_TIMES) this.#known.pop()
     this.now = leadTimeOf(this.#known.map((known) => known.days))
   }
 }

@@ -22,6 +22,8 @@ const ASK_AGAIN_AFTER_DAYS = 3
 
 /** A decision that is put off is made after so many days at the latest; a slot is silent after 2. */
 const PUT_OFF_DAYS = 1.5
+/** A slot of which nothing was read for longer may be silent. */
+const SILENT_MS = 2 * DAY_MS
 /** When a decision is put off, its level is no older than this. */
 const FRESH_DAYS = 0.25
 
@@ -43,13 +45,13 @@ export class SlotBook {
   /** Something to decide on came since the last decision; and when there is, even without. */
   hasNews = false
   dueAtMs = Number.POSITIVE_INFINITY
+  lastOrderAtMs = Number.NEGATIVE_INFINITY
   /** Shipped and not yet poured in, in the slot's unit; and of that what is still under way. */
   #reserve = 0
   #underWay = 0
   /** Of the open order, shipped or not. */
   #inFlight = 0
   #arrivedAtMs = 0
-  #lastOrderAtMs = Number.NEGATIVE_INFINITY
   #endedWithoutGoodsAtMs = Number.NEGATIVE_INFINITY
 
   readonly #deciding: Deciding
@@ -94,8 +96,9 @@ export class SlotBook {
 
   /** Something else happened in the device. It matters while the level is blind or may turn out to be. */
   takeEvent(nowMs: number): void {
-    const unreadMs = nowMs - (this.state.usage?.readAtMs ?? nowMs)
-    if (this.#isBlind || unreadMs > DAY_MS || this.#deciding === 'always') this.hasNews = true
+    const { usage, level } = this.state
+    const mayBeBlind = usage !== undefined && (level?.mark !== 'verified' || nowMs - usage.readAtMs > SILENT_MS)
+    if (this.#isBlind || mayBeBlind || this.#deciding === 'always') this.hasNews = true
     else this.#putOffAtMs = nowMs
   }
 
@@ -139,7 +142,7 @@ export class SlotBook {
       this.dueAtMs = nowMs + DAY_MS
       return undefined
     }
-    const orderedBlind = outlook.blindSinceMs !== undefined && this.#lastOrderAtMs >= outlook.blindSinceMs
+    const orderedBlind = outlook.blindSinceMs !== undefined && this.lastOrderAtMs >= outlook.blindSinceMs
     const { packs, lookAgainAtMs } = this.#need(outlook, leadTime, orderedBlind)
     this.#isBlind = !isMeasured
     if (!isMeasured) this.#markBlind(outlook.trust === 'stuck')
@@ -182,8 +185,8 @@ export class SlotBook {
     const { readAtMs, sameSinceMs, dosesSinceReading } = usage
     const unreadDays = (nowMs - readAtMs) / DAY_MS
     if (sameSinceMs !== readAtMs || dosesSinceReading > 0 || unreadDays > FRESH_DAYS) return false
-    const enough = this.#reorderPoint(usage, leadTime) + rateOf(usage) * (unreadDays + PUT_OFF_DAYS)
-    return hasOpenOrder || usage.content > enough
+    if (hasOpenOrder) return true
+    return usage.content > this.#reorderPoint(usage, leadTime) + rateOf(usage) * (unreadDays + PUT_OFF_DAYS)
   }
 
   /** By gateway/domain/need.ts, while the level is measured. */
@@ -197,7 +200,7 @@ export class SlotBook {
   }
 
   ordered(packs: number, atMs: number): void {
-    this.#lastOrderAtMs = atMs
+    this.lastOrderAtMs = atMs
     this.#inFlight = packs * this.product.packContent
   }
 
@@ -219,12 +222,8 @@ export class SlotBook {
     this.#inFlight = 0
     this.#underWay = 0
     this.#endedWithoutGoodsAtMs = atMs
-    this.#lastOrderAtMs = lastOrderAtMs
+    this.lastOrderAtMs = lastOrderAtMs
     this.hasNews = true
-  }
-
-  get lastOrderAtMs(): number {
-    return this.#lastOrderAtMs
   }
 
   /** Goods that nobody saw being poured in. */

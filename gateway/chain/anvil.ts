@@ -15,6 +15,11 @@ import { answersAs, type NodeFile, removeNodeFile, writeNodeFile } from './node-
 const START_TIMEOUT_MS = 10_000
 const START_POLL_MS = 10
 const START_ATTEMPTS = 3
+/**
+ * Of so many of its last blocks the chain has transactions, receipts and logs, of those before only headers: some two and a
+ * half years of a home, or five days of 200. Nobody reads older ones: a watcher goes on where it stopped.
+ */
+export const WHOLE_BLOCKS = 2_048
 
 export type AnvilOptions = {
   dataFolder: string
@@ -83,6 +88,8 @@ function anvilArguments({ stateFile, virtualTimeSeconds }: AnvilOptions, port: n
     ['--accounts', '1', '--balance', '0', '--mnemonic', mnemonic],
     // Historic states would fill its cache folder with gigabytes; the latest few allow a reorg in tests.
     ['--prune-history', '16'],
+    // A virtual run is over soon, and is read as a whole at its end.
+    virtualTimeSeconds === undefined ? ['--transaction-block-keeper', String(WHOLE_BLOCKS)] : [],
     hasState ? ['--load-state', stateFile] : [],
     virtualTimeSeconds === undefined || hasState ? [] : ['--timestamp', String(virtualTimeSeconds)],
   ].flat()

@@ -7,6 +7,7 @@ import { moveDurably, replaceFile } from '../lib/files.ts'
 import { type Anvil, launchAnvil } from './anvil.ts'
 import { type BlockJournal, headOf, replayBlocks } from './block-journal.ts'
 import type { EmbeddedNodeOptions } from './embedded-node.ts'
+import { dropFirstBlocks } from './first-blocks.ts'
 import { fundGas } from './fund-gas.ts'
 import { removeNodeFile } from './node-file.ts'
 import { openRpc, type Rpc } from './rpc.ts'
@@ -38,6 +39,7 @@ async function launch(
   port: number | undefined,
   isBehind: boolean,
 ): Promise<Anvil> {
+  dropFirstBlocks(filesIn(options.dataFolder).state)
   if (isBehind) await rebuild(options, journal)
   return await launchAnvil({ ...placeOf(options), port, isWhole: true })
 }

@@ -31,7 +31,7 @@ const LATEST_MS = Date.UTC(2100, 0, 1)
 /** A clock that is set back by less was only corrected. */
 const CLOCK_SLACK_MS = 300_000
 const DAY_MS = 86_400_000
-const SOON_MS = 14 * DAY_MS
+export const SOON_MS = 14 * DAY_MS
 const OLD_BACKUP_MS = 31 * DAY_MS
 /** A transaction is included within minutes, or its fee is raised. */
 const STUCK_MS = 900_000
@@ -149,36 +149,6 @@ export function certificateCheck({ mqtt }: Config, dataFolder: string, nowMs: nu
   if (endMs < nowMs) return wrong(`${file} ended at ${localTime(endMs)}: devices refuse it. ${todo}`)
   if (endMs < nowMs + SOON_MS) return wrong(`${file} ends at ${localTime(endMs)}. ${todo}`)
   return ok(`${file} is good until ${localTime(endMs)}.`)
-}
-
-/** Slots that may buy, and the mandates that let them. */
-export function mandatesCheck(db: Db | undefined, nowMs: number): Found {
-  if (db === undefined) return ok('There are none yet.')
-  const ends = new Map(
-    db
-      .prepare<[], { device_id: string; end_seconds: number }>(
-        `SELECT device_id, max(CAST(file ->> '$.mandate.end' AS INTEGER)) AS end_seconds FROM mandates
-         WHERE state = 'granted' GROUP BY device_id`,
-      )
-      .all()
-      .map(({ device_id, end_seconds }) => [device_id, end_seconds * 1000]),
-  )
-  const buyers = db
-    .prepare<[], string>(
-      `SELECT DISTINCT device_id FROM slots WHERE confirmed_at_ms IS NOT NULL AND mode <> 'notify' ORDER BY device_id`,
-    )
-    .pluck()
-    .all()
-  const findings = buyers.flatMap((deviceId) => {
-    const endMs = ends.get(deviceId)
-    const sign = `Sign one with \`adept mandate sign ${deviceId}\`.`
-    if (endMs === undefined) return [wrong(`${deviceId} may buy, but no mandate of it is granted. ${sign}`)]
-    if (endMs < nowMs) return [wrong(`The mandate of ${deviceId} ended at ${localTime(endMs)}. ${sign}`)]
-    if (endMs < nowMs + SOON_MS) return [look(`The mandate of ${deviceId} ends at ${localTime(endMs)}. ${sign}`)]
-    return []
-  })
-  if (findings.length > 0) return findings
-  return ok(buyers.length === 0 ? 'No device may buy yet.' : `All that may buy have one: ${buyers.join(', ')}.`)
 }
 
 export function transactionsCheck(db: Db | undefined, nowMs: number): Found {

@@ -16,7 +16,6 @@ import {
   type Finding,
   type Found,
   look,
-  mandatesCheck,
   notificationsCheck,
   ok,
   openToRead,
@@ -28,6 +27,7 @@ import {
   transactionsCheck,
   wrong,
 } from './doctor-files.ts'
+import { mandatesCheck } from './doctor-mandates.ts'
 import { gwei, type StatusAnswer } from './status.ts'
 
 /** A chain of short blocks is never that old; ours, or its, then stands still. */

@@ -114,7 +114,7 @@ export async function wantSettlement(
   }
   const reason = `we would settle for ${wanted.amount} of ${terms.amount} minor units`
   await orders.wish(terms.authorizationId, state, { wish: undefined, settlement }, reason, nowMs)
-  return `Order ${orderNumber}: the buyer sees that you would take ${wanted.amount} of ${terms.amount} minor units, once it asks (\`adept order settle\`).`
+  return `Order ${orderNumber}: the buyer sees that you would take ${wanted.amount} of ${terms.amount} minor units, when its gateway next asks: hourly while it is disputed, else twice a day.`
 }
 
 /** Notes that the money of a shipped order is to be frozen before it goes back to the buyer; the agent sends it. */

@@ -1,5 +1,5 @@
 import type { NextSellerState } from '../domain/seller-order.ts'
-import { REFUND_MS } from '../domain/timers.ts'
+import { JOIN_NEXT_MS, REFUND_MS, UNDER_WAY_POLL_MS } from '../domain/timers.ts'
 import type { StepResult, Worker } from '../lib/scheduler.ts'
 import type { SellerOrder } from '../ports/merchant.ts'
 import { pack, parcelsOf } from './packing.ts'
@@ -21,10 +21,6 @@ import { grantWish } from './wishes.ts'
 
 /** Orders of one transaction: beyond 50 the cost per order hardly falls, and a revert wastes more (CONTRACTS.md). */
 const BATCH = 50
-/** How often a transaction that is under way is asked for. */
-const UNDER_WAY_POLL_MS = 500
-/** What falls due waits for a transaction that is under way, to share the next one, but no longer than two blocks of a slow chain. */
-const LONGEST_WAIT_MS = 30_000
 /** What the buyer, the arbiter or time does to a shipped order comes without a message: its hold is looked at daily. */
 const DAILY_MS = 24 * 3_600_000
 
@@ -74,7 +70,7 @@ async function step(parts: SellerParts): Promise<StepResult> {
   async function ready(together: SellerOrder[], state: 'shipping' | 'capturing'): Promise<SellerOrder[][]> {
     if (together.length === 0) return []
     const sentAtMs = await orders.underWaySinceMs(state)
-    if (sentAtMs === undefined || clock.nowMs() - sentAtMs >= LONGEST_WAIT_MS) return batches(together)
+    if (sentAtMs === undefined || clock.nowMs() - sentAtMs >= JOIN_NEXT_MS) return batches(together)
     for (const { terms, state } of together) {
       await orders.postpone(terms.authorizationId, state, nowMs + UNDER_WAY_POLL_MS)
     }

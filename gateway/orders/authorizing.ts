@@ -1,10 +1,12 @@
 import { type Authorization, holdsAt, type Mandate, offerFor } from '../domain/mandate.ts'
 import { formatMoney } from '../domain/money.ts'
-import { SHIP_WITHIN_MS } from '../domain/timers.ts'
+import { JOIN_NEXT_MS, SHIP_WITHIN_MS } from '../domain/timers.ts'
 import { backoffMs } from '../lib/backoff.ts'
 import type { AuthorizationItem, Basket, Chain, DeviceSigner, Head, MandateStatus } from '../ports/chain.ts'
 import type { OrderStore, OrderWork, UsableMandate } from '../ports/orders.ts'
 
+/** Also the most that are looked at in one step; beyond 50 the cost per order hardly falls (CONTRACTS.md). */
+export const ORDERS_PER_TRANSACTION = 50
 /** A mandate that the chain does not know yet, or not any more after a reorg, is on its way: it is asked for again. */
 const MANDATE_POLL_MS = 2_000
 /** What could not be sent is tried again, until its quote ends; the homeowner hears of it after so many times. */
@@ -22,6 +24,16 @@ export type QuotedOrder = OrderWork & { state: 'quoted'; quote: NonNullable<Orde
 export type AuthorizingParts = { store: OrderStore; chain: Chain; signer: DeviceSigner }
 
 type Prepared = { order: QuotedOrder; item: AuthorizationItem }
+
+/**
+ * Whether these wait for an authorization that is under way, to share the next transaction. They stay due: the watcher's
+ * nudge takes them along at once when the chain has it. A full batch gains nothing by waiting.
+ */
+export async function isJoiningNext(quoted: QuotedOrder[], store: OrderStore, nowMs: number): Promise<boolean> {
+  if (quoted.length === 0 || quoted.length >= ORDERS_PER_TRANSACTION) return false
+  const sinceMs = await store.authorizingSinceMs()
+  return sinceMs !== undefined && nowMs - sinceMs < JOIN_NEXT_MS
+}
 
 /**
  * Signs what is due together with the devices' keys and sends it as one transaction, one basket per payer. Each order is

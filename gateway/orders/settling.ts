@@ -42,7 +42,7 @@ const LOOK_AGAIN_MS = 10 * 60_000
 export async function lookAtSettlement(
   order: OrderWork,
   wanted: WantedSplit,
-  parts: SettlingParts,
+  parts: { chain: Chain; seller: Pick<Seller, 'offered'>; clock: Clock },
 ): Promise<SettlementView | Refused> {
   const { authorization } = order
   if (authorization === undefined) return no(`The order is ${order.state}: no money is held for it.`)
@@ -128,7 +128,7 @@ async function binding(
   offer: SettlementOffer | undefined,
   terms: Terms,
   nowSeconds: number,
-  { chain }: SettlingParts,
+  { chain }: { chain: Chain },
 ): Promise<SettlementOffer | undefined> {
   if (offer === undefined || offer.validBefore <= nowSeconds || offer.toSeller > terms.amount) return undefined
   const { signature, ...settlement } = offer
@@ -147,7 +147,7 @@ async function payersSignature(
   return (await chain.isSignedBy(payer, chain.wordDigest(word), by)) ? by : undefined
 }
 
-async function chainSeconds({ chain, clock }: SettlingParts): Promise<number> {
+async function chainSeconds({ chain, clock }: { chain: Chain; clock: Clock }): Promise<number> {
   return Math.max((await chain.head()).timestampSeconds, Math.floor(clock.nowMs() / 1000))
 }
 

@@ -1,5 +1,5 @@
 import { StaleOrderError } from '../domain/order.ts'
-import { DECISION_MS, INSPECTION_MS, UNCONFIRMED_MS } from '../domain/timers.ts'
+import { DECISION_MS, INSPECTION_MS, UNCONFIRMED_MS, UNDER_WAY_POLL_MS } from '../domain/timers.ts'
 import { backoffMs } from '../lib/backoff.ts'
 import type { Worker } from '../lib/scheduler.ts'
 import type { Chain, DeviceSigner } from '../ports/chain.ts'
@@ -7,12 +7,10 @@ import type { Clock } from '../ports/clock.ts'
 import type { OrderStore, OrderWork } from '../ports/orders.ts'
 import type { SpendingLimits } from '../ports/rules.ts'
 import type { Seller } from '../ports/seller.ts'
-import { authorizeTogether, type QuotedOrder } from './authorizing.ts'
+import { authorizeTogether, isJoiningNext, ORDERS_PER_TRANSACTION, type QuotedOrder } from './authorizing.ts'
 import { type ArrivedOrder, confirmParcel, parcelsOf } from './confirming.ts'
 import { askForConsent, askForQuote, isConsented } from './quoting.ts'
 
-/** Orders looked at in one step; also the most that go to the chain in one transaction. */
-const ORDERS_PER_STEP = 50
 /** A reclaim or another look at the chain is repeated after this, until the log shows it. */
 const LOOK_AGAIN_MS = 10 * 60_000
 /** After a failed authorization the next attempt rests, longer each time: each costs its gas. */
@@ -47,13 +45,14 @@ export function orderWorker(parts: OrderWorkerParts): Worker {
     name: 'orders',
     async step() {
       const nowMs = parts.clock.nowMs()
-      const due = await parts.store.due(nowMs, ORDERS_PER_STEP)
+      const due = await parts.store.due(nowMs, ORDERS_PER_TRANSACTION)
       const outcomes = await Promise.allSettled(due.map((order) => advance(order, parts, nowMs)))
       const ready = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? (outcome.value ?? []) : []))
-      const toAuthorize = ready.filter((order) => order.state === 'quoted')
+      const quoted = ready.filter((order) => order.state === 'quoted')
+      const waits = await isJoiningNext(quoted, parts.store, nowMs)
       const arrived = ready.filter((order) => order.state === 'delivered')
       const sent = await Promise.allSettled([
-        ...(toAuthorize.length > 0 ? [authorizeTogether(toAuthorize, parts, nowMs)] : []),
+        ...(quoted.length > 0 && !waits ? [authorizeTogether(quoted, parts, nowMs)] : []),
         ...parcelsOf(arrived).map((parcel) => confirmParcel(parcel, parts, nowMs)),
       ])
       // An order that was moved meanwhile, such as cancelled by its owner, is no fault: the next step looks again.
@@ -61,8 +60,9 @@ export function orderWorker(parts: OrderWorkerParts): Worker {
         (outcome) => outcome.status === 'rejected' && !(outcome.reason instanceof StaleOrderError),
       )
       if (fault?.status === 'rejected') throw fault.reason
-      if (due.length > 0) parts.onMoved()
-      return { worked: due.length > 0, nextDueAtMs: await parts.store.nextDueAtMs() }
+      const worked = due.length > (waits ? quoted.length : 0)
+      if (worked) parts.onMoved()
+      return { worked, nextDueAtMs: waits ? nowMs + UNDER_WAY_POLL_MS : await parts.store.nextDueAtMs() }
     },
   }
 }

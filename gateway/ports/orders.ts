@@ -54,6 +54,8 @@ export type OrderStore = {
   /** Orders of these states whose time has come, oldest first. */
   due(nowMs: number, limit: number): Promise<OrderWork[]>
   nextDueAtMs(): Promise<number | undefined>
+  /** When the newest authorization was signed that is in no block yet; undefined when none is under way. */
+  authorizingSinceMs(): Promise<number | undefined>
   /** Mandates of the device that name this GTIN, granted before signed only, newest first: in a reorg one is signed for a while. */
   mandatesFor(deviceId: string, gtin: Gtin): Promise<UsableMandate[]>
   /** needed or awaiting-consent → quoted, for the attempt that the quote names. */
@@ -128,6 +130,14 @@ export type StrayFundsStore = {
     nextAtMs: number,
     atMs: number,
   ): Promise<void>
+}
+
+/** What sellers have offered to settle, as far as the homeowner was told. */
+export type SellersOfferStore = {
+  /** Orders whose money is held, disputed ones first, then those that are longest in their state. */
+  held(what: { isDisputedOnly: boolean; limit: number }): Promise<(OrderWork & { timeZone: string })[]>
+  /** Keeps the sentence and tells it, unless that was done before; resolves to whether it was not. */
+  tellOnce(order: Order, text: string, atMs: number): Promise<boolean>
 }
 
 /** Messages to sellers, oldest first, and what became of them. */

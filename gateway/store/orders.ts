@@ -20,6 +20,13 @@ export function sqliteOrderStore(db: Db, channels: readonly Channel[]): OrderSto
   const nextDue = db.prepare<[], { at: number | null }>(
     'SELECT MIN(next_at_ms) AS at FROM orders WHERE next_at_ms IS NOT NULL',
   )
+  const authorizing = db
+    .prepare<[], number | null>(
+      `SELECT MAX(tx.created_at_ms) FROM transactions AS tx CROSS JOIN authorizations USING (tx_hash)
+         JOIN orders USING (order_id, attempt)
+       WHERE tx.state = 'sent' AND orders.state = 'quoted'`,
+    )
+    .pluck()
   const mandates = db.prepare<[string], { file: string; seller_url: string; last_nonce: number }>(
     `SELECT file, seller_url, last_nonce FROM mandates WHERE device_id = ? AND state IN ('granted', 'signed') AND fault = '' ORDER BY state, created_at_ms DESC`,
   )
@@ -48,6 +55,10 @@ export function sqliteOrderStore(db: Db, channels: readonly Channel[]): OrderSto
 
     async nextDueAtMs() {
       return nextDue.get()?.at ?? undefined
+    },
+
+    async authorizingSinceMs() {
+      return authorizing.get() ?? undefined
     },
 
     async mandatesFor(deviceId, gtin) {

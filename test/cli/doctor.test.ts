@@ -35,6 +35,48 @@ test('a sound gateway has nothing wrong, and what one may want so is shown', asy
   expect(out).toMatch(/Nothing is wrong\.\n$/)
 })
 
+test('a device that may buy without a mandate that holds is named, with what became of the last one', async () => {
+  const { db } = gateway
+  const nowSeconds = Math.floor(Date.now() / 1000)
+  const mandate = async (
+    deviceId: string,
+    state: string,
+    { endSeconds = nowSeconds + 30 * 86_400, fault = '' } = {},
+  ) => {
+    await gateway.call('/v1/devices', { deviceId })
+    db.prepare(
+      `INSERT OR IGNORE INTO slots (device_id, slot, mode, confirmed_at_ms) VALUES (?, 'detergent', 'auto', 1)`,
+    ).run(deviceId)
+    db.prepare(
+      `INSERT INTO mandates (mandate_hash, home_id, device_id, file, seller_url, payer_signature, state, created_at_ms, fault)
+       SELECT 'mandate ' || count(*), (SELECT home_id FROM homes), ?, ?, 'http://127.0.0.1:9', '0x', ?, count(*), ? FROM mandates`,
+    ).run(deviceId, fault === '' ? JSON.stringify({ mandate: { end: endSeconds } }) : 'damaged', state, fault)
+  }
+  await mandate('passed-on', 'granted', { endSeconds: nowSeconds - 60 })
+  await mandate('passed-on', 'ended')
+  await mandate('revoked', 'revoked')
+  await mandate('expired', 'granted', { endSeconds: nowSeconds - 60 })
+  await mandate('nearly', 'granted', { endSeconds: nowSeconds + 86_400 })
+  await mandate('unsent', 'signed')
+  await mandate('damaged', 'granted', { fault: 'The stored mandate 0x12 of damaged cannot be read.' })
+  await mandate('renewed', 'revoked')
+  await mandate('renewed', 'granted')
+  await mandate('renewed', 'ended')
+  const findings = about(await examine(), 'mandates').map(({ state, text }) => `${state}: ${text}`)
+  expect(findings).toEqual([
+    expect.stringMatching(
+      /^wrong: damaged may buy, .* 0x12 of damaged cannot be read\. Sign one with `adept mandate sign/,
+    ),
+    expect.stringMatching(/^wrong: The mandate of expired ended at .*`adept device confirm expired --mode notify`/),
+    expect.stringMatching(/^look: The mandate of nearly ends at /),
+    expect.stringMatching(
+      /^wrong: passed-on may buy, but .* a new owner or a new key .*`adept mandate sign passed-on`/,
+    ),
+    expect.stringMatching(/^wrong: revoked may buy, but its mandate is revoked\./),
+    expect.stringMatching(/^look: The mandate of unsent is signed and not on the chain yet/),
+  ])
+})
+
 test('what is wrong ends with 1, each in a line that says what to do', async () => {
   gateway.hindered.chain = new Error('No chain answers at 127.0.0.1:8545.')
   await gateway.call('/v1/devices', { deviceId: 'washer' })

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { askBridge } from '../../firmware-bridge/control-client.ts'
 import type { BoardView } from '../../firmware-bridge/control-messages.ts'
 import type { SlotDescription } from '../../gateway/domain/level.ts'
@@ -40,8 +41,8 @@ export class BoardDevice extends Buyer {
     this.#board = board
   }
 
-  /** Paired with a key of its own, with a mandate, and allowed to buy. */
-  static async pair(home: HomeProcesses, deviceId: string, board: Bottle): Promise<BoardDevice> {
+  /** Paired with a key of its own, with a mandate for so many orders, and allowed to buy. */
+  static async pair(home: HomeProcesses, deviceId: string, board: Bottle, orders?: number): Promise<BoardDevice> {
     const { password } = await home.api<{ password: string }>('/v1/devices', { deviceId })
     await home.until(
       () => viewOf(home),
@@ -51,7 +52,7 @@ export class BoardDevice extends Buyer {
     const device = new BoardDevice(home, deviceId, board)
     // The description goes before the first level.
     await device.level(CAPACITY)
-    await device.allow()
+    await device.allow(orders)
     return device
   }
 
@@ -78,6 +79,11 @@ export class BoardDevice extends Buyer {
       'SELECT remaining, mark FROM readings JOIN sessions USING (session_key) WHERE device_id = ? ORDER BY received_at_ms, seq',
     )
   }
+}
+
+/** Starts the bridge for the home's boards. */
+export function startBridge(home: HomeProcesses): Promise<void> {
+  return home.startBridge(join(home.folder, 'board-*'))
 }
 
 /** The board as the bridge shows it. */

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { HomeProcesses } from '../support/home-processes.ts'
-import { BoardDevice, Bottle, viewOf } from './board-device.ts'
+import { BoardDevice, Bottle, startBridge, viewOf } from './board-device.ts'
 import { balanceOf, problemsOf } from './home.ts'
 import { POINTS, reached } from './points.ts'
 
@@ -32,7 +32,7 @@ export class BridgeHome {
     const it = new BridgeHome(point, await HomeProcesses.start({ ADEPT_LOG_LEVEL: 'error' }))
     try {
       await it.#board.plugIn()
-      await it.#startBridge()
+      await startBridge(it.#home)
     } catch (error) {
       await it.close()
       throw error
@@ -78,7 +78,7 @@ export class BridgeHome {
     } else await reached(home, POINTS.find(({ name }) => name === this.#point)!, deviceId)
     await home.bridge?.kill()
     this.#board.lamp = undefined
-    await this.#startBridge()
+    await startBridge(home)
     await home.until(
       () => viewOf(home),
       (view) => view?.state === 'online' && view.mqtt === 'online' && view.deviceId === deviceId && view.signed,
@@ -90,9 +90,5 @@ export class BridgeHome {
       async () => this.#board.lamp,
       (lamp) => lamp === wanted,
     )
-  }
-
-  #startBridge(): Promise<void> {
-    return this.#home.startBridge(join(this.#home.folder, 'board-*'))
   }
 }

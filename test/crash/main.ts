@@ -34,7 +34,7 @@ const HEADER = `| killed | when | rounds | as it must be | slowest round |\n|---
 
 type Fault = { point: Point; victim: Victim }
 type Row = {
-  victim: Victim | 'bridge' | 'disk'
+  victim: Victim | 'disk'
   point: string
   rounds: number
   played: number

@@ -2,6 +2,7 @@
  * Several devices live on while processes of their home are killed at random times; by hand, for as long as wanted. The seed
  * decides who is killed and when; what that meets is up to the machine.
  */
+import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { Wallet } from 'ethers'
@@ -12,7 +13,8 @@ import { openRpc } from '../../gateway/chain/rpc.ts'
 import type { Address } from '../../gateway/domain/identifiers.ts'
 import { Seed } from '../../gateway/lib/seed.ts'
 import { HomeProcesses } from '../support/home-processes.ts'
-import { PRICE_MINOR_UNITS } from './buyer.ts'
+import { BoardDevice, Bottle, startBridge } from './board-device.ts'
+import { type Buyer, PRICE_MINOR_UNITS } from './buyer.ts'
 import { CrashDevice } from './device.ts'
 import { balanceOf, problemsOf, unfinished } from './home.ts'
 import { type Victim, Victims } from './victims.ts'
@@ -22,13 +24,13 @@ const HELP = `npm run soak -- [options]
 
   --minutes <number>  how long (default 30)
   --seed <name>       of who is killed when (default 1)
-  --devices <number>  that buy at the same time (default 4)
+  --devices <number>  that buy at the same time, beside the board (default 4)
   --weeks <number>    instead: weeks of the embedded chain, compressed, and what they take on disk and in memory
   --json              the result as JSON
   --help              this text
 
-Kills gateway, shop, anvil and all three at once at random times while devices buy, and checks readings, orders, money and
-audit at the end. Exit code 1 when anything is wrong.`
+Kills gateway, shop, anvil, all three at once, and the bridge of a serial board at random times while devices buy, the board
+among them, and checks readings, orders, money and audit at the end. Exit code 1 when anything is wrong.`
 
 /** A kill rests at least so long after the one before has been got over. */
 const SHORTEST_REST_MS = 500
@@ -39,6 +41,7 @@ const VICTIMS: { victim: Victim; weight: number }[] = [
   { victim: 'gateway', weight: 4 },
   { victim: 'shop', weight: 2 },
   { victim: 'anvil', weight: 2 },
+  { victim: 'bridge', weight: 2 },
   { victim: 'machine', weight: 2 },
 ]
 
@@ -63,37 +66,46 @@ async function soak(minutes: number, seedName: string, deviceCount: number): Pro
   process.stderr.write(`seed ${seedName}, ${minutes} minutes, ${deviceCount} devices\n`)
   const home = await HomeProcesses.start({ ADEPT_LOG_LEVEL: 'error' })
   const victims = new Victims(home)
+  const board = new Bottle(join(home.folder, 'board-1'))
   const devices: CrashDevice[] = []
-  const kills: Record<Victim, number> = { gateway: 0, shop: 0, anvil: 0, machine: 0 }
+  const kills: Record<Victim, number> = { gateway: 0, shop: 0, anvil: 0, bridge: 0, machine: 0 }
   let orders = 0
+  let isGood = false
   try {
     await giveTestDollars(home)
     for (let index = 0; index < deviceCount; index++) {
       devices.push(await CrashDevice.add(home, `washer-${index}`, ORDERS_PER_DEVICE))
     }
+    await board.plugIn()
+    await startBridge(home)
+    const buyers: Buyer[] = [...devices, await BoardDevice.pair(home, 'bottle', board, ORDERS_PER_DEVICE)]
     const before = await balanceOf(home)
     const endMs = performance.now() + minutes * 60_000
     await Promise.all([
       killAtRandom(victims, new Seed(`soak-${seedName}`), endMs, kills),
-      ...devices.map(async (device) => {
+      ...buyers.map(async (buyer) => {
         while (performance.now() < endMs) {
-          await device.live()
+          await buyer.live()
           orders++
         }
       }),
     ])
-    const problems = await problemsOf(home, devices, { before, orders })
+    const problems = await problemsOf(home, buyers, { before, orders })
     const result = { seed: seedName, minutes, devices: deviceCount, kills, orders, problems }
     if (values.json) console.log(JSON.stringify(result, null, 2))
     else console.log([lineOf(kills, orders), ...problems].join('\n'))
-    return problems.length === 0
+    isGood = problems.length === 0
+    return isGood
   } catch (error) {
-    for (const { lines } of [home.gateway, home.shop]) process.stderr.write(`${lines.slice(-20).join('\n')}\n`)
+    const processes = [home.gateway, home.shop, ...(home.bridge ? [home.bridge] : [])]
+    for (const { lines } of processes) process.stderr.write(`${lines.slice(-20).join('\n')}\n`)
     process.stderr.write(`${unfinished(home).join('\n')}\n${Date.now()}\nseed ${seedName}: ${lineOf(kills, orders)}\n`)
     throw error
   } finally {
     for (const device of devices) await device.close()
-    await home.close()
+    await home.close({ keepFolder: !isGood })
+    await board.unplug()
+    if (!isGood) process.stderr.write(`What was stored is in ${home.folder}.\n`)
   }
 }
 

@@ -2,9 +2,10 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { readNodeFile } from '../../gateway/chain/node-file.ts'
 import type { HomeProcesses } from '../support/home-processes.ts'
+import { startBridge } from './board-device.ts'
 
-/** What a round kills; `machine` is all three at once, as when the power goes. */
-export type Victim = 'gateway' | 'shop' | 'anvil' | 'machine'
+/** What a round kills; `machine` is gateway, shop and anvil at once, as when the power goes. */
+export type Victim = 'gateway' | 'shop' | 'anvil' | 'bridge' | 'machine'
 
 /** A gateway starts its chain again at most five times within an hour; then it takes it for broken. */
 const REVIVALS_PER_GATEWAY = 5
@@ -46,6 +47,9 @@ export class Victims {
         )
         return
       }
+      case 'bridge':
+        await this.home.bridge?.kill()
+        return await startBridge(this.home)
       case 'machine': {
         // The gateway first, so that nobody starts anything again in between.
         const ends = [gateway.kill(), shop.kill()]

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
-const DEMO = join(import.meta.dirname, '..', '..', 'device-sim', 'demo.ts')
+const DEMO = join(import.meta.dirname, '..', '..', 'device-sim', 'demo', 'demo.ts')
 const GONE_WITHIN_MS = 20_000
 
 let folder: string

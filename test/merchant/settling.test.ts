@@ -58,7 +58,7 @@ test('what the buyer offers is told, and taken when the shop agrees', async () =
 test('what the shop would take is shown signed, and taken at once when the buyer signs it or more', async () => {
   const terms = await shipped()
   await market.dispute(terms)
-  expect(await want(terms, HALF)).toContain('once it asks')
+  expect(await want(terms, HALF)).toContain('when its gateway next asks')
   const ours = await ownOffer(await orderOf(terms), shop)
   expect(ours).toMatchObject({ toSeller: HALF, signature: expect.stringMatching(/^0x[0-9a-f]{130}$/) })
   expect(await take(terms, await market.offerOf(terms, HALF - 1n))).toEqual({ kind: 'acknowledged' })

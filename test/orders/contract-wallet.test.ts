@@ -34,9 +34,10 @@ async function sendAs(from: Address, to: Address | undefined, data: string): Pro
   const { rpc } = home.connection
   await rpc.send('anvil_impersonateAccount', [from])
   await rpc.send('anvil_setBalance', [from, '0x56bc75e2d63100000'])
-  const hash = await rpc.send('eth_sendTransaction', [{ from, ...(to && { to }), data, gas: '0x4c4b40' }])
+  // With its receipt: after the hash alone the block may still be to come.
+  const receipt = await rpc.send('eth_sendTransactionSync', [{ from, ...(to && { to }), data, gas: '0x4c4b40' }])
   await rpc.send('anvil_stopImpersonatingAccount', [from])
-  return (await rpc.send('eth_getTransactionReceipt', [hash])) as { contractAddress: Address }
+  return receipt as { contractAddress: Address }
 }
 async function runLow(): Promise<void> {
   for (const level of [1400, 800, 250]) {

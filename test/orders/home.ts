@@ -18,6 +18,7 @@ import { Scheduler } from '../../gateway/lib/scheduler.ts'
 import { orderActions } from '../../gateway/orders/actions.ts'
 import { mandateVerbs } from '../../gateway/orders/mandates.ts'
 import { sellerMessageWorker } from '../../gateway/orders/seller-messages.ts'
+import { sellersOfferWorker } from '../../gateway/orders/sellers-offers.ts'
 import { strayFundsWorker } from '../../gateway/orders/stray-funds.ts'
 import { watchWorker } from '../../gateway/orders/watch.ts'
 import { orderWorker } from '../../gateway/orders/worker.ts'
@@ -36,6 +37,7 @@ import { sqliteOrderStore } from '../../gateway/store/orders.ts'
 import { sqliteRegistrationStore } from '../../gateway/store/registrations.ts'
 import { sqliteRulesStores } from '../../gateway/store/rules-stores.ts'
 import { sqliteSellerMessageStore } from '../../gateway/store/seller-messages.ts'
+import { sqliteSellersOfferStore } from '../../gateway/store/sellers-offers.ts'
 import { sqliteStrayFundsStore } from '../../gateway/store/stray-funds.ts'
 import { sqliteWatchStore } from '../../gateway/store/watch.ts'
 
@@ -192,6 +194,7 @@ export async function openHome(slots = ['detergent'], rules = RULES) {
     orderWorker({ store: orders, chain, seller, signer, limits: opening.limits, clock, onMoved: noNudge }),
     sellerMessageWorker({ store: sqliteSellerMessageStore(db, []), seller, clock }),
     strayFundsWorker({ store: sqliteStrayFundsStore(db, []), chain, signer, clock }),
+    sellersOfferWorker({ store: sqliteSellersOfferStore(db, []), chain, seller, clock }),
     watchWorker({
       store: sqliteWatchStore(db, [], (amount) => formatMoney(amount, chain.facts.token)),
       chain: opened.watch,
@@ -228,6 +231,7 @@ export async function openHome(slots = ['detergent'], rules = RULES) {
     verbs,
     homeId,
     connection,
+    watch: opened.watch,
     drain: () => scheduler.drain(),
     /** Lets gateway and shop look after their open transactions, and the line after what comes of it. */
     async settle() {

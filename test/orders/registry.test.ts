@@ -24,7 +24,7 @@ async function sendAs(from: Address, data: string): Promise<void> {
   const { rpc } = home.connection
   await rpc.send('anvil_impersonateAccount', [from])
   await rpc.send('anvil_setBalance', [from, '0x56bc75e2d63100000'])
-  await rpc.send('eth_sendTransaction', [{ from, to: home.chain.facts.registry, data, gas: '0x4c4b40' }])
+  await rpc.send('eth_sendTransactionSync', [{ from, to: home.chain.facts.registry, data, gas: '0x4c4b40' }])
   await rpc.send('anvil_stopImpersonatingAccount', [from])
   await home.drain()
 }

@@ -112,3 +112,42 @@ it("a wallet's own dispute needs no device key, and nobody else's does", async (
   await home.drain()
   expect(await state()).toBe('disputed')
 })
+
+describe('what the seller offers', () => {
+  const toldOffers = async () =>
+    (await home.feed()).map(({ text }) => text).filter((text) => text.includes('offers to settle'))
+
+  it('of frozen money is told within the hour, once, with how to agree and what happens otherwise', async () => {
+    await home.actions.dispute(home.homeId, await orderId(), 'owner')
+    const offer = await sellerOffers(HALF, 3 * 86_400)
+    home.shop.offer = { ...offer, toSeller: 1n }
+    await home.pass(HOUR_MS)
+    expect(await toldOffers()).toEqual([])
+
+    home.shop.offer = offer
+    await home.pass(3 * HOUR_MS)
+    expect(await toldOffers()).toEqual([
+      expect.stringMatching(
+        /^1 × Detergent for washer-1 detergent: the seller offers to settle: 6\.245 TUSD to the seller, 6\.245 TUSD back to you\. /,
+      ),
+    ])
+    const [text] = await toldOffers()
+    expect(text).toContain(
+      `say \`adept order settle ${await orderId()} --to-seller 6.245\` before Thu, 7 Jan 2027, 11:00 UTC.`,
+    )
+    expect(text).toContain('If you do nothing, all of it comes back to you after Wed, 3 Feb 2027, 11:00 UTC.')
+
+    await sellerOffers(2_490_000n, 86_400)
+    await home.pass(HOUR_MS)
+    expect((await toldOffers()).slice(1)).toEqual([expect.stringContaining('2.49 TUSD to the seller, 10.00 TUSD back')])
+    await settle(2_490_000n)
+    await home.drain()
+    expect(await state()).toBe('settled')
+  })
+
+  it('of an order that goes its own way is told within half a day', async () => {
+    await sellerOffers(HALF, 2 * 86_400)
+    await home.pass(12 * HOUR_MS)
+    expect(await toldOffers()).toEqual([expect.stringContaining('If you do nothing, the order goes on as before.')])
+  })
+})

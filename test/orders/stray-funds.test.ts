@@ -22,7 +22,7 @@ async function sendAs(from: Address, to: Address, data: string): Promise<void> {
   const { rpc } = home.connection
   await rpc.send('anvil_setBalance', [from, '0x56bc75e2d63100000'])
   await rpc.send('anvil_impersonateAccount', [from])
-  await rpc.send('eth_sendTransaction', [{ from, to, data, gas: '0x4c4b40' }])
+  await rpc.send('eth_sendTransactionSync', [{ from, to, data, gas: '0x4c4b40' }])
   await rpc.send('anvil_stopImpersonatingAccount', [from])
 }
 const pay = (from: Address, to: Address, amount: bigint) =>

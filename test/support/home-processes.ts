@@ -141,8 +141,8 @@ export class HomeProcesses {
     }
   }
 
-  /** Ends all processes, the embedded chain with its gateway, and removes the folder. */
-  async close(): Promise<void> {
+  /** Ends all processes, the embedded chain with its gateway, and removes the folder unless it is to be looked at. */
+  async close({ keepFolder = false } = {}): Promise<void> {
     await this.bridge?.stop()
     await this.shop?.stop()
     await this.gateway?.stop()
@@ -155,7 +155,7 @@ export class HomeProcesses {
         // It has ended by itself.
       }
     }
-    rmSync(this.folder, { recursive: true, force: true })
+    if (!keepFolder) rmSync(this.folder, { recursive: true, force: true })
   }
 }
 

@@ -36,6 +36,17 @@ contract HouseholdCapTest is EscrowTest {
         vm.assertEq(escrow.spentNow(second), PRICE);
     }
 
+    function test_takesTheLastUnitOfTheCap() public {
+        _place(first, 1);
+        OrderEscrow.Authorization memory authorization = _authorization(second, 1);
+        authorization.total = PRICE - 1;
+        _place(second, authorization);
+        _assertSpent(2 * PRICE - 1);
+        _place(second, _cheap(second, 2));
+        _assertSpent(2 * PRICE);
+        _assertRefused(second, 3, 2 * PRICE + 1, 2 * PRICE);
+    }
+
     function test_countsSeveralMembers_inOneBasket() public {
         OrderEscrow.Section[] memory sections = new OrderEscrow.Section[](2);
         sections[0] = _section(first, 2);
@@ -59,14 +70,20 @@ contract HouseholdCapTest is EscrowTest {
         _assertSpent(0);
         _place(second, 1);
         _assertSpent(PRICE);
+        vm.warp(HOUSEHOLD_START + PERIOD + 1);
+        _place(second, 2);
+        _assertRefused(second, 3, 2 * PRICE + 1, 2 * PRICE);
     }
 
     function test_capsByTheChange_onceItHolds() public {
         _setHousehold(PRICE, 1 days);
         _place(first, 1);
+        vm.warp(HOUSEHOLD_START + PERIOD - 1);
         _place(first, 2);
         vm.warp(HOUSEHOLD_START + PERIOD);
         _place(second, 1);
+        _assertRefused(first, 3, PRICE + 1, PRICE);
+        vm.warp(HOUSEHOLD_START + PERIOD + 1);
         _assertRefused(first, 3, PRICE + 1, PRICE);
         vm.warp(HOUSEHOLD_START + PERIOD + 1 days);
         _place(first, 3);
@@ -92,6 +109,22 @@ contract HouseholdCapTest is EscrowTest {
         _assertSpent(PRICE);
     }
 
+    /// @dev What an order of the last second before a period had counted is not given back to it.
+    function test_givesBack_whatThePeriodItselfHasCounted() public {
+        vm.warp(HOUSEHOLD_START + PERIOD - 1);
+        Placed memory before = _place(first, 1);
+        vm.warp(HOUSEHOLD_START + PERIOD);
+        Placed memory inFirst = _place(first, 2);
+        _cancel(before);
+        _assertSpent(PRICE);
+        vm.warp(HOUSEHOLD_START + PERIOD + 1);
+        Placed memory afterwards = _place(second, 1);
+        _cancel(inFirst);
+        _assertSpent(PRICE);
+        _cancel(afterwards);
+        _assertSpent(0);
+    }
+
     function test_givesNothingBack_acrossAChange() public {
         vm.warp(HOUSEHOLD_START + PERIOD - 1);
         Placed memory placed = _place(first, 1);
@@ -102,11 +135,16 @@ contract HouseholdCapTest is EscrowTest {
         _assertSpent(PRICE);
     }
 
-    function test_givesBack_inTheFirstSecondOfAChange() public {
+    function test_givesBack_inTheFirstSecondsOfAChange() public {
         _setHousehold(2 * PRICE, 1 days);
         vm.warp(HOUSEHOLD_START + PERIOD);
         Placed memory placed = _place(first, 1);
         _place(second, 1);
+        _cancel(placed);
+        _assertSpent(PRICE);
+        vm.warp(HOUSEHOLD_START + PERIOD + 1);
+        placed = _place(first, 2);
+        _assertSpent(2 * PRICE);
         _cancel(placed);
         _assertSpent(PRICE);
     }

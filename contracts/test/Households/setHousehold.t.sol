@@ -31,13 +31,17 @@ contract SetHouseholdTest is EscrowTest {
         vm.warp(START + PERIOD);
         _assertHousehold(60e6, 1 days, START + PERIOD, 0);
         _assertChange(0, 0);
+        vm.warp(START + PERIOD + 1);
+        _assertHousehold(60e6, 1 days, START + PERIOD, 0);
     }
 
     function test_changesWithThePeriodAfter_whenOneHasJustBegun() public {
         _setHousehold(150e6, PERIOD);
-        vm.warp(START + PERIOD);
-        _setHousehold(60e6, 1 days);
-        _assertHousehold(150e6, PERIOD, START, START + 2 * PERIOD);
+        for (uint256 timestamp = START + PERIOD; timestamp < START + PERIOD + 2; ++timestamp) {
+            vm.warp(timestamp);
+            _setHousehold(60e6, 1 days);
+            _assertHousehold(150e6, PERIOD, START, START + 2 * PERIOD);
+        }
     }
 
     function test_replacesAChangeThatWaits() public {
@@ -82,6 +86,9 @@ contract SetHouseholdTest is EscrowTest {
         _setHousehold(150e6, 1 hours - 1);
         _setHousehold(150e6, 1 hours);
         _assertHousehold(150e6, 1 hours, START, 0);
+        vm.warp(START + 1 hours - 1);
+        _setHousehold(150e6, 1 hours + 1);
+        _assertChange(150e6, 1 hours + 1);
     }
 
     function test_reverts_withoutANumber() public {

@@ -125,12 +125,12 @@ contract GrantTest is EscrowTest {
 
     function test_takesCoolingOffOfTheLongestTerm_atMost() public {
         MandateManager.Mandate memory mandate = _mandate();
-        mandate.coolingOffSeconds = 3653 days;
-        _grant(mandate);
-        mandate.coolingOffSeconds += 1;
-        vm.expectRevert(
-            abi.encodeWithSelector(MandateManager.CoolingOffTooLong.selector, 3653 days + 1, 3653 days)
-        );
+        for (mandate.coolingOffSeconds = 3653 days - 1; mandate.coolingOffSeconds <= 3653 days;) {
+            _grant(mandate);
+            _assertGranted(mandate);
+            mandate.coolingOffSeconds += 1;
+        }
+        vm.expectRevert(abi.encodeWithSelector(MandateManager.CoolingOffTooLong.selector, 3653 days + 1, 3653 days));
         _grant(mandate);
     }
 
@@ -152,6 +152,17 @@ contract GrantTest is EscrowTest {
             vm.assertEq(_members(), members);
         }
         mandate.salt = 6;
+        vm.expectRevert(abi.encodeWithSelector(Households.HouseholdFull.selector, 5, 5));
+        _grant(mandate);
+
+        mandate.salt = 3;
+        vm.prank(PAYER);
+        escrow.revoke(mandate);
+        vm.assertEq(_members(), 4);
+        mandate.salt = 6;
+        _grant(mandate);
+        vm.assertEq(_members(), 5);
+        mandate.salt = 7;
         vm.expectRevert(abi.encodeWithSelector(Households.HouseholdFull.selector, 5, 5));
         _grant(mandate);
     }
@@ -187,9 +198,10 @@ contract GrantTest is EscrowTest {
         mandate.period = 1 hours - 1;
         vm.expectRevert(abi.encodeWithSelector(Households.PeriodTooShort.selector, 1 hours - 1, 1 hours));
         _grant(mandate);
-        mandate.period = 1 hours;
-        _grant(mandate);
-        _assertGranted(mandate);
+        for (mandate.period = 1 hours; mandate.period <= 1 hours + 1; ++mandate.period) {
+            _grant(mandate);
+            _assertGranted(mandate);
+        }
     }
 
     function test_grants_whenTheEndIsAfterTheStart() public {
@@ -209,9 +221,10 @@ contract GrantTest is EscrowTest {
         mandate.end = START + 3653 days + 1;
         _expectWrongTerm(mandate);
         _grant(mandate);
-        mandate.end = START + 3653 days;
-        _grant(mandate);
-        _assertGranted(mandate);
+        for (mandate.end = START + 3653 days - 1; mandate.end <= START + 3653 days; ++mandate.end) {
+            _grant(mandate);
+            _assertGranted(mandate);
+        }
     }
 
     function _payersSignature(MandateManager.Mandate memory mandate) private view returns (bytes memory) {

@@ -18,6 +18,13 @@ contract GrantWithPermitTest is EscrowTest {
         _place(mandate, 1);
     }
 
+    function test_takesAnAllowanceAboveOneOrder() public {
+        MandateManager.Mandate memory mandate = _mandate();
+        _grantWith(mandate, _permit(mandate.maxPerOrder + 1));
+        vm.assertEq(dollar.allowance(PAYER, address(escrow)), mandate.maxPerOrder + 1);
+        _place(mandate, 1);
+    }
+
     function test_grants_whenThePermitWasUsedBySomebodyElse() public {
         MandateManager.Permit memory permit = _permit(50e6);
         dollar.permit(PAYER, address(escrow), permit.value, permit.deadline, permit.v, permit.r, permit.s);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {MandateManager} from "../../src/MandateManager.sol";
 import {OrderBook} from "../../src/OrderBook.sol";
 import {OrderEscrow} from "../../src/OrderEscrow.sol";
@@ -21,11 +22,21 @@ contract InvalidateTest is EscrowTest {
         emit MandateManager.NoncesInvalidated(hash, 5);
         _invalidate(PAYER, 5, "");
         vm.assertEq(escrow.mandateState(hash).lastNonce, 5);
-        bytes memory reason = abi.encodeWithSelector(MandateManager.NonceNotRising.selector, 5, 5);
-        vm.expectEmit(address(escrow));
-        emit OrderEscrow.Refused(0, reason);
-        _authorize(_section(mandate, _order(_authorization(mandate, 5))));
+        for (uint256 nonce = 4; nonce <= 5; ++nonce) {
+            _assertRefused(nonce, 5);
+        }
         _place(mandate, 6);
+    }
+
+    /// @dev An order's nonce has 48 bits: above those, no order is left.
+    function test_takesTheLargestNonceThatIsStored() public {
+        _invalidate(PAYER, type(uint56).max, "");
+        vm.assertEq(escrow.mandateState(hash).lastNonce, type(uint56).max);
+        _assertRefused(type(uint48).max, type(uint56).max);
+        uint256 tooLarge = uint256(type(uint56).max) + 1;
+        vm.expectRevert(abi.encodeWithSelector(SafeCast.SafeCastOverflowedUintDowncast.selector, 56, tooLarge));
+        _invalidate(PAYER, tooLarge, "");
+        vm.assertTrue(escrow.mandateState(hash).status == MandateManager.MandateStatus.Granted);
     }
 
     function test_takesTheDevicesWord() public {
@@ -74,7 +85,14 @@ contract InvalidateTest is EscrowTest {
         }
     }
 
-    function _invalidate(address sender, uint48 nonce, bytes memory signature) private {
+    function _assertRefused(uint256 nonce, uint256 last) private {
+        OrderEscrow.Section memory section = _section(mandate, _order(_authorization(mandate, nonce)));
+        vm.expectEmit(address(escrow));
+        emit OrderEscrow.Refused(0, abi.encodeWithSelector(MandateManager.NonceNotRising.selector, nonce, last));
+        _authorize(section);
+    }
+
+    function _invalidate(address sender, uint256 nonce, bytes memory signature) private {
         vm.prank(sender);
         escrow.invalidate(mandate, nonce, signature);
     }

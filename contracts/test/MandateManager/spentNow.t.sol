@@ -9,6 +9,12 @@ contract SpentNowTest is EscrowTest {
         MandateManager.Mandate memory mandate = _granted();
         vm.warp(START - 1);
         vm.assertEq(escrow.spentNow(mandate), 0);
+        vm.warp(START);
+        _place(mandate, 1);
+        for (uint256 timestamp = START; timestamp <= START + 1; ++timestamp) {
+            vm.warp(timestamp);
+            vm.assertEq(escrow.spentNow(mandate), PRICE);
+        }
     }
 
     function test_countsUntilThePeriodEnds() public {
@@ -17,8 +23,10 @@ contract SpentNowTest is EscrowTest {
         _place(mandate, 2);
         vm.warp(START + PERIOD - 1);
         vm.assertEq(escrow.spentNow(mandate), 2 * PRICE);
-        vm.warp(START + PERIOD);
-        vm.assertEq(escrow.spentNow(mandate), 0);
+        for (uint256 timestamp = START + PERIOD; timestamp <= START + PERIOD + 1; ++timestamp) {
+            vm.warp(timestamp);
+            vm.assertEq(escrow.spentNow(mandate), 0);
+        }
         vm.assertEq(escrow.mandateState(_mandateHash(mandate)).spent, 2 * PRICE);
     }
 

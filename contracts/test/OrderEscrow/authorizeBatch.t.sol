@@ -271,8 +271,10 @@ contract AuthorizeBatchTest is EscrowTest {
         vm.warp(START - 1);
         bytes memory reason = abi.encodeWithSelector(MandateManager.MandateNotStarted.selector, START - 1, START);
         _assertRefused(_authorization(mandate, 1), reason);
-        vm.warp(START);
-        _place(mandate, 1);
+        for (uint256 nonce = 1; nonce <= 2; ++nonce) {
+            vm.warp(START + nonce - 1);
+            _place(mandate, nonce);
+        }
     }
 
     function test_placesUntilBeforeTheEnd() public {
@@ -337,6 +339,15 @@ contract AuthorizeBatchTest is EscrowTest {
         OrderEscrow.Authorization memory authorization = _authorization(mandate, 1);
         authorization.total = 0;
         _assertRefused(authorization, abi.encodeWithSelector(Households.MissingField.selector, "total"));
+        authorization.total = 1;
+        _place(mandate, authorization);
+        vm.assertEq(escrow.spentNow(mandate), 1);
+    }
+
+    function test_refuses_noPacks() public {
+        OrderEscrow.Authorization memory authorization = _authorization(mandate, 1);
+        (authorization.quantity, authorization.total) = (0, 1);
+        _assertRefused(authorization, abi.encodeWithSelector(OrderEscrow.OverPrice.selector, 1, 0));
     }
 
     function test_takesUpToThePriceOfThePacks(uint32 quantity) public {
@@ -347,8 +358,11 @@ contract AuthorizeBatchTest is EscrowTest {
         bytes memory reason =
             abi.encodeWithSelector(OrderEscrow.OverPrice.selector, authorization.total, quantity * PRICE);
         _assertRefused(authorization, reason);
-        authorization.total = quantity * PRICE;
-        _place(mandate, authorization);
+        for (authorization.total = quantity * PRICE - 1; authorization.total <= quantity * PRICE;) {
+            _place(mandate, authorization);
+            authorization.total += 1;
+            authorization.nonce += 1;
+        }
     }
 
     function test_takesUpToTheOrderCap() public {
@@ -358,8 +372,8 @@ contract AuthorizeBatchTest is EscrowTest {
         bytes memory reason =
             abi.encodeWithSelector(MandateManager.OverOrderCap.selector, authorization.total, mandate.maxPerOrder);
         _assertRefused(authorization, reason);
-        authorization.total = mandate.maxPerOrder;
-        _place(mandate, authorization);
+        _placeOf(mandate.maxPerOrder - 1, 1);
+        _placeOf(mandate.maxPerOrder, 2);
     }
 
     function test_takesUpToTheAllowanceOfThePeriod() public {
@@ -380,9 +394,20 @@ contract AuthorizeBatchTest is EscrowTest {
         _place(mandate, authorization);
     }
 
+    function test_countsAnew_fromThePeriodsFirstSecondOn() public {
+        _placeOf(50e6, 1);
+        for (uint256 nonce = 2; nonce <= 3; ++nonce) {
+            vm.warp(START + PERIOD + nonce - 2);
+            _placeOf(50e6, nonce);
+            vm.assertEq(escrow.spentNow(mandate), (nonce - 1) * 50e6);
+        }
+    }
+
     function test_takesTheLastUnitOfTheAllowance() public {
         _placeOf(50e6, 1);
-        _placeOf(50e6, 2);
+        _placeOf(50e6 - 1, 2);
+        vm.assertEq(escrow.spentNow(mandate), ALLOWANCE - 1);
+        _placeOf(1, 3);
         vm.assertEq(escrow.spentNow(mandate), ALLOWANCE);
     }
 
@@ -392,6 +417,13 @@ contract AuthorizeBatchTest is EscrowTest {
         _placeOf(1e6, 3);
         bytes memory reason = abi.encodeWithSelector(MandateManager.TooManyOpenOrders.selector, 4, 3);
         _assertRefusedAfter(_authorization(mandate, 4), reason, 3e6);
+    }
+
+    function test_takesUpToTheOpenOrders_inOneSection() public {
+        bytes memory reason = abi.encodeWithSelector(MandateManager.TooManyOpenOrders.selector, 4, 3);
+        _assertRefused(_cheapSection(4), reason);
+        _authorize(_cheapSection(3));
+        vm.assertEq(escrow.mandateState(_mandateHash(mandate)).openOrders, 3);
     }
 
     function test_refuses_aPartyAsSeller() public {
@@ -432,6 +464,34 @@ contract AuthorizeBatchTest is EscrowTest {
         bytes memory reason =
             abi.encodeWithSelector(OrderEscrow.OfferNotInMandate.selector, _offerLeaf(it), mandate.offersRoot);
         _assertRefused(_section(mandate, _order(_authorization(mandate, 1))), reason);
+    }
+
+    /// @dev A mandate of one offer has no proof at all; the longest here is for a million offers.
+    function test_takesProofsOfTheTreesOwnDepth() public {
+        uint8[5] memory depths = [0, 1, 4, 5, 20];
+        for (uint256 i = 0; i < depths.length; ++i) {
+            bytes32 leaf = _offerLeaf(_offer());
+            bytes32[] memory proof = new bytes32[](depths[i]);
+            mandate.offersRoot = leaf;
+            for (uint256 k = 0; k < proof.length; ++k) {
+                proof[k] = keccak256(abi.encode(OTHER_LEAF, k));
+                mandate.offersRoot = Hashes.commutativeKeccak256(mandate.offersRoot, proof[k]);
+            }
+            _grant(mandate);
+            OrderEscrow.Authorization memory authorization = _authorization(mandate, 1);
+            OrderEscrow.Section memory section = _section(mandate, _order(authorization));
+            bytes memory reason =
+                abi.encodeWithSelector(OrderEscrow.OfferNotInMandate.selector, leaf, mandate.offersRoot);
+            if (proof.length > 0) {
+                section.proof = _resized(proof, proof.length - 1);
+                _assertRefusedAfter(section, reason, i * PRICE);
+            }
+            section.proof = _resized(proof, proof.length + 1);
+            _assertRefusedAfter(section, reason, i * PRICE);
+            section.proof = proof;
+            _authorize(section);
+            _assertState(Placed(_terms(mandate), _authorizationId(authorization), PRICE), OrderBook.State.Authorized);
+        }
     }
 
     function test_takesTheLargestNumbers() public {
@@ -506,6 +566,22 @@ contract AuthorizeBatchTest is EscrowTest {
         authorization = _authorization(section.mandate, nonce);
         authorization.offerLeaf = _offerLeaf(section.offer);
         authorization.shipBy += 3653 days;
+    }
+
+    function _cheapSection(uint256 orders) private view returns (OrderEscrow.Section memory section) {
+        section = _section(mandate, orders);
+        for (uint256 i = 0; i < orders; ++i) {
+            OrderEscrow.Authorization memory authorization = _authorization(mandate, i + 1);
+            authorization.total = 1;
+            section.orders[i] = _order(authorization);
+        }
+    }
+
+    function _resized(bytes32[] memory proof, uint256 length) private pure returns (bytes32[] memory resized) {
+        resized = new bytes32[](length);
+        for (uint256 i = 0; i < length && i < proof.length; ++i) {
+            resized[i] = proof[i];
+        }
     }
 
     function _placeOf(uint256 total, uint256 nonce) private {

@@ -9,7 +9,7 @@ import {OrderBook} from "../../src/OrderBook.sol";
 import {OrderEscrow} from "../../src/OrderEscrow.sol";
 import {TestDollar} from "../../src/TestDollar.sol";
 import {EscrowTest} from "../support/EscrowTest.sol";
-import {FeeToken, LyingToken, PickyFeeToken, QuietToken, ReentrantToken} from "../support/Tokens.sol";
+import {BonusToken, FeeToken, LyingToken, PickyFeeToken, QuietToken, ReentrantToken} from "../support/Tokens.sol";
 
 contract FeeTokenTest is EscrowTest {
     function _newToken() internal override returns (TestDollar) {
@@ -25,6 +25,19 @@ contract FeeTokenTest is EscrowTest {
         emit OrderEscrow.Refused(0, abi.encodeWithSelector(OrderBook.ShortTransfer.selector, PRICE - 1, PRICE));
         _authorize(section);
         vm.assertEq(dollar.balanceOf(address(escrow)), 5 * PRICE);
+    }
+}
+
+contract BonusTokenTest is EscrowTest {
+    function _newToken() internal override returns (TestDollar) {
+        return new BonusToken();
+    }
+
+    /// @dev What comes by itself belongs to nobody; the order is what was signed.
+    function test_takesATokenThatBringsMore() public {
+        Placed memory placed = _place(_granted(), 1);
+        vm.assertEq(dollar.balanceOf(address(escrow)), PRICE + 1);
+        vm.assertEq(_record(placed).amount, PRICE);
     }
 }
 

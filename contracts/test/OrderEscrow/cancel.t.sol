@@ -50,10 +50,27 @@ contract CancelTest is EscrowTest {
         vm.assertEq(dollar.balanceOf(wallet), PRICE);
     }
 
-    function test_returnsEverything_evenAfterShipBy() public {
-        vm.warp(_shipBy() + 1);
+    /// @dev No deadline is the buyer's: neither the end of cooling off nor ship-by ends the right.
+    function test_returnsEverything_atAnyTime() public {
+        uint256[7] memory times = [
+            uint256(START),
+            START + 1 days - 1,
+            START + 1 days,
+            START + 1 days + 1,
+            _shipBy() - 1,
+            _shipBy(),
+            _shipBy() + 1
+        ];
         _cancel();
-        _assertEnded(placed, OrderBook.State.Cancelled, 0, 0);
+        OrderEscrow.Authorization memory authorization = _authorization(_mandate(), 1);
+        for (uint256 i = 0; i < times.length; ++i) {
+            vm.warp(START);
+            authorization.nonce += 1;
+            placed = _place(_mandate(), authorization);
+            vm.warp(times[i]);
+            _cancel();
+            _assertEnded(placed, OrderBook.State.Cancelled, 0, 0);
+        }
     }
 
     function test_reverts_withAnotherSignature(address sender) public {
@@ -115,6 +132,25 @@ contract CancelTest is EscrowTest {
         vm.warp(START + PERIOD - 1);
         _cancel();
         vm.assertEq(escrow.spentNow(_mandate()), PRICE);
+    }
+
+    /// @dev What an order of the last second before a period had counted is not given back to it.
+    function test_givesBack_whatThePeriodItselfHasCounted() public {
+        vm.warp(START + PERIOD - 1);
+        Placed memory before = _place(_mandate(), 2);
+        vm.warp(START + PERIOD);
+        Placed memory first = _place(_mandate(), 3);
+        placed = before;
+        _cancel();
+        vm.assertEq(escrow.spentNow(_mandate()), PRICE);
+        vm.warp(START + PERIOD + 1);
+        Placed memory afterwards = _place(_mandate(), 4);
+        placed = first;
+        _cancel();
+        vm.assertEq(escrow.spentNow(_mandate()), PRICE);
+        placed = afterwards;
+        _cancel();
+        vm.assertEq(escrow.spentNow(_mandate()), 0);
     }
 
     function test_givesNothingBack_toALaterPeriod() public {

@@ -225,11 +225,17 @@ contract CaptureTest is EscrowTest {
         _assertSkipped(OrderBook.State.Reclaimed, 0);
     }
 
-    function test_pays_afterTheDeadline_whenNobodyReclaimed() public {
-        _ship(placed);
-        vm.warp(block.timestamp + 15 days);
-        _capture(placed, PRICE);
-        vm.assertEq(dollar.balanceOf(SELLER), PRICE);
+    function test_pays_untilSomebodyReclaims() public {
+        Placed[3] memory orders = [placed, _place(_mandate(), 2), _place(_mandate(), 3)];
+        vm.warp(START + 1 days);
+        for (uint256 i = 0; i < 3; ++i) {
+            _sendShipment(orders[i]);
+        }
+        for (uint256 i = 0; i < 3; ++i) {
+            vm.warp(START + 15 days - 1 + i);
+            _capture(orders[i], PRICE);
+            vm.assertEq(dollar.balanceOf(SELLER), (i + 1) * PRICE);
+        }
     }
 
     function _assertSkipped(OrderBook.State state, uint256 held) private {

@@ -41,6 +41,14 @@ contract DecideTest is EscrowTest {
         vm.assertEq(dollar.balanceOf(SELLER), PRICE);
     }
 
+    function test_leavesThePayerOneUnit() public {
+        _dispute(placed);
+        uint256 payerBefore = dollar.balanceOf(PAYER);
+        _decide(ARBITER, PRICE - 1);
+        _assertEnded(placed, OrderBook.State.Decided, PRICE - 1, PRICE);
+        vm.assertEq(dollar.balanceOf(PAYER), payerBefore + 1);
+    }
+
     function test_closesOneOrderOnly() public {
         _place(_mandate(), 2);
         _dispute(placed);
@@ -49,14 +57,20 @@ contract DecideTest is EscrowTest {
     }
 
     function test_decides_untilThirtyDaysAfterTheDispute() public {
+        Placed memory second = _place(_mandate(), 2);
+        _ship(second);
         _dispute(placed);
+        _dispute(second);
         uint256 deadline = block.timestamp + 30 days;
         vm.warp(deadline + 1);
         vm.expectRevert(abi.encodeWithSelector(Disputes.TooLateToDecide.selector, deadline + 1, deadline));
         _decide(ARBITER, 1);
-        vm.warp(deadline);
-        _decide(ARBITER, 1);
-        _assertState(placed, OrderBook.State.Decided);
+        for (uint256 timestamp = deadline - 1; timestamp <= deadline; ++timestamp) {
+            vm.warp(timestamp);
+            _decide(ARBITER, 1);
+            _assertState(placed, OrderBook.State.Decided);
+            placed = second;
+        }
     }
 
     function test_reverts_aboveWhatIsHeld() public {

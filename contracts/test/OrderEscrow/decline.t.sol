@@ -22,6 +22,20 @@ contract DeclineTest is EscrowTest {
         _assertEnded(placed, OrderBook.State.Declined, 0, 0);
     }
 
+    function test_returnsEverything_atAnyTime() public {
+        uint256[5] memory times = [START + 1 days - 1, START + 1 days, _shipBy() - 1, _shipBy(), _shipBy() + 1];
+        _decline(SELLER);
+        OrderEscrow.Authorization memory authorization = _authorization(_mandate(), 1);
+        for (uint256 i = 0; i < times.length; ++i) {
+            vm.warp(START);
+            authorization.nonce += 1;
+            placed = _place(_mandate(), authorization);
+            vm.warp(times[i]);
+            _decline(SELLER);
+            _assertEnded(placed, OrderBook.State.Declined, 0, 0);
+        }
+    }
+
     function test_givesNothingBack_toALaterPeriod() public {
         vm.warp(START + PERIOD);
         _place(_mandate(), 2);

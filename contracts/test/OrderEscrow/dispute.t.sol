@@ -35,14 +35,20 @@ contract DisputeTest is EscrowTest {
     }
 
     function test_disputes_untilFourteenDaysAfterShipping() public {
+        Placed memory second = _place(_mandate(), 2);
         _ship(placed);
+        vm.prank(SELLER);
+        escrow.ship(_shipments(second));
         uint256 deadline = block.timestamp + 14 days;
         vm.warp(deadline + 1);
         vm.expectRevert(abi.encodeWithSelector(Disputes.TooLateToDispute.selector, deadline + 1, deadline));
         _disputeBy(PAYER, "");
-        vm.warp(deadline);
-        _disputeBy(PAYER, "");
-        _assertState(placed, OrderBook.State.Disputed);
+        for (uint256 timestamp = deadline - 1; timestamp <= deadline; ++timestamp) {
+            vm.warp(timestamp);
+            _disputeBy(PAYER, "");
+            _assertState(placed, OrderBook.State.Disputed);
+            placed = second;
+        }
     }
 
     function test_reverts_withAnotherSignature(address sender) public {

@@ -81,9 +81,11 @@ contract ReclaimTest is EscrowTest {
     }
 
     function _assertTooEarly(uint256 deadline) private {
-        vm.warp(deadline);
-        vm.expectRevert(abi.encodeWithSelector(OrderEscrow.TooEarlyToReclaim.selector, deadline, deadline));
-        _reclaim();
+        for (uint256 timestamp = deadline - 1; timestamp <= deadline; ++timestamp) {
+            vm.warp(timestamp);
+            vm.expectRevert(abi.encodeWithSelector(OrderEscrow.TooEarlyToReclaim.selector, timestamp, deadline));
+            _reclaim();
+        }
     }
 
     function _reclaim() private {

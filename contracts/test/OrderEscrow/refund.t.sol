@@ -45,7 +45,10 @@ contract RefundTest is EscrowTest {
     function test_reverts_aboveWhatWasCaptured() public {
         vm.expectRevert(abi.encodeWithSelector(OrderEscrow.OverRefund.selector, PRICE - 4, PRICE - 5));
         _refund(PRICE - 4);
-        _refund(PRICE - 5);
+        _refund(PRICE - 6);
+        vm.expectRevert(abi.encodeWithSelector(OrderEscrow.OverRefund.selector, 2, 1));
+        _refund(2);
+        _refund(1);
         vm.expectRevert(abi.encodeWithSelector(OrderEscrow.OverRefund.selector, 1, 0));
         _refund(1);
     }
@@ -54,8 +57,16 @@ contract RefundTest is EscrowTest {
         vm.warp(deadline + 1);
         vm.expectRevert(abi.encodeWithSelector(OrderEscrow.TooLateToRefund.selector, deadline + 1, deadline));
         _refund(1);
-        vm.warp(deadline);
-        _refund(1);
+        for (uint256 timestamp = deadline - 1; timestamp <= deadline; ++timestamp) {
+            vm.warp(timestamp);
+            _refund(1);
+        }
+        vm.assertEq(_record(placed).amount, PRICE - 7);
+    }
+
+    function test_returnsAllAtOnce() public {
+        _refund(PRICE - 5);
+        vm.assertEq(_record(placed).amount, 0);
     }
 
     function test_reverts_forNothing() public {

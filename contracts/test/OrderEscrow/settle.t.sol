@@ -43,10 +43,14 @@ contract SettleTest is EscrowTest {
         _assertSettled(2);
     }
 
-    function test_givesAllToTheSeller() public {
+    function test_givesAllToTheSeller_orAllButOneUnit() public {
         _settle(PAYER, PRICE, "", _signed(SHOP_KEY, PRICE));
         _assertSettled(PRICE);
         vm.assertEq(dollar.balanceOf(shop), PRICE);
+        placed = _placeAgain(2);
+        _settle(PAYER, PRICE - 1, "", _signed(SHOP_KEY, PRICE - 1));
+        _assertSettled(PRICE - 1);
+        vm.assertEq(dollar.balanceOf(shop), 2 * PRICE - 1);
     }
 
     function test_settles_whatHasShipped_orIsDisputed() public {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {MandateManager} from "../../src/MandateManager.sol";
 import {OrderBook} from "../../src/OrderBook.sol";
 import {OrderEscrow} from "../../src/OrderEscrow.sol";
 import {EscrowTest} from "../support/EscrowTest.sol";
@@ -32,18 +33,38 @@ contract ShipTest is EscrowTest {
         vm.warp(START + 1 days - 1);
         vm.expectRevert(abi.encodeWithSelector(OrderEscrow.CoolingOff.selector, START + 1 days - 1, START + 1 days));
         _send();
+        Placed memory second = _place(_mandate(), 2);
         vm.warp(START + 1 days);
+        _send();
+        _assertState(placed, OrderBook.State.Shipped);
+        placed = second;
+        vm.expectRevert(abi.encodeWithSelector(OrderEscrow.CoolingOff.selector, START + 1 days, START + 2 days - 1));
+        _send();
+        vm.warp(START + 2 days);
+        _send();
+        _assertState(placed, OrderBook.State.Shipped);
+    }
+
+    function test_ships_inTheSameSecond_withoutCoolingOff() public {
+        MandateManager.Mandate memory mandate = _mandate();
+        mandate.coolingOffSeconds = 0;
+        _grant(mandate);
+        placed = _place(mandate, 1);
         _send();
         _assertState(placed, OrderBook.State.Shipped);
     }
 
     function test_ships_untilShipBy() public {
+        Placed memory second = _place(_mandate(), 2);
         vm.warp(_shipBy() + 1);
         vm.expectRevert(abi.encodeWithSelector(OrderEscrow.ShipByPassed.selector, _shipBy() + 1, _shipBy()));
         _send();
-        vm.warp(_shipBy());
-        _send();
-        _assertState(placed, OrderBook.State.Shipped);
+        for (uint256 timestamp = _shipBy() - 1; timestamp <= _shipBy(); ++timestamp) {
+            vm.warp(timestamp);
+            _send();
+            _assertState(placed, OrderBook.State.Shipped);
+            placed = second;
+        }
     }
 
     /// @dev The sender is the seller whose order is looked up: nobody else has one of this id.

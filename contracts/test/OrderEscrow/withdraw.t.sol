@@ -54,6 +54,19 @@ contract WithdrawTest is EscrowTest {
         vm.assertEq(escrow.credit(address(dollar), SELLER), PRICE - 5);
     }
 
+    function test_sendsACreditOfOneUnit_once() public {
+        Placed memory placed = _place(_granted(), 1);
+        _ship(placed);
+        _setBlocked(PAYER, true);
+        _capture(placed, PRICE - 1);
+        _setBlocked(PAYER, false);
+        uint256 before = dollar.balanceOf(PAYER);
+        _withdraw(PAYER);
+        vm.assertEq(dollar.balanceOf(PAYER), before + 1);
+        vm.expectRevert(abi.encodeWithSelector(OrderBook.NoCredit.selector, address(dollar), PAYER));
+        _withdraw(PAYER);
+    }
+
     function test_addsCreditsUp() public {
         Placed memory first = _place(_granted(), 1);
         Placed memory second = _place(_mandate(), 2);

@@ -10,6 +10,14 @@ contract FeeToken is TestDollar {
     }
 }
 
+/// @dev Adds a unit to each transfer.
+contract BonusToken is TestDollar {
+    function _update(address from, address to, uint256 value) internal override {
+        super._update(from, to, value);
+        if (from != address(0)) super._update(address(0), to, 1);
+    }
+}
+
 /// @dev Keeps a fee of one unit of what one account sends.
 contract PickyFeeToken is TestDollar {
     address private _charged;

@@ -47,6 +47,14 @@ describe('a home', () => {
     expect(byDevice(live(scenarioOf(), 4, 30).said)).not.toEqual(once)
   })
 
+  test('says an exact 0 of a compartment that it does not use, once, however noisy the sensor is', () => {
+    const scenario = scenarioOf({ population: { appliances: { washer: 1 }, sensors: { noise: 20 } } })
+    const plans = planHomes(scenario)
+    const home = plans.findIndex(({ devices }) => devices[0]!.slots[1]!.isUsed === false)
+    const softener = live(scenario, home, 20).said.filter((report) => report.topic === 'level' && report.slot === 1)
+    expect(softener).toEqual([expect.objectContaining({ remaining: 0 })])
+  })
+
   test('is the same in a population of any size, and alone', () => {
     const many = planHomes(scenarioOf({ population: { homes: 8 } }))
     expect(planHomes(scenarioOf({ population: { homes: 3 } }))).toEqual(many.slice(0, 3))

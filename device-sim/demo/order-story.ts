@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { MinorUnits } from '../gateway/domain/money.ts'
+import { MinorUnits } from '../../gateway/domain/money.ts'
 import type { Story } from './story.ts'
 
 /** What the story needs of an order as `GET /v1/orders` tells it; the newest first. */

@@ -1,16 +1,16 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
-import { call, connectChain, erc20 } from '../gateway/chain/connection.ts'
-import { readNodeFile } from '../gateway/chain/node-file.ts'
-import { Address } from '../gateway/domain/identifiers.ts'
-import { jsonText } from '../gateway/lib/json.ts'
+import { call, connectChain, erc20 } from '../../gateway/chain/connection.ts'
+import { readNodeFile } from '../../gateway/chain/node-file.ts'
+import { Address } from '../../gateway/domain/identifiers.ts'
+import { jsonText } from '../../gateway/lib/json.ts'
+import { DRAWER_CAPACITY_ML } from '../models/demo-washer.ts'
+import { type Scene, Stage } from '../stage.ts'
+import { type Balances, type Outcome, whatIsMissing } from '../verdict.ts'
 import { type DemoHome, type DemoHooks, moveIn } from './demo-home.ts'
-import { DRAWER_CAPACITY_ML } from './models/demo-washer.ts'
 import { OrderStory } from './order-story.ts'
-import { type Scene, Stage } from './stage.ts'
 import { dateText, Story } from './story.ts'
-import { type Balances, type Outcome, whatIsMissing } from './verdict.ts'
 
 const HELP = `Lives through some weeks of a home whose washer buys its own detergent, in seconds: the real gateway, broker, seller and
 contracts, on a development chain with a test dollar. It ends by itself, with exit code 0 only if all went well.

@@ -1,7 +1,7 @@
-import type { OrderMessage } from '../gateway/wire/messages.ts'
-import type { ReportSink } from './models/device.ts'
-import { eventDetail, HomeModel, type HomePlan } from './models/home.ts'
-import type { DeviceReport } from './mqtt-device.ts'
+import type { OrderMessage } from '../../gateway/wire/messages.ts'
+import type { ReportSink } from '../models/device.ts'
+import { eventDetail, HomeModel, type HomePlan } from '../models/home.ts'
+import type { DeviceReport } from '../mqtt-device.ts'
 
 /** Less than a carrier needs: news of a parcel is read before the parcel comes. */
 const LONGEST_STRIDE_MS = 12 * 3_600_000
