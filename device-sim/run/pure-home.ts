@@ -5,6 +5,7 @@ import { HomeModel, type HomePlan } from '../models/home.ts'
 import { LeadTimes } from './lead-times.ts'
 import { COOLING_OFF_DAYS, PureOrder } from './pure-order.ts'
 import type { PureShop } from './pure-shop.ts'
+import type { RunCounts } from './result.ts'
 import { type Deciding, SlotBook, type Wish } from './slot-book.ts'
 import type { Tally } from './tally.ts'
 
@@ -27,6 +28,7 @@ export class PureHome implements ReportSink {
   /** How many of its slots stand empty. */
   emptySlots = 0
   readonly #tally: Tally
+  readonly #counts: RunCounts
   readonly #startMs: number
   readonly #slots: HomeSlot[]
   readonly #slotsOf: HomeSlot[][]
@@ -47,6 +49,7 @@ export class PureHome implements ReportSink {
     this.plan = plan
     this.model = new HomeModel(plan, startMs)
     this.#tally = tally
+    this.#counts = tally.counts
     this.#skewMs = skewMs
     this.#startMs = startMs
     this.#nowMs = startMs
@@ -88,7 +91,7 @@ export class PureHome implements ReportSink {
   }
 
   level(device: number, slot: number, atMs: number, remaining: number): void {
-    this.#tally.counts.reports += 1
+    this.#counts.reports += 1
     this.#note(device, remaining)
     this.#hasNews = true
     const known = this.#slotsOf[device]![slot]!
@@ -99,20 +102,20 @@ export class PureHome implements ReportSink {
   }
 
   telemetry(device: number, _atMs: number, values: Float64Array): void {
-    this.#tally.counts.reports += 1
+    this.#counts.reports += 1
     let digest = this.#digests[device]!
     for (let index = 0; index < values.length; index++) digest = mixed(digest, values[index]! * 100)
     this.#digests[device] = digest
   }
 
   event(device: number, atMs: number, event: DeviceEvent): void {
-    this.#tally.counts.reports += 1
+    this.#counts.reports += 1
     this.#note(device, event.dose)
     this.#hasNews = true
     const { type, slot, dose } = event
     const slots = this.#slotsOf[device]!
     if (type === 'cycle-finished') {
-      this.#tally.counts.cycles += 1
+      this.#counts.cycles += 1
       if (slot >= 0 && dose > 0) slots[slot]!.book.takeDose(atMs + this.#skewMs[device]!, dose)
     } else if (type === 'dose-short' && slots[slot]!.emptySinceMs === undefined) {
       slots[slot]!.emptySinceMs = atMs
@@ -165,7 +168,7 @@ export class PureHome implements ReportSink {
     }
     slot.made += 1
     this.#openOrders += 1
-    this.#tally.counts.orders += 1
+    this.#counts.orders += 1
     const name = book.description.slot
     this.#tally.orders.push({
       home: this.plan.index,
@@ -207,7 +210,7 @@ export class PureHome implements ReportSink {
   /** The homeowner says which orders are here. */
   #openParcels(nowMs: number): void {
     for (const { device, slot, orderId, received } of this.model.takeParcels()) {
-      this.#tally.counts.parcels += 1
+      this.#counts.parcels += 1
       const { order } = this.#slotsOf[device]![slot]!
       if (received && order?.orderId === orderId) order.receivedAtMs = nowMs
     }

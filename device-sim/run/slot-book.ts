@@ -91,7 +91,7 @@ export class SlotBook {
   /** A finished cycle that says what it took of this slot. */
   takeDose(atMs: number, dose: number): void {
     this.hasNews = true
-    this.state = { ...this.state, usage: observe(this.state.usage, { kind: 'cycle', atMs, dose }, this.description) }
+    this.state.usage = observe(this.state.usage, { kind: 'cycle', atMs, dose }, this.description)
   }
 
   /** Something else happened in the device. It matters while the level is blind or may turn out to be. */
