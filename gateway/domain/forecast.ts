@@ -60,7 +60,7 @@ const RISE_SHARE = 0.12
 const RISE_DEVIATIONS = 4
 /** So is a level above what is expected by this share and so many deviations: poured in and partly used while unseen. */
 const UNSEEN_SHARE = 0.3
-const UNSEEN_DEVIATIONS = 1.4
+const UNSEEN_DEVIATIONS = 1
 /** Below this share of the capacity a slot cannot show what is wanted. */
 const EMPTY_SHARE = 0.005
 const MAX_DAYS_LEFT = 3650

@@ -25,6 +25,9 @@ export type Supply = {
   stockoutPriceDays?: number
 }
 
+/** The level after a refill. */
+export type Filled = Pick<Usage, 'reading' | 'capacity'>
+
 export type Replenishment = {
   /** Packs to buy now; 0 is none. */
   packs: number
@@ -41,10 +44,11 @@ export type Replenishment = {
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
 /**
- * Who must never run out: about one stock-out day in ten years or more, and a quarter of one after use has doubled
- * (seeds 1–500 of `npm run bench:need`). Half a day a year would be 1,300 and 12 days less of stock.
+ * Who must never run out: about one stock-out day in ten years, and less than a quarter of one after use has doubled (seeds
+ * 1–500 of `npm run bench:need`). Twice the price holds three days more of stock and saves nothing then; half a day a year
+ * would be 1,300 and eight days less of stock.
  */
-const STOCKOUT_PRICE_DAYS = 20_000
+const STOCKOUT_PRICE_DAYS = 10_000
 /** People stay away, and guests stay, for days: use over a lead time varies more than days of their own would. */
 const DAYS_ALIKE = 1.2
 /** Of a stock-out before the next chance, whatever the price. */
@@ -59,6 +63,13 @@ const PRIOR_MEAN_ORDERS = 3
 /** …its spread like more: sellers differ in their mean, parcels stray alike, and a few that came in time prove little. */
 const PRIOR_SPREAD_ORDERS = 12
 
+/** A refill is near to whole packs when it differs by no more packs; more where a cartridge may be changed before it is empty. */
+const NEAR_WHOLE = 0.25
+const NEAR_ONE_FILLING = 0.5
+/** A slot from this share of its capacity on is full. */
+const FULL_SHARE = 0.9
+/** Less of a pack is what measuring leaves. */
+const CRUMB_SHARE = 0.1
 /** What came was poured in or is gone when the slot had room for it for so many days… */
 const POURED_WITHIN_DAYS = 7
 /** …that is, when a pack fits, or at most this share of the capacity is left; the level is surely below it by so many deviations. */
@@ -77,9 +88,22 @@ export function leadTimeOf(pastDays: readonly number[]): LeadTime {
   return { meanDays, sdDays: Math.sqrt((squares + prior) / (orders + PRIOR_SPREAD_ORDERS)) }
 }
 
-/** What is still on hand after a refill: whole packs were poured in, at least one. */
-export function onHandAfterRefill(onHand: number, poured: number, packSize: number): number {
-  return Math.max(0, onHand - packSize * Math.max(1, Math.round(poured / packSize)))
+/**
+ * What is still on hand after a refill. It was of whole packs, at least one, if it was near to them or left the slot so empty
+ * that another part would have fitted: then the sensor errs. Else people poured in what fitted, and the rest is on the shelf.
+ */
+export function onHandAfterRefill(
+  onHand: number,
+  poured: number,
+  packSize: number,
+  { reading, capacity }: Filled,
+): number {
+  const packs = poured / packSize
+  const whole = Math.max(1, Math.round(packs))
+  const near = packSize === capacity ? NEAR_ONE_FILLING : NEAR_WHOLE
+  const isPart = reading >= capacity * FULL_SHARE && Math.abs(packs - whole) > near
+  const left = onHand - packSize * (isPart ? packs : whole)
+  return left < packSize * CRUMB_SHARE ? 0 : left
 }
 
 /**
@@ -92,7 +116,7 @@ export function onHandAfterLevel(
   usage: Usage,
 ): number {
   const { readAtMs, sameSinceMs, refill, capacity } = usage
-  if (refill?.atMs === readAtMs) return onHandAfterRefill(onHand, refill.amount, packSize)
+  if (refill?.atMs === readAtMs) return onHandAfterRefill(onHand, refill.amount, packSize, usage)
   const { trust, left, ratePerDay } = forecast(usage, readAtMs)
   // A level that has not moved since the goods came says nothing of them.
   if (trust !== 'measured' || sameSinceMs <= sinceMs || readAtMs - sinceMs < POURED_AT_LEAST_DAYS * DAY_MS)

@@ -7,7 +7,7 @@ import { afterDoubling, afterHalving, costOfSpells, evaluate10000Slots, shipped 
 import { simulate } from './need/simulate.ts'
 import { lineOf, meanOf, PACKS, type PackFronts, stockAt, sweep } from './need/sweep.ts'
 
-const SCORED = '400001..401000'
+const SCORED = '500001..501000'
 const TUNING = '1..500'
 const ALPHAS = [0.02, 0.05, 0.1, 0.2]
 const PLOTTED_HOMES = 4
@@ -29,7 +29,7 @@ const { values } = parseArgs({
 const seeds = seedsOf(values.tune ? TUNING : values.seeds)
 if (values.help) console.log(HELP)
 else if (seeds === undefined) {
-  console.error('--seeds wants two whole numbers and two dots, the first not above the second: 400001..401000')
+  console.error('--seeds wants two whole numbers and two dots, the first not above the second: 500001..501000')
   process.exitCode = 1
 } else if (values.tune) tune(seeds)
 else bench(seeds)

@@ -80,7 +80,8 @@ function fill(db: Awaited<ReturnType<typeof openRecord>>['db'], readings: number
   const { state } = db.prepare('SELECT state FROM slot_needs').get() as { state: string }
   db.exec(`
     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${SLOTS})
-      INSERT INTO devices SELECT 'd' || i, 'home', x'00', '0x', x'00', 0, 'offline', NULL, NULL, NULL FROM n;
+      INSERT INTO devices (device_id, home_id, secret_sha256, key_address, key_sealed, added_at_ms)
+        SELECT 'd' || i, 'home', x'00', '0x', x'00', 0 FROM n;
     INSERT INTO slots (device_id, slot, description, mode, confirmed_at_ms, suspended_reason)
       SELECT device_id, 'detergent', '${description}', 'auto', 0, '' FROM devices WHERE device_id LIKE 'd%';
     INSERT INTO slot_measures SELECT device_id, 'detergent', 0, 'ml', 1400, 'down' FROM devices WHERE device_id LIKE 'd%';

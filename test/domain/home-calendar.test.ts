@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { type DailyWindow, homeCalendar, minuteOf, type Period } from '../../gateway/domain/home-calendar.ts'
+import {
+  type DailyWindow,
+  homeCalendar,
+  isTimeZone,
+  minuteOf,
+  type Period,
+} from '../../gateway/domain/home-calendar.ts'
 
 const berlin = homeCalendar('Europe/Berlin')
 const iso = (atMs: number | undefined) => (atMs === undefined ? undefined : new Date(atMs).toISOString())
@@ -132,6 +138,10 @@ describe('a period of the local calendar', () => {
   ] as [string, Period, string, string][])('%s, the %s of %s', (timeZone, period, time, start) => {
     expect(iso(homeCalendar(timeZone).periodStartMs(period, at(time)))).toBe(start)
   })
+})
+
+it('knows the names of time zones', () => {
+  expect(['Europe/Berlin', 'UTC', 'Mars/Olympus', ''].map(isTimeZone)).toEqual([true, true, false, false])
 })
 
 it('refuses a time zone that is none', () => {

@@ -97,7 +97,7 @@ describe('the need', () => {
   it('takes the risk that the price allows: days that a pack lasts ÷ price, from 1 in 10,000 to one half', () => {
     const variance = 900 * 6 * 1.2 + (4 * 6) ** 2 + 40 ** 2
     expect(reorderPoint({ stockoutPriceDays: 350 })).toBeCloseTo(gammaQuantile(240, variance, 0.1), 6)
-    expect(reorderPoint()).toBeCloseTo(gammaQuantile(240, variance, 35 / 20_000), 6)
+    expect(reorderPoint()).toBeCloseTo(gammaQuantile(240, variance, 35 / 10_000), 6)
     expect(reorderPoint({ stockoutPriceDays: 1 })).toBeCloseTo(gammaQuantile(240, variance, 0.5), 6)
     expect(reorderPoint({ stockoutPriceDays: 1e9 })).toBeCloseTo(gammaQuantile(240, variance, 1e-4), 6)
   })
