@@ -82,9 +82,10 @@ export class SlotBook {
       markReason: assessment.reason,
     })
     this.hasNews = true
-    const poured = this.#reserve > 0 ? refilledBetween(before, this.state) : 0
-    const { packContent } = this.product
-    if (poured > 0) this.#reserve = onHandAfterRefill(this.#reserve, poured, packContent, this.state.usage!)
+    if (this.#reserve > 0) {
+      const refilled = refilledBetween(before, this.state)
+      if (refilled > 0) this.#reserve = onHandAfterRefill(this.#reserve, refilled, this.product.packContent)
+    }
     return assessment.refill
   }
 

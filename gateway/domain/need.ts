@@ -25,9 +25,6 @@ export type Supply = {
   stockoutPriceDays?: number
 }
 
-/** The level after a refill. */
-export type Filled = Pick<Usage, 'reading' | 'capacity'>
-
 export type Replenishment = {
   /** Packs to buy now; 0 is none. */
   packs: number
@@ -63,13 +60,6 @@ const PRIOR_MEAN_ORDERS = 3
 /** …its spread like more: sellers differ in their mean, parcels stray alike, and a few that came in time prove little. */
 const PRIOR_SPREAD_ORDERS = 12
 
-/** A refill is near to whole packs when it differs by no more packs; more where a cartridge may be changed before it is empty. */
-const NEAR_WHOLE = 0.25
-const NEAR_ONE_FILLING = 0.5
-/** A slot from this share of its capacity on is full. */
-const FULL_SHARE = 0.9
-/** Less of a pack is what measuring leaves. */
-const CRUMB_SHARE = 0.1
 /** What came was poured in or is gone when the slot had room for it for so many days… */
 const POURED_WITHIN_DAYS = 7
 /** …that is, when a pack fits, or at most this share of the capacity is left; the level is surely below it by so many deviations. */
@@ -88,22 +78,9 @@ export function leadTimeOf(pastDays: readonly number[]): LeadTime {
   return { meanDays, sdDays: Math.sqrt((squares + prior) / (orders + PRIOR_SPREAD_ORDERS)) }
 }
 
-/**
- * What is still on hand after a refill. It was of whole packs, at least one, if it was near to them or left the slot so empty
- * that another part would have fitted: then the sensor errs. Else people poured in what fitted, and the rest is on the shelf.
- */
-export function onHandAfterRefill(
-  onHand: number,
-  poured: number,
-  packSize: number,
-  { reading, capacity }: Filled,
-): number {
-  const packs = poured / packSize
-  const whole = Math.max(1, Math.round(packs))
-  const near = packSize === capacity ? NEAR_ONE_FILLING : NEAR_WHOLE
-  const isPart = reading >= capacity * FULL_SHARE && Math.abs(packs - whole) > near
-  const left = onHand - packSize * (isPart ? packs : whole)
-  return left < packSize * CRUMB_SHARE ? 0 : left
+/** What is still on hand after a refill: whole packs were poured in, at least one. */
+export function onHandAfterRefill(onHand: number, poured: number, packSize: number): number {
+  return Math.max(0, onHand - packSize * Math.max(1, Math.round(poured / packSize)))
 }
 
 /**
@@ -116,7 +93,7 @@ export function onHandAfterLevel(
   usage: Usage,
 ): number {
   const { readAtMs, sameSinceMs, refill, capacity } = usage
-  if (refill?.atMs === readAtMs) return onHandAfterRefill(onHand, refill.amount, packSize, usage)
+  if (refill?.atMs === readAtMs) return onHandAfterRefill(onHand, refill.amount, packSize)
   const { trust, left, ratePerDay } = forecast(usage, readAtMs)
   // A level that has not moved since the goods came says nothing of them.
   if (trust !== 'measured' || sameSinceMs <= sinceMs || readAtMs - sinceMs < POURED_AT_LEAST_DAYS * DAY_MS)

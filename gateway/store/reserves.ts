@@ -1,4 +1,4 @@
-import { type Filled, onHandAfterRefill } from '../domain/need.ts'
+import { onHandAfterRefill } from '../domain/need.ts'
 import type { OrderState } from '../domain/order.ts'
 import type { Db } from './database.ts'
 
@@ -37,11 +37,11 @@ export function reserves(db: Db) {
   }
   const of = (deviceId: string, slot: string): Reserve => read.get(deviceId, slot) ?? { reserve: 0, pack_content: 0 }
 
-  /** Somebody poured so much in, and then it was so full. */
-  function refilled(deviceId: string, slot: string, content: number, filled: Filled, atMs: number): void {
+  /** Somebody poured so much in. */
+  function refilled(deviceId: string, slot: string, content: number, atMs: number): void {
     const { reserve, pack_content } = of(deviceId, slot)
     if (reserve === 0) return
-    const left = onHandAfterRefill(reserve, content, pack_content, filled)
+    const left = onHandAfterRefill(reserve, content, pack_content)
     move(deviceId, slot, { kind: 'refill', content: left - reserve, reserve: left, packContent: pack_content }, atMs)
   }
 
@@ -59,7 +59,7 @@ export function reserves(db: Db) {
       const reserve = of(deviceId, slot).reserve + content
       move(deviceId, slot, { kind: 'shipped', content, reserve, packContent, orderId }, atMs)
       if (refilledAtMs !== undefined && untaken.get(orderId, refilledAtMs, deviceId, slot) !== undefined) {
-        refilled(deviceId, slot, packContent, { reading: packContent, capacity: packContent }, atMs)
+        refilled(deviceId, slot, packContent, atMs)
       }
     },
     /** They never came. */

@@ -108,9 +108,9 @@ export function slotReadings(db: Db) {
           const events = isNew ? after.events : (before?.events ?? [])
           states.set(`${row.device_id}/${slot}`, { deviceId: row.device_id, slot, state: { ...after, events } })
           const refilled = before === undefined ? 0 : refilledBetween(before, after)
-          if (refilled === 0 || after.usage === undefined || !isNew) continue
+          if (refilled === 0 || !isNew) continue
           beforeRefill(row.device_id, slot)
-          stock.refilled(row.device_id, slot, refilled, after.usage, atMs)
+          stock.refilled(row.device_id, slot, refilled, atMs)
         }
       }
       for (const { deviceId, slot, state } of states.values()) {
