@@ -34,7 +34,7 @@ export function sellersOfferWorker(parts: {
       const orders = await parts.store.held({ isDisputedOnly: !isOfAll, limit: ORDERS_PER_ROUND })
       nextAtMs = nowMs + DISPUTED_POLL_MS
       if (isOfAll) nextOfAllAtMs = nowMs + HELD_POLL_MS
-      nextDueAtMs = orders.some(({ state }) => state === 'disputed') ? nextAtMs : nextOfAllAtMs
+      nextDueAtMs = orders.some(({ state }) => state === 'disputed') ? nextAtMs : Math.max(nextAtMs, nextOfAllAtMs)
       const outcomes = await Promise.allSettled(orders.map((order) => tellOffer(order, parts, nowMs)))
       const fault = outcomes.find((outcome) => outcome.status === 'rejected')
       if (fault !== undefined) throw fault.reason
