@@ -126,9 +126,10 @@ export function reckon(usage: Usage, nowMs: number) {
   const stuck = isStuck(usage)
   const silent = unreadDays > Math.max(SILENT_DAYS, SILENT_INTERVALS * usage.intervalDays)
   const trust: Trust = stuck ? 'stuck' : silent ? 'extrapolated' : 'measured'
-  const [days, doses, content, variance] = stuck
-    ? [(nowMs - usage.sameSinceMs) / DAY_MS, usage.dosesSinceChange, usage.sameContent, usage.sameVariance]
-    : [unreadDays, usage.dosesSinceReading, usage.content, usage.contentVariance]
+  const days = stuck ? (nowMs - usage.sameSinceMs) / DAY_MS : unreadDays
+  const doses = stuck ? usage.dosesSinceChange : usage.dosesSinceReading
+  const content = stuck ? usage.sameContent : usage.content
+  const variance = stuck ? usage.sameVariance : usage.contentVariance
   const isBlind = trust !== 'measured'
   const expected = expectedUse(usage, days, doses, isBlind)
   // Had the device been there all the time: what its cycles alone would leave.

@@ -66,13 +66,13 @@ function afterLevel(state: SlotState, reading: SlotReading & { kind: 'level' }):
   const { measure } = state
   // It came late: what is known is newer.
   if (state.level !== undefined && measuredAtMs < state.level.measuredAtMs) return state
-  const known = { ...state, readingId, level: { remaining, unit: measure.unit, mark, markReason, measuredAtMs } }
-  if (mark !== 'verified') return known
+  const level = { remaining, unit: measure.unit, mark, markReason, measuredAtMs }
+  if (mark !== 'verified') return { ...state, readingId, level }
   const left = leftOf(remaining, measure)
   const refill = state.lowestLeft !== undefined && isRefill(left - state.lowestLeft, measure.capacity)
   const lowestLeft = refill || state.lowestLeft === undefined ? left : Math.min(state.lowestLeft, left)
   const usage = observe(state.usage, { kind: 'level', atMs: measuredAtMs, left, refill }, measure)
-  return { ...known, usage, lowestLeft }
+  return { measure, usage, level, readingId, lowestLeft, events: state.events }
 }
 
 function afterEvent(state: SlotState, reading: SlotReading & { kind: 'event' }): SlotState {
