@@ -60,12 +60,14 @@ export function chainEvents(
      FROM quotes WHERE order_id = @orderId AND attempt = @attempt`,
   )
   // The device may be heard before the chain is: what it poured in after the shipping counts as seen. A reorg may have taken
-  // that back and made it later: then what counts is when it was first seen.
+  // that back and made it later: then what counts is when it was first seen. A block's time is whole seconds, and the refill
+  // of the order before may lie in the same one: what was poured in before this order was made says nothing of it.
   const refilledSince = db.prepare(
     `INSERT OR IGNORE INTO evidence (order_id, kind, detail, at_ms)
      SELECT @orderId, 'refill', device_id || ' saw ' || slot || ' rise.', last_refill_at_ms FROM slots
      WHERE device_id = @deviceId AND slot = @slot AND last_refill_at_ms > (
-       SELECT coalesce(min(at_ms), @shippedAtMs) FROM order_steps WHERE order_id = @orderId AND attempt = @attempt AND to_state = 'shipped')`,
+       SELECT coalesce(min(at_ms), @shippedAtMs) FROM order_steps WHERE order_id = @orderId AND attempt = @attempt AND to_state = 'shipped')
+       AND last_refill_at_ms > (SELECT created_at_ms FROM orders WHERE order_id = @orderId)`,
   )
 
   function apply(event: ChainEvent, atMs: number): void {

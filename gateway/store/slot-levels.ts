@@ -55,7 +55,7 @@ export function slotLevels(db: Db) {
   )
   const shippedOrder = db.prepare<[string, string, number], { order_id: string }>(
     `SELECT order_id FROM orders
-     WHERE device_id = ? AND slot = ? AND state = 'shipped' AND state_changed_at_ms < ?`,
+     WHERE device_id = ? AND slot = ? AND state = 'shipped' AND max(state_changed_at_ms, created_at_ms) < ?`,
   )
   const addEvidence = db.prepare(
     `INSERT OR IGNORE INTO evidence (order_id, kind, detail, at_ms) VALUES (?, 'refill', ?, ?)`,

@@ -71,6 +71,23 @@ describe('goods', () => {
     expect((await home.onlyOrder()).evidence).toMatchObject([{ kind: 'refill' }])
   })
 
+  it('are not seen in the refill before their order, though their block is of the same second', async () => {
+    await fullHome({ coolingOffSeconds: 0 })
+    home.clock.set(Math.ceil(home.clock.nowMs() / 1000) * 1000 + 500)
+    for (const remaining of [1400, 900, 250]) {
+      await home.level(remaining)
+      home.clock.set(home.clock.nowMs() + 1)
+    }
+    const { orderId } = await home.onlyOrder()
+    const shipped = home.db.prepare<[string], number>(
+      "SELECT at_ms FROM order_steps WHERE order_id = ? AND to_state = 'shipped'",
+    )
+    await home.ship()
+    const refilledAtMs = home.db.prepare<[], number>('SELECT last_refill_at_ms FROM slots').pluck().get()!
+    expect(shipped.pluck().get(orderId)).toBeLessThan(refilledAtMs)
+    expect((await home.onlyOrder()).evidence).toEqual([])
+  })
+
   it('that were confirmed free their slot even when the seller never takes the money', async () => {
     await fullHome({ coolingOffSeconds: 0 })
     await home.level(250)
