@@ -1,7 +1,8 @@
 import type { Firmware } from '../../../firmware-bridge/flash/flash.ts'
 import { openPort } from '../../../firmware-bridge/ports/open-port.ts'
 
-const BOOT_MS = 6_000
+/** On a busy machine: a quiet one takes less than two seconds. */
+const BOOT_MS = 20_000
 
 /** Opens the port, which resets the board, and waits for its hello. */
 export async function firmwareAt(path: string): Promise<Firmware | undefined> {
