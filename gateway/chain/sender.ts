@@ -75,12 +75,13 @@ export class Sender {
         ['eth_getBalance', [this.address, 'latest']],
         ...FEE_CALLS,
       ])
-      const nonce = Math.max((await store.nextNonce(this.address)) ?? 0, RpcNumber.parse(resultOf(count)))
+      const known = RpcNumber.parse(resultOf(count))
+      const nonce = Math.max((await store.nextNonce(this.address)) ?? 0, known)
       const fees = cappedFees(feeAnswers, maxFeePerGasWei)
       this.#checkBalance(RpcBigInt.parse(resultOf(balance)), call.gasLimit * fees.maxFeePerGas)
       const tx = this.#sign(call, nonce, fees)
       await save(tx)
-      await this.#broadcast(tx)
+      await this.#broadcast(tx, known)
       return tx
     })
   }
@@ -153,10 +154,10 @@ export class Sender {
     const restMs = tx.nonce < known ? REBROADCAST_MS : REBROADCAST_DROPPED_MS
     if (toldAtMs !== undefined && nowMs - toldAtMs < restMs) return
     const replacement = toldAtMs !== undefined && old ? await this.#raised(tx) : undefined
-    if (replacement === undefined) return await this.#broadcast(tx)
+    if (replacement === undefined) return await this.#broadcast(tx, known)
     await this.#options.store.replace(tx.txHash, replacement)
     this.#broadcastAtMs.delete(tx.txHash)
-    await this.#broadcast(replacement)
+    await this.#broadcast(replacement, known)
   }
 
   /** The same call and nonce with fees one eighth higher, or what the chain asks now; undefined beyond the cap. */
@@ -182,16 +183,20 @@ export class Sender {
         const empty: Call = { to: this.address, data: '0x', gasLimit: TRANSFER_GAS, purpose: FILL_GAP }
         const tx = this.#sign(empty, nonce, fees)
         await store.save(tx)
-        await this.#broadcast(tx)
+        await this.#broadcast(tx, nonce)
       }
     })
   }
 
-  /** Tells the network; what it answers decides nothing, `settle` repeats it until there is a receipt. */
-  async #broadcast(tx: SignedTransaction): Promise<void> {
+  /**
+   * Tells the network, which knows the nonces below `known`; what it answers decides nothing, `settle` repeats it until there
+   * is a receipt.
+   */
+  async #broadcast(tx: SignedTransaction, known: number): Promise<void> {
     this.#broadcastAtMs.set(tx.txHash, this.#options.clock.nowMs())
-    // The embedded chain makes a block of each transaction, and its answer waits for that (EIP-7966).
-    const method = this.#isEmbedded ? 'eth_sendRawTransactionSync' : 'eth_sendRawTransaction'
+    // The embedded chain makes a block of each transaction, and its answer waits for that (EIP-7966): for ever above a gap.
+    const makesBlock = this.#isEmbedded && tx.nonce <= known
+    const method = makesBlock ? 'eth_sendRawTransactionSync' : 'eth_sendRawTransaction'
     try {
       await this.#options.rpc.send(method, [tx.raw])
     } catch (error) {
