@@ -8,6 +8,7 @@ import { isAboutMandate, type MandateEvent, mandateEvents } from './mandate-even
 import { type Channel, notifier } from './notifications.ts'
 import { orderMoves } from './order-moves.ts'
 import { about, type OrderRow, orderOf } from './order-rows.ts'
+import { refillEvidence } from './refill-evidence.ts'
 
 export type HeldOrder = OrderRow & {
   authorization_id: string
@@ -59,16 +60,7 @@ export function chainEvents(
             json_object('kind', 'order', 'signedQuote', json_object('quote', json(quote), 'signature', signature), 'terms', json(@terms)), @atMs
      FROM quotes WHERE order_id = @orderId AND attempt = @attempt`,
   )
-  // The device may be heard before the chain is: what it poured in after the shipping counts as seen. A reorg may have taken
-  // that back and made it later: then what counts is when it was first seen. A block's time is whole seconds, and the refill
-  // of the order before may lie in the same one: what was poured in before this order was made says nothing of it.
-  const refilledSince = db.prepare(
-    `INSERT OR IGNORE INTO evidence (order_id, kind, detail, at_ms)
-     SELECT @orderId, 'refill', device_id || ' saw ' || slot || ' rise.', last_refill_at_ms FROM slots
-     WHERE device_id = @deviceId AND slot = @slot AND last_refill_at_ms > (
-       SELECT coalesce(min(at_ms), @shippedAtMs) FROM order_steps WHERE order_id = @orderId AND attempt = @attempt AND to_state = 'shipped')
-       AND last_refill_at_ms > (SELECT created_at_ms FROM orders WHERE order_id = @orderId)`,
-  )
+  const refills = refillEvidence(db)
 
   function apply(event: ChainEvent, atMs: number): void {
     if (isAboutMandate(event)) applyToMandate(event, atMs)
@@ -130,19 +122,13 @@ export function chainEvents(
       }
       case 'shipped':
         setState(order, 'shipped', { shipment: event.shipment, shippedAtSeconds: event.atSeconds })
-        refilledSince.run({
-          orderId: order.order_id,
-          deviceId: order.device_id,
-          slot: order.slot,
-          attempt: order.attempt,
-          shippedAtMs: event.atSeconds * 1000,
-        })
         // Looked at once: evidence may be there already, from before a reorg too.
         advance(order, event, 'shipped', event.atSeconds * 1000, {
           reason: `The seller shipped (shipment ${event.shipment}).`,
           kind: 'shipped',
           text: `${what} is on its way. Say \`adept order received ${order.order_id}\` when it is there.`,
         })
+        refills.seenBefore(order.order_id)
         return
       case 'captured':
         setState(order, 'captured', {})

@@ -7,6 +7,7 @@ import {
   type SlotHistory,
 } from '../domain/plausibility.ts'
 import type { Db } from './database.ts'
+import { refillEvidence } from './refill-evidence.ts'
 
 type SlotRow = {
   description: string | null
@@ -53,14 +54,7 @@ export function slotLevels(db: Db) {
             stuck_remaining = ?, fallen_remaining = ?
      WHERE device_id = ? AND slot = ?`,
   )
-  const shippedOrder = db.prepare<[string, string, number], { order_id: string }>(
-    `SELECT order_id FROM orders
-     WHERE device_id = ? AND slot = ? AND state = 'shipped' AND max(state_changed_at_ms, created_at_ms) < ?`,
-  )
-  const addEvidence = db.prepare(
-    `INSERT OR IGNORE INTO evidence (order_id, kind, detail, at_ms) VALUES (?, 'refill', ?, ?)`,
-  )
-  const wakeOrder = db.prepare(`UPDATE orders SET next_at_ms = ? WHERE order_id = ? AND state = 'shipped'`)
+  const refills = refillEvidence(db)
 
   // Of this connection, and of all others.
   const writes = db.prepare<[], number>('SELECT total_changes()').pluck()
@@ -94,12 +88,9 @@ export function slotLevels(db: Db) {
   }
 
   function recordRefill(known: LoadedSlot, assessment: Assessment, report: MeasuredLevel, nowMs: number): void {
-    const order = shippedOrder.get(known.deviceId, known.slot, assessment.measuredAtMs)
-    if (order === undefined) return
     const before = known.history.verified?.remaining
     const detail = `${known.deviceId} saw ${known.slot} rise from ${before} to ${report.remaining} ${report.unit}.`
-    addEvidence.run(order.order_id, detail, assessment.measuredAtMs)
-    wakeOrder.run(nowMs, order.order_id)
+    refills.seen(known.deviceId, known.slot, { refilledAtMs: assessment.measuredAtMs, detail }, nowMs)
   }
 
   return {

@@ -88,6 +88,23 @@ describe('goods', () => {
     expect((await home.onlyOrder()).evidence).toEqual([])
   })
 
+  it('whose refill a bridge kept count as arrived, though a reorg made their shipping later than it', async () => {
+    await fullHome({ coolingOffSeconds: 0 })
+    await home.level(250)
+    await home.ship()
+    const refilledAtMs = home.clock.nowMs() + 2_000
+    await home.connection.rpc.send('anvil_reorg', [1, []])
+    await home.pass(60_000)
+    expect(await state()).toBe('due')
+    await home.settle()
+    await home.settle()
+    const order = await home.onlyOrder()
+    expect(order).toMatchObject({ state: 'shipped', evidence: [] })
+    expect(order.stateChangedAtMs).toBeGreaterThan(refilledAtMs)
+    await home.level(1400, { measuredAtMs: refilledAtMs })
+    expect((await home.onlyOrder()).evidence).toMatchObject([{ kind: 'refill', atMs: refilledAtMs }])
+  })
+
   it('that were confirmed free their slot even when the seller never takes the money', async () => {
     await fullHome({ coolingOffSeconds: 0 })
     await home.level(250)

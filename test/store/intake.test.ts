@@ -165,7 +165,7 @@ describe('a slot', () => {
 })
 
 describe('a refill while goods are under way', () => {
-  const order = (state: string, changedAtMs: number) =>
+  const order = (state: string, changedAtMs: number) => {
     store.db
       .prepare(
         `INSERT INTO orders (order_id, home_id, device_id, slot, gtin, quantity, mode, state, state_changed_at_ms, attempt,
@@ -173,6 +173,11 @@ describe('a refill while goods are under way', () => {
          VALUES ('o-1', ?, 'washer-1', 'detergent', '04006381333931', 1, 'auto', ?, ?, 1, ?, '[]')`,
       )
       .run(HOME, state, changedAtMs, NOW_MS)
+    const step = store.db.prepare(
+      `INSERT INTO order_steps (order_id, attempt, from_state, to_state, at_ms, reason) VALUES ('o-1', 1, 'due', ?, ?, '')`,
+    )
+    step.run(state, changedAtMs)
+  }
   beforeEach(() => store.intake.commit([describedAs({}), level(0, 100, { atMs: NOW_MS })], NOW_MS))
 
   it('is evidence of their arrival and wakes the order', async () => {
