@@ -14,9 +14,7 @@ export function refillEvidence(db: Db) {
   const shippedOrder = db.prepare<[string, string, number], { order_id: string }>(
     `SELECT order_id FROM orders WHERE device_id = ? AND slot = ? AND state = 'shipped' AND ${GOODS_SINCE_MS} < ?`,
   )
-  const insert = db.prepare(
-    `INSERT OR IGNORE INTO evidence (order_id, kind, detail, at_ms) VALUES (?, 'refill', ?, ?)`,
-  )
+  const insert = db.prepare(`INSERT OR IGNORE INTO evidence (order_id, kind, detail, at_ms) VALUES (?, 'refill', ?, ?)`)
   const wakeOrder = db.prepare(`UPDATE orders SET next_at_ms = ? WHERE order_id = ?`)
   const insertPast = db.prepare(
     `INSERT OR IGNORE INTO evidence (order_id, kind, detail, at_ms)
