@@ -32,6 +32,7 @@ const HELP = `npm run soak -- [options]
 Kills gateway, shop, anvil, all three at once, and the bridge of a serial board at random times while devices buy, the board
 among them, and checks readings, orders, money and audit at the end. Exit code 1 when anything is wrong.`
 
+const MINUTE_MS = 60_000
 /** A kill rests at least so long after the one before has been got over. */
 const SHORTEST_REST_MS = 500
 const LONGEST_REST_MS = 12_000
@@ -71,6 +72,7 @@ async function soak(minutes: number, seedName: string, deviceCount: number): Pro
   const kills: Record<Victim, number> = { gateway: 0, shop: 0, anvil: 0, bridge: 0, machine: 0 }
   let orders = 0
   let isGood = false
+  let progress: NodeJS.Timeout | undefined
   try {
     await giveTestDollars(home)
     for (let index = 0; index < deviceCount; index++) {
@@ -80,7 +82,12 @@ async function soak(minutes: number, seedName: string, deviceCount: number): Pro
     await startBridge(home)
     const buyers: Buyer[] = [...devices, await BoardDevice.pair(home, 'bottle', board, ORDERS_PER_DEVICE)]
     const before = await balanceOf(home)
-    const endMs = performance.now() + minutes * 60_000
+    const beganMs = performance.now()
+    const endMs = beganMs + minutes * MINUTE_MS
+    progress = setInterval(() => {
+      const minute = Math.round((performance.now() - beganMs) / MINUTE_MS)
+      process.stderr.write(`minute ${minute} of ${minutes}: ${lineOf(kills, orders)}\n`)
+    }, MINUTE_MS)
     await Promise.all([
       killAtRandom(victims, new Seed(`soak-${seedName}`), endMs, kills),
       ...buyers.map(async (buyer) => {
@@ -102,6 +109,7 @@ async function soak(minutes: number, seedName: string, deviceCount: number): Pro
     process.stderr.write(`${unfinished(home).join('\n')}\n${Date.now()}\nseed ${seedName}: ${lineOf(kills, orders)}\n`)
     throw error
   } finally {
+    clearInterval(progress)
     for (const device of devices) await device.close()
     await home.close({ keepFolder: !isGood })
     await board.unplug()
