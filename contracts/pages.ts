@@ -91,7 +91,7 @@ What can be read: [views](${name}/views.md). Structs and enums: [types](${name}/
   return `${GENERATED}
 # The contracts, verb by verb
 
-A page for each function that changes something: who may call it and when, what it checks, the state before and after, and
+A page for each function of ours that changes something: who may call it and when, what it checks, the state before and after, and
 what it logs. [accounting.md](accounting.md) shows with numbers how caps are counted.
 
 ${sections.join('\n')}`
@@ -123,7 +123,7 @@ Selector \`0x${node['functionSelector']}\`, source [${file}](../../${file}).
 ${argumentsOf(program, node, tags.params)}
 ## What it may log
 
-${events.length === 0 ? 'None.\n' : events.map((it) => `- \`${signature(program, it)}\` ${meaningOf(program, it)}\n`).join('')}
+${events.length === 0 ? 'None.\n' : `Found by following every call, so that an event of a library may be named which cannot come.\n\n`}${events.map((it) => `- \`${signature(program, it)}\` ${meaningOf(program, it)}\n`).join('')}
 ## Checks and errors
 
 Nothing has happened when one of these comes. In the order in which the code looks, those of libraries last; found by

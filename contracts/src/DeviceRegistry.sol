@@ -38,7 +38,8 @@ contract DeviceRegistry is ERC721, IDeviceRegistry {
     /// @notice The maker gave the device to its first owner.
     event DeviceSold(uint256 indexed deviceId, address indexed buyer, uint48 warrantyEnd);
 
-    /// @notice From now on `deviceKey` signs for the device, and no key before it.
+    /// @notice From now on mandates with `deviceKey` and this epoch hold, and no others. Orders that were placed before
+    ///         keep the key that placed them.
     event DeviceRegistered(uint256 indexed deviceId, address indexed owner, address indexed deviceKey, uint64 epoch);
 
     /// @notice Nobody signs for the device any more: it has a new owner or is retired. `epoch` is the new one.

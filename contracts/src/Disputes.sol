@@ -29,11 +29,11 @@ abstract contract Disputes is OrderBook {
     error TooLateToDecide(uint256 timestamp, uint256 deadline);
     /// @notice `validBefore` is the first second in which the signatures do not hold any more.
     error SettlementExpired(uint256 timestamp, uint256 validBefore);
-    /// @notice Seconds after shipping until which either side may dispute (inclusive); from then on anyone may reclaim
-    ///         what nobody confirmed.
+    /// @notice Seconds after shipping until which either side may dispute (inclusive); after it anyone may reclaim
+    ///         what was not captured.
     uint256 public constant UNCONFIRMED_SECONDS = 14 days;
 
-    /// @notice Seconds after a dispute until which the arbiter may decide (inclusive); from then on anyone may reclaim.
+    /// @notice Seconds after a dispute until which the arbiter may decide (inclusive); after it anyone may reclaim.
     uint256 public constant DECISION_SECONDS = 30 days;
 
     bytes32 private constant DISPUTE_TYPEHASH = keccak256("Dispute(bytes32 authorizationId)");

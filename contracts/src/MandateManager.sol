@@ -74,10 +74,10 @@ abstract contract MandateManager is EIP712, Households {
         MandateStatus status;
         /// First second of the period in which `spent` was counted.
         uint256 periodStart;
-        /// Authorized in that period.
+        /// Authorized in that period, less what was given back.
         uint256 spent;
         uint256 openOrders;
-        /// Nonce of the latest authorization; the next one must be higher.
+        /// Highest nonce that was placed or invalidated; the next one must be higher.
         uint256 lastNonce;
     }
 
@@ -133,7 +133,8 @@ abstract contract MandateManager is EIP712, Households {
     /// @notice `open` includes the orders that were refused; others must end first.
     error TooManyOpenOrders(uint256 open, uint256 maxOpenOrders);
 
-    /// @notice Longest term of a mandate: ten years with three leap days. It also refuses milliseconds.
+    /// @notice Longest term of a mandate: ten years with three leap days. A term of four days
+    ///         and more in milliseconds is longer.
     uint256 public constant MAX_TERM_SECONDS = 3653 days;
 
     bytes32 private constant MANDATE_TYPEHASH = keccak256(
@@ -184,7 +185,7 @@ abstract contract MandateManager is EIP712, Households {
     /// @custom:who   The payer, or anyone with the payer's signature.
     /// @custom:when  Any time, before the mandate's start too.
     /// @custom:state None → Granted; one member more in its household. Granted stays. The ERC-20 allowance as
-    ///               permitted.
+    ///               permitted, or as it was when the permit fails.
     function grantWithPermit(Mandate calldata mandate, bytes calldata payerSignature, Permit calldata permit) external {
         IERC20 token = IERC20(mandate.token);
         try IERC20Permit(mandate.token)

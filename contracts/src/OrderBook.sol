@@ -41,7 +41,7 @@ abstract contract OrderBook is MandateManager, ReentrancyGuardTransient {
         /// Seconds after authorization during which the seller may not ship yet.
         uint256 coolingOffSeconds;
         /// Authorized, Shipped, Disputed: held here. Captured, Settled, Decided: paid to the seller and not refunded
-        /// since. Else 0. What is neither went back to the payer.
+        /// since. Else 0. What is neither is the payer's again.
         uint256 amount;
     }
 

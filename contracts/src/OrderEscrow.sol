@@ -108,16 +108,17 @@ contract OrderEscrow is Disputes {
     event Refused(uint256 indexed basket, bytes reason);
     /// @notice The order has left the house in the parcel `shipment`; it cannot be cancelled any more.
     event Shipped(bytes32 indexed authorizationId, bytes32 shipment);
-    /// @notice The seller got `amount`; the rest of what was authorized went back to the payer.
+    /// @notice The seller got `amount`; the rest of what was authorized is the payer's again.
     event Captured(bytes32 indexed authorizationId, uint256 amount);
     /// @notice An order of a batch was left as it is, because it is in this state. Only `seller` can have sent it; it
     ///         may be an order that does not exist.
     event Skipped(bytes32 indexed authorizationId, address indexed seller, State state);
-    /// @notice The buyer's side called the order off; `amount` went back to the payer.
+    /// @notice The buyer's side called the order off; `amount` is the payer's again: paid out, or a credit when the
+    ///         token refuses.
     event Cancelled(bytes32 indexed authorizationId, uint256 amount);
-    /// @notice The seller will not ship; `amount` went back to the payer.
+    /// @notice The seller will not ship; `amount` is the payer's again.
     event Declined(bytes32 indexed authorizationId, uint256 amount);
-    /// @notice A deadline has passed; `amount` went back to the payer.
+    /// @notice A deadline has passed; `amount` is the payer's again.
     event Reclaimed(bytes32 indexed authorizationId, uint256 amount);
     /// @notice The seller gave back `amount` of what it had captured.
     event Refunded(bytes32 indexed authorizationId, uint256 amount);
@@ -128,7 +129,7 @@ contract OrderEscrow is Disputes {
     error MixedBasket(uint256 index, address payer, address token);
     /// @notice `validBefore` is the first second in which the signature does not hold any more.
     error AuthorizationExpired(uint256 timestamp, uint256 validBefore);
-    /// @notice The seller would have no second to ship in after cooling off.
+    /// @notice The seller may ship after cooling off until `shipBy`, and needs more than that one second.
     error ShipByTooSoon(uint256 shipBy, uint256 coolingOffUntil);
     /// @notice Payer, device key and arbiter may not sell.
     error WrongSeller(address seller);
@@ -274,8 +275,8 @@ contract OrderEscrow is Disputes {
         _pay(terms.token, terms.payer, amount);
     }
 
-    /// @notice Returns the funds to the payer once the seller has let `shipBy` pass, or nobody has confirmed delivery
-    ///         within `UNCONFIRMED_SECONDS` of shipping, or the arbiter has been silent for `DECISION_SECONDS` after a
+    /// @notice Returns the funds to the payer once the seller has let `shipBy` pass, or has not captured
+    ///         within `UNCONFIRMED_SECONDS` of shipping, with a confirmation or without, or the arbiter has been silent for `DECISION_SECONDS` after a
     ///         dispute. Anyone may send it. The deadline itself is still too early.
     /// @custom:who   Anyone.
     /// @custom:when  After `shipBy`; `UNCONFIRMED_SECONDS` after shipping; `DECISION_SECONDS` after a dispute. A

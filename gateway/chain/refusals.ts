@@ -1,5 +1,6 @@
 import { decodeRevert, MANDATE_STATUSES, ORDER_STATES } from '../../contracts/escrow.ts'
 import { formatMoney } from '../domain/money.ts'
+import { printable } from '../lib/printable.ts'
 import type { ChainFacts } from '../ports/chain.ts'
 
 type Decoded = NonNullable<ReturnType<typeof decodeRevert>>
@@ -52,12 +53,12 @@ const SENTENCES: Sentences = {
   WrongTerm: ({ start, end, maxSeconds }, show) =>
     `A mandate from ${show.time(start)} to ${show.time(end)} is not possible: it runs forwards and at most ${maxSeconds} seconds. ${SIGN_AGAIN}`,
   PeriodTooShort: ({ actual, minimum }) =>
-    `The mandate's period of ${actual} seconds is shorter than ${minimum}. ${SIGN_AGAIN}`,
+    `The period of ${actual} seconds is shorter than ${minimum}, the least there is. Choose a longer one.`,
   WrongArbiter: ({ arbiter }) => `The arbiter ${arbiter} is a party of the mandate. ${SIGN_AGAIN}`,
   WrongDevice: ({ key }) =>
     key === NOBODY
       ? `The device is not registered any more: it was sold, transferred or retired. ${SIGN_AGAIN}`
-      : `The device has another key in the registry than in the mandate: it was registered again. ${SIGN_AGAIN}`,
+      : `The registry has another key or a later epoch for the device than the mandate: it was registered again. ${SIGN_AGAIN}`,
   WrongCaller: ({ actual, expected }) => `Only ${expected} may do this, not ${actual}.`,
   WrongSignature: ({ signer }) => `The signature is not one of ${signer}.`,
   WrongMandateStatus: ({ actual }) =>
@@ -98,7 +99,9 @@ const SENTENCES: Sentences = {
   ShortTransfer: ({ actual, expected }, show) =>
     `Of ${show.money(expected)} only ${show.money(actual)} arrived: the token takes a fee and cannot be used.`,
   WrongState: ({ actual, expected }) =>
-    `The order is ${ORDER_STATES[actual] ?? `in state ${actual}`} and not ${ORDER_STATES[expected] ?? `in state ${expected}`}.`,
+    ORDER_STATES[actual] === 'none'
+      ? 'The chain has no such order: another wording of its terms, or it was never placed.'
+      : `The order is ${ORDER_STATES[actual] ?? `in state ${actual}`} and not ${ORDER_STATES[expected] ?? `in state ${expected}`}.`,
   CoolingOff: ({ coolingOffUntil }, show) => `The order may ship from ${show.time(coolingOffUntil)} on.`,
   ShipByPassed: ({ shipBy }, show) => `The order had to ship by ${show.time(shipBy)}.`,
   OverHeld: ({ amount, held }, show) => `${show.money(amount)} was asked, but only ${show.money(held)} is held.`,
@@ -143,6 +146,6 @@ const SENTENCES: Sentences = {
   ReentrancyGuardReentrantCall: () => 'The token called the escrow while it was being paid; it cannot be used.',
   InvalidShortString: () => 'The contract failed.',
   StringTooLong: () => 'The contract failed.',
-  Error: ({ message }) => `The token refused: ${message.slice(0, 200)}`,
+  Error: ({ message }) => `The token refused: ${printable(message).slice(0, 200)}`,
   Panic: ({ code }) => `The contract failed with panic ${code}.`,
 }

@@ -15,6 +15,8 @@ const VALUES: Record<string, unknown> = {
   bytes32: `0x${'ab'.repeat(32)}`,
   bytes4: '0x01020304',
 }
+const contractError = (name: string, args: unknown[]) =>
+  new Interface(abi as unknown as InterfaceAbi).encodeErrorResult(name, args)
 const anyOf = (type: string) => VALUES[type] ?? 1_900_000_000n % 2n ** BigInt(type.replace(/\D/g, '') || 8)
 
 describe.each([
@@ -43,6 +45,12 @@ test.each([
   ['0x', 'none', 'without a reason'],
   ['0xdeadbeef', '0xdeadbeef', 'unknown error 0xdeadbeef'],
   [new Interface(['error Error(string)']).encodeErrorResult('Error', ['paused']), 'Error', 'The token refused: paused'],
+  [
+    new Interface(['error Error(string)']).encodeErrorResult('Error', ['\u001b[2Jno\nway']),
+    'Error',
+    'The token refused: \\u{1b}[2Jno\\nway',
+  ],
+  [contractError('WrongState', [`0x${'0'.repeat(64)}`, 0, 1]), 'WrongState', 'The chain has no such order'],
   ['0x08c379a0ff', '0x08c379a0', 'unknown error'],
 ])('%s is told as %s', (data, errorName, sentence) => {
   expect(explainRefusal(data, TOKEN)).toEqual({ errorName, sentence: expect.stringContaining(sentence) })

@@ -199,7 +199,9 @@ test('what a reorg takes back is sent again with the same bytes', async () => {
   expect(await countOf(market, address)).toBe(1)
 })
 
-test('what follows on a transaction that the chain forgot does not wait 10 s for its block', { timeout: 5_000 }, async () => {
+test('what follows on a transaction that the chain forgot does not wait 10 s for its block', {
+  timeout: 5_000,
+}, async () => {
   const forgotten = await sender.send(CALL, store.save)
   await sender.settle()
   await rpc('anvil_reorg', [1, []])
