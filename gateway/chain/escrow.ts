@@ -23,6 +23,7 @@ export function escrowChain(connection: Connection, relayer: Sender): Chain {
   const words = buyersWords(facts)
   return {
     facts,
+    relayer: relayer.address,
     head: () => readHead(connection),
     async mandateStatus(mandate) {
       const [state, spent, household] = await Promise.all([

@@ -53,9 +53,12 @@ export async function draftMandate(
   const answer = await ports.seller.profile(request.sellerUrl)
   if (answer.kind === 'unreachable') return refuse(`${answer.reason} Start the seller, or name another with --seller.`)
   const { profile } = answer
-  if (request.arbiter !== undefined && [payer, device.keyAddress, profile.address].includes(request.arbiter)) {
+  if (
+    request.arbiter !== undefined &&
+    [payer, device.keyAddress, profile.address, ports.chain.relayer].includes(request.arbiter)
+  ) {
     return refuse(
-      `${request.arbiter} is a party of the mandate and cannot decide its disputes. Name another --arbiter.`,
+      `${request.arbiter} is a party of the mandate, or of this gateway, and cannot decide its disputes. Name another --arbiter.`,
     )
   }
   if (profile.chainId !== facts.chainId || profile.token !== facts.token.address) {

@@ -98,6 +98,8 @@ export type BuyersWord = { authorizationId: Hex32 } & (
 /** What the stages ask of the chain. Verbs that send take `save`, which commits the bytes before they are broadcast. */
 export type Chain = {
   facts: ChainFacts
+  /** The account that sends and pays the gas. */
+  relayer: Address
   head(): Promise<Head>
   mandateStatus(mandate: Mandate): Promise<MandateStatus>
   /** What the payer has, and what the escrow may take of it. */

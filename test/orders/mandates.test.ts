@@ -1,5 +1,6 @@
 import { Wallet } from 'ethers'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { addressOf, newSigningKey } from '../../gateway/chain/keys.ts'
 import type { Address, HexBytes } from '../../gateway/domain/identifiers.ts'
 import type { MandateDraft, MandateRequest } from '../../gateway/ports/mandates.ts'
 import { sqliteMandateStore } from '../../gateway/store/mandates.ts'
@@ -58,6 +59,14 @@ test('a draft names the product with its highest price, the caps, the seller and
   ]) {
     expect(file.readable).toContain(words)
   }
+})
+
+test('nobody decides a dispute of their own: not the wallet, the device, the seller or who sends for them', async () => {
+  home.describeSlot('4006381333931')
+  for (const arbiter of [home.wallet.address, addressOf(market.deviceKey), SELLER, home.chain.relayer]) {
+    expect(await refusal({ arbiter })).toContain(`${arbiter} is a party of the mandate, or of this gateway`)
+  }
+  expect(await refusal({ arbiter: addressOf(newSigningKey()) })).toBe('drafted')
 })
 
 test('the gateway wallet signs: granted on chain, the escrow may take tokens, and a repeat changes nothing', async () => {
