@@ -2,7 +2,16 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { parseArgs } from 'node:util'
 import { formatEther, isError, JsonRpcProvider, Wallet, ZeroAddress } from 'ethers'
-import { CORE, checkDeployer, type Deployable, deploy, deploymentOf, isDeployed, TEST_DOLLAR } from './deployment.ts'
+import {
+  CORE,
+  checkDeployer,
+  type Deployable,
+  deploy,
+  deploymentOf,
+  includedBefore,
+  isDeployed,
+  TEST_DOLLAR,
+} from './deployment.ts'
 import { sourceInput } from './standard-json.ts'
 
 const HELP = `Deploys the device registry and the order escrow, unless they are there, and records their addresses.
@@ -101,19 +110,19 @@ async function deployAll({ provider, chainId, contracts }: Chain, wallet: Wallet
   // What was sent must be noted: a file that cannot be used is found out before.
   writeRecord(recordFile, readRecord(recordFile, chainId))
   for (const contract of contracts) {
-    const done = await deploy(signer, contract)
-    const { address } = contract
-    record(recordFile, chainId, contract.name, {
-      address,
-      ...(done && { ...done, gasUsed: String(done.gasUsed), deployer: wallet.address }),
-    })
-    console.log(`${contract.name}: ${address}${done === undefined ? ' (was there)' : ''}`)
+    const { name, address } = contract
+    const note = (recorded: Omit<Recorded, 'address'>) => record(recordFile, chainId, name, { address, ...recorded })
+    const done = await deploy(signer, contract, (txHash) => note({ txHash, deployer: wallet.address }))
+    const sentBefore = readRecord(recordFile, chainId).contracts[name]?.txHash
+    const included = done ?? (sentBefore && (await includedBefore(provider, sentBefore)))
+    note(included ? { ...included, gasUsed: String(included.gasUsed) } : {})
+    console.log(`${name}: ${address}${done === undefined ? ' (was there)' : ''}`)
   }
   console.log(`Noted in ${recordFile}.`)
   writeSourceInput(recordFile.replace(/(\.json)?$/, '.source.json'))
 }
 
-/** Written after each contract, so that nothing sent is forgotten. A contract that was there keeps what was noted of it. */
+/** Written when a transaction was sent and when it is in a block, so that nothing sent is forgotten. A contract that was there keeps what was noted of it. */
 function record(file: string, chainId: bigint, name: string, recorded: Recorded): void {
   const before = readRecord(file, chainId)
   const known = before.contracts[name]

@@ -3,7 +3,7 @@ import { AbiCoder } from 'ethers/abi'
 import { getCreate2Address } from 'ethers/address'
 import { ZeroHash } from 'ethers/constants'
 import { keccak256 } from 'ethers/crypto'
-import type { Provider, Signer } from 'ethers/providers'
+import type { Provider, Signer, TransactionReceipt } from 'ethers/providers'
 import { concat } from 'ethers/utils'
 import { bytecode as registryBytecode } from './generated/DeviceRegistry.ts'
 import { bytecode as escrowBytecode } from './generated/OrderEscrow.ts'
@@ -71,26 +71,39 @@ export async function checkDeployer(provider: Provider): Promise<void> {
   throw new Error(`This chain has no CREATE2 deployer at ${DEPLOYER}; it must be deployed first.`)
 }
 
-/** Returns the receipt's facts; undefined when the contract was there already. */
+/** What a receipt tells of a deployment. */
+export type Included = { txHash: string; blockNumber: number; gasUsed: bigint }
+
+/** Returns the receipt's facts; undefined when the contract was there already. `onSent` hears of the transaction at once. */
 export async function deploy(
   signer: Signer,
   contract: Deployable,
-): Promise<{ txHash: string; blockNumber: number; gasUsed: bigint } | undefined> {
+  onSent: (txHash: string) => void = () => undefined,
+): Promise<Included | undefined> {
   const { provider } = signer
   if (provider === null) throw new Error('The signer is not connected to a chain.')
   if (await isDeployed(provider, contract)) return undefined
   await checkDeployer(provider)
   const { hash } = await signer.sendTransaction(deploymentOf(contract))
+  onSent(hash)
   for (let poll = 0; poll < POLLS; poll += 1) {
     const receipt = await provider.getTransactionReceipt(hash)
     // A reverted deployment is fine when somebody else's came first: the code decides.
-    if (receipt !== null && (await isDeployed(provider, contract))) {
-      return { txHash: hash, blockNumber: receipt.blockNumber, gasUsed: receipt.gasUsed }
-    }
+    if (receipt !== null && (await isDeployed(provider, contract))) return includedIn(receipt)
     if (receipt !== null) throw new Error(`Deployment ${hash} was included but left no code at ${contract.address}.`)
     await setTimeout(POLL_MS)
   }
   throw new Error(`Deployment ${hash} was not included within ${(POLLS * POLL_MS) / 1000} seconds; try again later.`)
+}
+
+/** The same of a transaction that was sent before; undefined when it is in no block. */
+export async function includedBefore(provider: Provider, txHash: string): Promise<Included | undefined> {
+  const receipt = await provider.getTransactionReceipt(txHash)
+  return receipt === null ? undefined : includedIn(receipt)
+}
+
+function includedIn({ hash, blockNumber, gasUsed }: TransactionReceipt): Included {
+  return { txHash: hash, blockNumber, gasUsed }
 }
 
 function deployable(name: string, initCode: string): Deployable {

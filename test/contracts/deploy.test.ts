@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Wallet, ZeroAddress } from 'ethers'
@@ -107,6 +107,24 @@ test('it deploys, notes what it did, and a repeat sends nothing and forgets noth
   expect(await anvil.provider.getTransactionCount(wallet.address)).toBe(nonce)
   expect(JSON.parse(readFileSync(recordFile, 'utf8'))).toEqual(noted)
   expect((await deploy('--dry-run')).out).toContain(`OrderEscrow: at ${ESCROW_ADDRESS} already`)
+})
+
+test('what was sent is noted at once, and what became of it at the next call', async () => {
+  await using slow = await Anvil.start(['--chain-id', CHAIN_ID, '--no-mining'])
+  await slow.provider.send('anvil_setBalance', [wallet.address, `0x${(10n ** 18n).toString(16)}`])
+  const record = join(folder, 'slow.json')
+  const args = ['contracts/deploy.ts', '--rpc-url', slow.rpcUrl, '--key-file', keyFile, '--record', record]
+  type Noted = { contracts: { DeviceRegistry?: { txHash?: string; blockNumber?: number } } }
+  const noted = () => (JSON.parse(readFileSync(record, 'utf8')) as Noted).contracts.DeviceRegistry
+  const waiting = execFile(process.execPath, args)
+  await expect.poll(() => existsSync(record) && noted()?.txHash, { timeout: 10_000 }).toMatch(/^0x/)
+  waiting.kill('SIGKILL')
+  expect(noted()?.blockNumber).toBeUndefined()
+  const sent = noted()?.txHash
+  await slow.provider.send('anvil_setAutomine', [true])
+  await slow.provider.send('evm_mine', [])
+  await new Promise((resolve) => execFile(process.execPath, args).on('exit', resolve))
+  expect(noted()).toMatchObject({ txHash: sent, blockNumber: 1, deployer: wallet.address })
 })
 
 test('the input for source verification has every source that it imports', () => {
