@@ -6,7 +6,7 @@ import type { SensorKind } from './sensor.ts'
 
 /**
  * A kind of appliance, as data and two small functions; what all have in common (waiting for the drum, filling up, sensing,
- * reporting) is `device.ts`. A new one is a file like `washer.ts` and its line in `registry.ts`.
+ * reporting) is `device.ts`. A new one is a file like `appliances/01-washer.ts`.
  */
 export type Appliance<Kind extends Program = Program> = {
   maker: string

@@ -1,6 +1,6 @@
 import type { Description } from '../../gateway/wire/messages.ts'
 import { type Appliance, descriptionOf } from './appliance.ts'
-import { washer } from './washer.ts'
+import { washer } from './appliances/01-washer.ts'
 
 export const DRAWER_CAPACITY_ML = 1400
 

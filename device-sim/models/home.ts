@@ -5,7 +5,7 @@ import type { DeliveryPlan } from './carrier.ts'
 import { Device, type DeviceEvent, type DevicePlan, type Parcel, type ReportSink } from './device.ts'
 import { keyOf, pick, throwOf, uniform } from './dice.ts'
 import type { HouseholdPlan } from './household.ts'
-import { APPLIANCE_NAMES, APPLIANCES, type ApplianceName } from './registry.ts'
+import { APPLIANCE_NAMES, APPLIANCES } from './registry.ts'
 import type { SlotPlan } from './slot.ts'
 
 /** All that a home is; what happens in it follows from this and from the news of its orders. */
@@ -29,9 +29,9 @@ const DRIFTS = 3
 const STUCK = 4
 const DYING = 5
 
-const DESCRIPTIONS = Object.fromEntries(
-  APPLIANCE_NAMES.map((name) => [name, descriptionOf(APPLIANCES[name])]),
-) as Record<ApplianceName, Description>
+const DESCRIPTIONS: Record<string, Description> = Object.fromEntries(
+  Object.entries(APPLIANCES).map(([name, appliance]) => [name, descriptionOf(appliance)]),
+)
 
 /** The homes of a scenario. Each follows from the seed and its own number: fewer homes are some of more. */
 export function planHomes(scenario: PlannedScenario): HomePlan[] {
@@ -49,16 +49,16 @@ function planHome({ population, seed }: PlannedScenario, index: number): HomePla
     index,
     household: { key, people: Number(sizes[pick(weights, uniform(key, PEOPLE))]![0]), ...household },
     deliveries: { ...carrier, shipAfterHours: shop.shipAfterHours, short: shop.short, wrong: shop.wrong },
-    devices: (names.length > 0 ? names : (['washer'] as const)).map((name) => planDevice(population, name, key)),
+    devices: (names.length > 0 ? names : ['washer']).map((name) => planDevice(population, name, key)),
   }
 }
 
 /** An appliance of a home, new from the box; `homeKey` is the home's. */
-function planDevice(population: Scenario['population'], name: ApplianceName, homeKey: number): DevicePlan {
+function planDevice(population: Scenario['population'], name: string, homeKey: number): DevicePlan {
   const key = throwOf(homeKey, keyOf(name))
-  const appliance = APPLIANCES[name]
+  const appliance = APPLIANCES[name]!
   const slots = appliance.slots.map((kind, slot) => planSlot(population, kind, throwOf(key, SLOT + slot)))
-  return { name, key, appliance, description: DESCRIPTIONS[name], slots }
+  return { name, key, appliance, description: DESCRIPTIONS[name]!, slots }
 }
 
 function planSlot({ fullAtStart, sensors }: Scenario['population'], kind: SlotKind, key: number): SlotPlan {

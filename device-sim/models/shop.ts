@@ -2,7 +2,7 @@ import { stringify } from 'yaml'
 import type { Unit } from '../../gateway/domain/level.ts'
 import { keyOf, uniform } from './dice.ts'
 import type { PlannedScenario } from './home.ts'
-import { APPLIANCE_NAMES, APPLIANCES } from './registry.ts'
+import { APPLIANCES } from './registry.ts'
 
 export type ShopProduct = {
   sku: string
@@ -23,7 +23,9 @@ const CENT = 10_000
 /** What the shop of a scenario sells: everything that the appliances take, at prices of its own. */
 export function shopProducts({ population, seed }: PlannedScenario): ShopProduct[] {
   const { stockPacks } = population.shop
-  const kinds = APPLIANCE_NAMES.flatMap((name) => APPLIANCES[name].slots).flatMap(({ products }) => products)
+  const kinds = Object.values(APPLIANCES)
+    .flatMap(({ slots }) => slots)
+    .flatMap(({ products }) => products)
   return kinds.map(({ priceMinorUnits, ...product }) => {
     const share = 1 + PRICE_SPREAD * (2 * uniform(keyOf(`shop ${seed} ${product.gtin}`), 0) - 1)
     const price = BigInt(Math.round((priceMinorUnits * share) / CENT) * CENT)

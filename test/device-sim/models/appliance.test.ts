@@ -7,7 +7,7 @@ import { scenarioOf } from './a-scenario.ts'
 const DAY_MS = 86_400_000
 const START_MS = Date.UTC(2026, 2, 2)
 
-/** All that a new kind of appliance takes; in the product it is a file of models/ and its line in registry.ts. */
+/** All that a new kind of appliance takes; in the product it is a file of models/appliances/. */
 const humidifier: Appliance = {
   maker: 'A maker',
   model: 'H-1',

@@ -180,7 +180,7 @@ describe('an order', () => {
 })
 
 test.each(APPLIANCE_NAMES)('a %s describes itself in the agreed form, with real products', (name) => {
-  const { slots, programs, telemetry } = APPLIANCES[name]
+  const { slots, programs, telemetry } = APPLIANCES[name]!
   const home = planHomes(scenarioOf()).find(({ devices }) => devices.some((device) => device.name === name))
   const description = home?.devices.find((device) => device.name === name)?.description
   expect(Description.parse(description)).toEqual(description)

@@ -1,4 +1,4 @@
-import type { Appliance, Program } from './appliance.ts'
+import type { Appliance, Program } from '../appliance.ts'
 
 /** Doses: grams of kibble. */
 const PROGRAMS: readonly Program[] = [

@@ -1,4 +1,4 @@
-import type { Appliance, Program } from './appliance.ts'
+import type { Appliance, Program } from '../appliance.ts'
 
 /** Doses: grams of beans, percent of the descaler's charge. A use is a round of one (size 0) to four cups. */
 const PROGRAMS: readonly Program[] = [

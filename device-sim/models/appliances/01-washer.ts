@@ -1,4 +1,4 @@
-import type { Appliance, Program } from './appliance.ts'
+import type { Appliance, Program } from '../appliance.ts'
 
 type WasherProgram = Program & { celsius: number; spinRpm: number }
 

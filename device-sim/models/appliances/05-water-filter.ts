@@ -1,4 +1,4 @@
-import type { Appliance, Program } from './appliance.ts'
+import type { Appliance, Program } from '../appliance.ts'
 
 /** Doses: percent of a cartridge that filters 300 litres; a draw of size 1 is 6 litres. */
 const PROGRAMS: readonly Program[] = [

@@ -1,4 +1,4 @@
-import type { Appliance, Program } from './appliance.ts'
+import type { Appliance, Program } from '../appliance.ts'
 
 /** Doses: percent of the black and of the colour cartridge, which print 2,400 and 1,200 pages; a job of size 1 has 25. */
 const PROGRAMS: readonly Program[] = [
