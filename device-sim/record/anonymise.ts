@@ -24,7 +24,11 @@ const WORDED = new Set(['program', 'code', 'slot', 'cause', 'mode'])
 const WORD = /^[A-Za-z0-9][A-Za-z0-9-]{0,23}$/
 const EVENT_TYPE = /^[a-z][a-z0-9-]{0,31}$/
 
+/** Stands for the sender's own reason, which may name anything. */
+const UNVERIFIED = 'Its sender did not trust it.'
+
 const Body = z.looseObject({
+  unverified: z.string().optional(),
   values: z.record(z.string(), z.number()).optional(),
   type: z.string().optional(),
   detail: z.record(z.string(), z.unknown()).optional(),
@@ -62,10 +66,10 @@ export function anonymised(descriptions: ReadonlyMap<string, unknown>, stored: r
 }
 
 function bodyOf({ kind, body }: StoredReading): unknown {
-  const { slot, remaining, unit, values = {}, type = '', detail = {} } = Body.parse(body)
+  const { slot, remaining, unit, unverified, values = {}, type = '', detail = {} } = Body.parse(body)
   switch (kind) {
     case 'consumable':
-      return { slot, remaining, unit }
+      return { slot, remaining, unit, ...(unverified !== undefined && { unverified: UNVERIFIED }) }
     case 'telemetry':
       return { values: Object.fromEntries(Object.entries(values).filter(([name]) => !TELLING.test(name))) }
     case 'event': {

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { SlotName } from '../../gateway/domain/identifiers.ts'
 import { Unit } from '../../gateway/domain/level.ts'
-import { Description, EventReport, TelemetryReport } from '../../gateway/wire/messages.ts'
+import { ConsumableReport, Description, EventReport, TelemetryReport } from '../../gateway/wire/messages.ts'
 
 const FORMAT = 'adept recording'
 /** A million readings have about 150 MB: more is no recording of a home. */
@@ -25,7 +25,12 @@ export const RecordedReading = z.discriminatedUnion('kind', [
   z.strictObject({
     ...common,
     kind: z.literal('consumable'),
-    body: z.strictObject({ slot: SlotName, remaining: z.number().nonnegative(), unit: Unit }),
+    body: z.strictObject({
+      slot: SlotName,
+      remaining: z.number().nonnegative(),
+      unit: Unit,
+      unverified: ConsumableReport.shape.unverified,
+    }),
   }),
   z.strictObject({
     ...common,

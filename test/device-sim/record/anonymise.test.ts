@@ -82,6 +82,20 @@ describe('a recording', () => {
     ])
   })
 
+  it('keeps that a sender did not trust its level, and not why', () => {
+    const { readings } = anonymised(new Map(), [
+      reading({
+        body: { slot: 'detergent', remaining: 5, unit: 'ml', unverified: 'The board of Anna is not paired.' },
+      }),
+    ])
+    expect(readings[0]?.body).toEqual({
+      ...{ slot: 'detergent', remaining: 5, unit: 'ml' },
+      unverified: 'Its sender did not trust it.',
+    })
+    const text = recordingText({ ...recording, readings })
+    expect(parseRecording(text, 'f').readings).toEqual(readings)
+  })
+
   it('keeps weekday and time of day, and loses the date', () => {
     // Thursday 14:30 after a Monday at midnight.
     const thursdayMs = 3 * DAY_MS + 14.5 * 3_600_000
