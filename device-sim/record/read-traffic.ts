@@ -4,31 +4,34 @@ import type { StoredReading } from './anonymise.ts'
 
 const KINDS = ['consumable', 'telemetry', 'event'] as const
 
+/** How devices described themselves, by their ids, and what they reported, in the order in which it was stored. */
+export type Traffic = { descriptions: Map<string, unknown>; readings: StoredReading[] }
+
 /**
- * What the devices of a gateway reported since then, in the order in which it was stored, and how they described themselves.
- * The database is opened read-only, beside the gateway. Dead letters are left out: nobody knows what is in them.
+ * What the devices of one home reported since then; undefined when the gateway has no such home. The database is opened
+ * read-only, beside the gateway. Dead letters are left out: nobody knows what is in them.
  */
-export function readTraffic(
-  dataFolder: string,
-  sinceMs: number,
-): { descriptions: Map<string, unknown>; readings: StoredReading[] } {
+export function readTraffic(dataFolder: string, homeId: string, sinceMs: number): Traffic | undefined {
   const db = new Database(join(dataFolder, 'gateway.db'), { readonly: true, fileMustExist: true })
   try {
+    const home = db.prepare<[string], string>('SELECT home_id FROM homes WHERE home_id = ?').pluck().get(homeId)
+    if (home === undefined) return undefined
     const descriptions = db
-      .prepare<[], { deviceId: string; description: string }>(
-        'SELECT device_id AS deviceId, description FROM devices WHERE description IS NOT NULL',
+      .prepare<[string], { deviceId: string; description: string }>(
+        'SELECT device_id AS deviceId, description FROM devices WHERE home_id = ? AND description IS NOT NULL',
       )
-      .all()
+      .all(homeId)
     const rows = db
       .prepare<
-        [number],
+        [string, number],
         Omit<StoredReading, 'kind' | 'isGatewayTime' | 'body'> & { kind: number; gatewayTime: number; body: string }
       >(
         `SELECT device_id AS deviceId, session, kind, measured_at_ms AS measuredAtMs, gateway_time AS gatewayTime,
            received_at_ms AS receivedAtMs, body
-         FROM readings JOIN sessions USING (session_key) WHERE received_at_ms >= ? ORDER BY reading_id`,
+         FROM readings JOIN sessions USING (session_key) JOIN devices USING (device_id)
+         WHERE home_id = ? AND received_at_ms >= ? ORDER BY reading_id`,
       )
-      .all(sinceMs)
+      .all(homeId, sinceMs)
     return {
       descriptions: new Map(descriptions.map(({ deviceId, description }) => [deviceId, JSON.parse(description)])),
       readings: rows.map(({ kind, gatewayTime, body, ...row }) => ({

@@ -1,7 +1,8 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { Command, InvalidArgumentError } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import type { Replayed } from '../../device-sim/record/replay.ts'
+import { loadConfig } from '../config.ts'
 import { systemClock } from '../lib/clock.ts'
 import { replaceFile } from '../lib/files.ts'
 import { CliError, contextOf } from './client.ts'
@@ -10,18 +11,18 @@ import { parseDuration, table } from './text.ts'
 
 export function recordCommand(): Command {
   return new Command('record')
-    .description('write what the devices of your gateway reported into a file, without what tells whose it is')
+    .description('write what the devices of a home reported into a file, without what tells whose it is')
     .argument('<file>', 'the recording; what has that name is replaced')
-    .option(
-      '--since <duration>',
-      'how far back; single readings are kept for 30 days',
-      parseDuration,
-      parseDuration('30d'),
+    .addOption(
+      new Option('--since <duration>', 'how far back; single readings are kept for 30 days')
+        .argParser(parseDuration)
+        .default(parseDuration('30d'), '30d'),
     )
     .addHelpText(
       'after',
       `
-It reads the data folder, beside the gateway or without it, and changes nothing. What stays: levels, units, capacities and
+It reads the data folder, beside the gateway or without it, and changes nothing. It is about one home: that of --home, else
+the one of adept.yaml. What stays: levels, units, capacities and
 GTINs of slots, numbers of telemetry, events with their numbers and a machine's own words (program, code, slot, cause, mode),
 weekday and time of day (UTC), restarts. What goes: names of devices and sessions, makers, models, firmware, part numbers,
 dates, every other text, values whose name tells of a person, place or network, and what could not be read at all.`,
@@ -34,10 +35,13 @@ dates, every other text, values whose name tells of a person, place or network, 
       const { readTraffic } = await import('../../device-sim/record/read-traffic.ts')
       const { anonymised } = await import('../../device-sim/record/anonymise.ts')
       const { recordingText } = await import('../../device-sim/record/recording.ts')
-      const { descriptions, readings } = readTraffic(dataFolder, systemClock.nowMs() - options.since * 1000)
-      if (readings.length === 0)
-        throw new CliError('No device reported anything in this time: there is nothing to record.')
-      const recording = anonymised(descriptions, readings)
+      const home = command.optsWithGlobals<{ home?: string }>().home ?? loadConfig(dataFolder).home.id
+      const traffic = readTraffic(dataFolder, home, systemClock.nowMs() - options.since * 1000)
+      if (traffic === undefined) throw new CliError(`There is no home ${home}. See all with \`adept home list\`.`, 2)
+      if (traffic.readings.length === 0) {
+        throw new CliError(`No device of the home ${home} reported anything in this time: there is nothing to record.`)
+      }
+      const recording = anonymised(traffic.descriptions, traffic.readings)
       replaceFile(file, recordingText(recording))
       const answer = { file, devices: recording.devices.length, readings: recording.readings.length }
       print(

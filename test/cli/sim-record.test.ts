@@ -21,36 +21,67 @@ afterEach(async () => {
   rmSync(folder, { recursive: true })
 })
 
-it('records what the devices reported, beside the gateway that runs', async () => {
-  await gateway.call('/v1/devices', { deviceId: 'annas-washer' })
+/** One level of detergent a time, so many days ago. */
+async function measured(deviceId: string, levels: { remaining: number; daysAgo: number }[]): Promise<void> {
   const intake = sqliteIntakeStore(gateway.db)
   const nowMs = Date.now()
-  for (const [seq, remaining] of [1400, 1100, 800].entries()) {
+  for (const [seq, { remaining, daysAgo }] of levels.entries()) {
     const level = { slot: 'detergent', remaining, unit: 'ml' as const }
-    const receivedAtMs = nowMs - (40 - seq * 15) * DAY_MS
+    const receivedAtMs = nowMs - daysAgo * DAY_MS
     const report = {
-      ...{ deviceId: 'annas-washer', session: 'secret', seq, kind: 'consumable' as const },
+      ...{ deviceId, session: 'secret', seq, kind: 'consumable' as const },
       ...{ measuredAtMs: receivedAtMs, body: JSON.stringify({ session: 'secret', seq, ...level }), level },
     }
     await intake.commit([{ kind: 'report', report }], receivedAtMs)
   }
+}
+
+const levelsIn = (file: string) =>
+  parseRecording(readFileSync(file, 'utf8'), file).readings.map(({ body }) =>
+    'remaining' in body ? body.remaining : undefined,
+  )
+
+it('records what the devices reported, beside the gateway that runs', async () => {
+  await gateway.call('/v1/devices', { deviceId: 'annas-washer' })
+  await measured('annas-washer', [
+    { remaining: 1400, daysAgo: 40 },
+    { remaining: 1100, daysAgo: 25 },
+    { remaining: 800, daysAgo: 10 },
+  ])
   const file = join(folder, 'mine.jsonl')
   const { code, out } = await run('sim', 'record', file)
   expect({ code, out }).toEqual({ code: 0, out: expect.stringContaining('2 readings of 1 devices are in') })
-  const text = readFileSync(file, 'utf8')
-  expect(text).not.toMatch(/anna|secret/)
-  const levels = parseRecording(text, file).readings.map(({ body }) =>
-    'remaining' in body ? body.remaining : undefined,
-  )
-  expect(levels).toEqual([1100, 800])
+  expect(readFileSync(file, 'utf8')).not.toMatch(/anna|secret/)
+  expect(levelsIn(file)).toEqual([1100, 800])
   expect(await json('sim', 'record', file, '--since', '60d')).toMatchObject({ readings: 3 })
+})
+
+it('records one home: the one that is named, else the configured one', async () => {
+  await gateway.call('/v1/homes', { homeId: 'cabin', timeZone: 'Europe/Oslo' })
+  await gateway.call('/v1/devices', { deviceId: 'washer-1' })
+  await gateway.call('/v1/devices?home=cabin', { deviceId: 'washer-2' })
+  await measured('washer-1', [{ remaining: 900, daysAgo: 2 }])
+  await measured('washer-2', [{ remaining: 300, daysAgo: 1 }])
+  const file = join(folder, 'mine.jsonl')
+  expect(await json('sim', 'record', file)).toMatchObject({ devices: 1 })
+  expect(levelsIn(file)).toEqual([900])
+  expect(await json('--home', 'cabin', 'sim', 'record', file)).toMatchObject({ devices: 1 })
+  expect(levelsIn(file)).toEqual([300])
+  expect(await run('sim', 'record', file, '--home', 'castle')).toEqual({
+    ...{ code: 2, out: '' },
+    err: 'There is no home castle. See all with `adept home list`.\n',
+  })
+})
+
+it('says in its help how far back it goes', async () => {
+  expect((await run('sim', 'record', '--help')).out).toMatch(/--since <duration>[^-]*\(default: 30d\)/)
 })
 
 it('says what to do when there is nothing to record or to play', async () => {
   const file = join(folder, 'mine.jsonl')
   expect(await run('sim', 'record', file)).toMatchObject({
     code: 1,
-    err: 'No device reported anything in this time: there is nothing to record.\n',
+    err: 'No device of the home home reported anything in this time: there is nothing to record.\n',
   })
   expect(await alone.run('sim', 'record', file)).toMatchObject({
     code: 1,
