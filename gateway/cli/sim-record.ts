@@ -2,12 +2,33 @@ import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import type { Replayed } from '../../device-sim/record/replay.ts'
+import { EVENT_TYPES, FAULTS, KNOWN_WORDS, PROGRAMS, SLOTS, UNITS } from '../../device-sim/record/vocabulary.ts'
 import { loadConfig } from '../config.ts'
 import { systemClock } from '../lib/clock.ts'
 import { replaceFile } from '../lib/files.ts'
 import { CliError, contextOf } from './client.ts'
 import { untilInterrupted } from './interrupt.ts'
 import { parseDuration, table } from './text.ts'
+
+const RECORD_HELP = `
+It reads the data folder, beside the gateway or without it, and changes nothing. It is about one home: that of --home, else
+the one of adept.yaml.
+
+Kept: levels, units, capacities and GTINs of slots; that a level was unverified, not why; weekday and time of day (UTC);
+restarts; and these names:
+${listed('slots', SLOTS)}
+${listed('events', EVENT_TYPES)}
+${listed('programs', PROGRAMS)}
+${listed('faults', FAULTS)}
+${listed('numbers whose name has these words only', KNOWN_WORDS)}
+
+Renamed, the same name always alike: devices (device-1); other slots (slot-1), events (event-1), programs (program-1) and
+faults (fault-1); other telemetry (field-1) when its name ends with a unit and its number has at most five digits before the
+point.
+${listed('units', UNITS)}
+
+Dropped: all other telemetry; all other details of events; numbers of ten digits and more before the point; every other text;
+names of sessions, makers, models, firmware, part numbers of makers, dates, and what could not be read at all.`
 
 export function recordCommand(): Command {
   return new Command('record')
@@ -18,15 +39,7 @@ export function recordCommand(): Command {
         .argParser(parseDuration)
         .default(parseDuration('30d'), '30d'),
     )
-    .addHelpText(
-      'after',
-      `
-It reads the data folder, beside the gateway or without it, and changes nothing. It is about one home: that of --home, else
-the one of adept.yaml. What stays: levels, units, capacities and
-GTINs of slots, numbers of telemetry, events with their numbers and a machine's own words (program, code, slot, cause, mode),
-weekday and time of day (UTC), restarts. What goes: names of devices and sessions, makers, models, firmware, part numbers,
-dates, every other text, values whose name tells of a person, place or network, and what could not be read at all.`,
-    )
+    .addHelpText('after', RECORD_HELP)
     .action(async (file: string, options: { since: number }, command: Command) => {
       const { dataFolder, print } = contextOf(command)
       if (!existsSync(join(dataFolder, 'gateway.db'))) {
@@ -80,6 +93,10 @@ export function replayRecordingCommand(): Command {
         throw signal.aborted ? new CliError('You ended it before it was over.') : error
       }
     })
+}
+
+function listed(what: string, names: ReadonlySet<string>): string {
+  return `${what}: ${[...names].join(', ')}`.replaceAll(/(.{1,118})( |$)/g, '  $1\n').trimEnd()
 }
 
 function replayText({ readings, stored, marks, told, virtualDays, realSeconds }: Replayed): string {

@@ -73,8 +73,10 @@ it('records one home: the one that is named, else the configured one', async () 
   })
 })
 
-it('says in its help how far back it goes', async () => {
-  expect((await run('sim', 'record', '--help')).out).toMatch(/--since <duration>[^-]*\(default: 30d\)/)
+it('says in its help how far back it goes, and which names it keeps', async () => {
+  const { out } = await run('sim', 'record', '--help')
+  expect(out).toMatch(/--since <duration>[^-]*\(default: 30d\)/)
+  expect(out).toMatch(/^ {2}programs: cotton-40, .*\btreat$/ms)
 })
 
 it('says what to do when there is nothing to record or to play', async () => {

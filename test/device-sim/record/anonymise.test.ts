@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import type { Appliance } from '../../../device-sim/models/appliance.ts'
+import { APPLIANCES } from '../../../device-sim/models/registry.ts'
 import { anonymised, type StoredReading } from '../../../device-sim/record/anonymise.ts'
 import { parseRecording, recordingText } from '../../../device-sim/record/recording.ts'
 
@@ -15,6 +17,8 @@ const reading = (more: Partial<StoredReading>): StoredReading => ({
   body: { session: '5f3a91c2', seq: 17, slot: 'detergent', remaining: 420, unit: 'ml' },
   ...more,
 })
+const telemetry = (values: object) => reading({ kind: 'telemetry', body: { values } })
+const event = (type: string, detail: object) => reading({ kind: 'event', body: { type, detail } })
 const DESCRIPTION = {
   maker: 'Samsung of Anna',
   model: 'W9000',
@@ -38,7 +42,7 @@ const READINGS = [
     deviceId: 'bobs-printer',
     session: 'b',
     receivedAtMs: AT_MS + 5,
-    body: { slot: 'ink', remaining: 3, unit: 'percent' },
+    body: { slot: 'black', remaining: 3, unit: 'percent' },
   }),
   reading({
     kind: 'telemetry',
@@ -75,10 +79,10 @@ describe('a recording', () => {
     ])
     expect(recording.readings.map(({ device, session, kind, body }) => [device, session, kind, body])).toEqual([
       [0, 0, 'consumable', { slot: 'detergent', remaining: 420, unit: 'ml' }],
-      [1, 0, 'consumable', { slot: 'ink', remaining: 3, unit: 'percent' }],
+      [1, 0, 'consumable', { slot: 'black', remaining: 3, unit: 'percent' }],
       [0, 0, 'telemetry', { values: { temperatureCelsius: 40 } }],
-      [0, 1, 'event', { type: 'cycle-finished', detail: { program: 'cotton-40', doseMl: 38, eco: true } }],
-      [0, 0, 'event', { type: 'event', detail: {} }],
+      [0, 1, 'event', { type: 'cycle-finished', detail: { program: 'cotton-40', doseMl: 38 } }],
+      [0, 0, 'event', { type: 'event-1', detail: { code: 'fault-1' } }],
     ])
   })
 
@@ -94,6 +98,68 @@ describe('a recording', () => {
     })
     const text = recordingText({ ...recording, readings })
     expect(parseRecording(text, 'f').readings).toEqual(readings)
+  })
+
+  it('keeps numbers of telemetry by the words of their names, and by their units without the names', () => {
+    const { readings } = anonymised(new Map(), [
+      telemetry({ relativeHumidity: 61, circulationPumpRpm: 1200, machineHours: 1_204, flow_litres_per_minute: 1.5 }),
+      telemetry({ annaWeightKg: 71, bobWeightKg: 90 }),
+      telemetry({ imei: 356_938_035_643_809, customerId: 48_213, postcode: 80_331, householdNumber: 4_711, pin: 12 }),
+      telemetry({ seconds: 1_763_044_200, maxWeightKg: 99_999.5, uptimeMs: 999_999_999 }),
+      telemetry({ bobWeightKg: 91, annaPhoneCount: 498_912_345, lat: 48.137, latitudeDegrees: 48.137, kg1985: 3 }),
+    ])
+    expect(readings.map(({ body }) => body)).toEqual([
+      { values: { relativeHumidity: 61, circulationPumpRpm: 1200, machineHours: 1_204, flow_litres_per_minute: 1.5 } },
+      { values: { 'field-1': 71, 'field-2': 90 } },
+      { values: {} },
+      { values: { 'field-3': 99_999.5, uptimeMs: 999_999_999 } },
+      { values: { 'field-2': 91 } },
+    ])
+  })
+
+  it('keeps details of events that it knows, and renames words of its own', () => {
+    const { readings } = anonymised(new Map(), [
+      event('anna-came-home', { contractId: 48_213, pinCode: 1234, count: 4_989_123_456, mode: 'anna', doorCode: 'x' }),
+      event('cycle-finished', { program: 'annas-favourite', slot: 'annas-detergent', doseMl: 38, loadShare: 0.5 }),
+      event('fault', { code: 'anna1985', fault: 'lifted', program: 'cotton-40' }),
+      event('anna-left', { program: 'annas-favourite', code: 17, __proto__: 1, constructor: 'anna' }),
+      event('anna-came-home', {}),
+    ])
+    expect(readings.map(({ body }) => body)).toEqual([
+      { type: 'event-1', detail: {} },
+      { type: 'cycle-finished', detail: { program: 'program-1', slot: 'slot-1', doseMl: 38, loadShare: 0.5 } },
+      { type: 'fault', detail: { code: 'fault-1', fault: 'lifted', program: 'cotton-40' } },
+      { type: 'event-2', detail: { program: 'program-1' } },
+      { type: 'event-1', detail: {} },
+    ])
+  })
+
+  it('gives a slot the same name in levels, events and the description', () => {
+    const slots = ['slot-1', 'detergent', 'annas-detergent'].map((slot) => ({ slot, unit: 'ml', capacity: 1400 }))
+    const { devices, readings } = anonymised(new Map([['annas-washer', { maker: 'm', model: 'm', slots }]]), [
+      reading({ body: { slot: 'annas-detergent', remaining: 5, unit: 'ml' } }),
+      event('cycle-finished', { slot: 'annas-detergent', doseMl: 38 }),
+    ])
+    expect(readings.map(({ body }) => body)).toEqual([
+      { slot: 'slot-1', remaining: 5, unit: 'ml' },
+      { type: 'cycle-finished', detail: { slot: 'slot-1', doseMl: 38 } },
+    ])
+    expect(devices[0]?.slots.map(({ slot }) => slot)).toEqual(['slot-2', 'detergent', 'slot-1'])
+  })
+
+  it('keeps all that the appliance models say', () => {
+    for (const { telemetry: names, programs, slots } of Object.values<Appliance>(APPLIANCES)) {
+      const values = Object.fromEntries(names.map((name, index) => [name, index]))
+      const details = slots.map(({ slot }) => ({ program: programs[0]!.name, slot, doseCount: 1, wantedPercent: 2 }))
+      const { readings } = anonymised(new Map(), [
+        telemetry(values),
+        ...details.map((detail) => event('dose-short', detail)),
+      ])
+      expect(readings.map(({ body }) => body)).toEqual([
+        { values },
+        ...details.map((detail) => ({ type: 'dose-short', detail })),
+      ])
+    }
   })
 
   it('keeps weekday and time of day, and loses the date', () => {
