@@ -48,11 +48,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     // In virtual time the leader alone says when there is work: then what follows from a reading has one order only.
     if (virtualTime === undefined) scheduler.start()
     ends.push({ part: 'a stage of the line', end: () => scheduler.stop() })
-    const { onHead, setTime } = ground.opened
+    const { onHead, setTime, keepBlocks } = ground.opened
     ends.push({ part: 'the watch of the chain', end: onHead(() => scheduler.nudge('watch')) })
     virtualTime?.follow({
       scheduler,
       ...(setTime && { onTime: (nowMs: number) => setTime(Math.floor(nowMs / 1000)) }),
+      ...(keepBlocks && { onDrained: keepBlocks }),
       onLost: (reason) => log.warn(reason),
     })
     if (virtualTime !== undefined) ends.push({ part: 'virtual time', end: () => virtualTime.close() })

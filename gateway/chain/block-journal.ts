@@ -60,10 +60,14 @@ export class BlockJournal {
     await this.#handle.datasync()
   }
 
-  /** A state is about to be kept that holds its blocks, or most of them: from now on they are those before. */
-  async turnOver(): Promise<void> {
+  /**
+   * A state is about to be kept that holds its blocks, or most of them: from now on they are those before. Of another fork
+   * they are no longer of use, and made again after the state they would take the place of its own.
+   */
+  async turnOver(isSameFork: boolean): Promise<void> {
     await this.close()
-    if (existsSync(this.#file)) moveDurably(this.#file, this.#fileBefore)
+    if (!isSameFork) replaceFile(this.#fileBefore, '')
+    else if (existsSync(this.#file)) moveDurably(this.#file, this.#fileBefore)
     replaceFile(this.#file, '')
   }
 

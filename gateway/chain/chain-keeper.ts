@@ -14,7 +14,8 @@ export class ChainKeeper {
   readonly #onFault: (error: unknown) => void
   /** The newest block that is on disk. */
   #kept: { number: number; hash: string } | undefined
-  #stateIsOf: number | undefined
+  /** Hash of the block up to which the state was kept, at least. */
+  #stateIsOf: string | undefined
   #stateDueAtMs = 0
   /** One piece of work after the other. */
   #turn: Promise<unknown> = Promise.resolve()
@@ -31,7 +32,7 @@ export class ChainKeeper {
     this.#endHeads = watchHeads(this.#node.file.rpcUrl, () => {
       this.#journalTimer ??= setTimeout(() => {
         this.#journalTimer = undefined
-        this.#inTurn(() => this.#journal()).catch(this.#onFault)
+        this.keepBlocks().catch(this.#onFault)
       }, JOURNAL_AFTER_MS).unref()
     })
     this.#stateTimer = setInterval(() => {
@@ -44,27 +45,34 @@ export class ChainKeeper {
     return this.#inTurn(() => this.#keepState())
   }
 
+  /** Resolves when every block that there is now is on disk, or the node is away. */
+  keepBlocks(): Promise<void> {
+    return this.#inTurn(() => this.#journal())
+  }
+
   async stop(): Promise<void> {
     this.#endHeads()
     clearTimeout(this.#journalTimer)
     clearInterval(this.#stateTimer)
-    await this.#inTurn(() => this.#journal()).catch(this.#onFault)
+    await this.keepBlocks().catch(this.#onFault)
   }
 
   async #keepState(): Promise<void> {
     const { rpc } = this.#node
     const number = await headOf(rpc)
-    if (number === this.#stateIsOf) return
+    const [head] = await readBlocks(rpc, number, number)
+    if (head === undefined || head.hash === this.#stateIsOf) return
     const beganAtMs = performance.now()
     await this.#node.keepState(async () => {
       // The state before and the lines until now are the chain, too.
-      await this.#journalBlocks()
-      const head = await headOf(rpc)
-      this.#kept = (await readBlocks(rpc, head, head))[0]
+      const isSameFork = await this.#journalBlocks()
+      // Of another fork there are no lines: what was made while the state was read is journaled after it.
+      if (!isSameFork || this.#kept === undefined) this.#kept = head
+      return isSameFork
     })
     const endedAtMs = performance.now()
     this.#stateDueAtMs = endedAtMs + KEEP_STATE_SHARE * (endedAtMs - beganAtMs)
-    this.#stateIsOf = number
+    this.#stateIsOf = head.hash
   }
 
   /** False when the chain is another fork than the lines: more of them would be of no use. */

@@ -30,6 +30,8 @@ export type EmbeddedChain = {
   access: { rpcUrl: string; chainId: number; escrow: Address; token: Address }
   /** Virtual time only: the next blocks carry this second. */
   setTime(seconds: number): Promise<void>
+  /** Resolves when every block that there is now is on disk. */
+  keepBlocks(): Promise<void>
   keepState(): Promise<void>
   /** Keeps the state and ends the process. */
   stop(): Promise<void>
@@ -52,6 +54,7 @@ export async function startEmbeddedChain(options: EmbeddedChainOptions): Promise
   return {
     access: { rpcUrl: node.file.rpcUrl, chainId: EMBEDDED_CHAIN_ID, ...CONTRACTS },
     setTime: (seconds) => node.setTime(seconds),
+    keepBlocks: () => keeper.keepBlocks(),
     keepState: () => keeper.keepState(),
     async stop() {
       await keeper.stop()

@@ -127,8 +127,8 @@ export class EmbeddedNode {
     }
   }
 
-  /** Keeps the state up to now in place of the journal's blocks: 300 blocks take 20 ms. `before` runs once it is read. */
-  async keepState(before: () => Promise<void> = async () => undefined): Promise<void> {
+  /** Keeps the state up to now in place of the journal's blocks: 300 blocks take 20 ms. For `before` see there. */
+  async keepState(before?: () => Promise<boolean>): Promise<void> {
     await keepState(this.rpc, this.#options.dataFolder, this.journal, before)
   }
 

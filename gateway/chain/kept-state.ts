@@ -61,12 +61,15 @@ async function rebuild(options: Options, journal: BlockJournal): Promise<void> {
   }
 }
 
-/** Keeps the state up to now; the one before and the journal's blocks stay beside it. `beforeChange` runs once it is read. */
+/**
+ * Keeps the state up to now; the one before and the journal's blocks stay beside it. `beforeChange` runs once it is read, and
+ * says whether the journal's blocks are of the same fork.
+ */
 export async function keepState(
   rpc: Rpc,
   dataFolder: string,
   journal: BlockJournal,
-  beforeChange: () => Promise<void> = async () => undefined,
+  beforeChange: () => Promise<boolean> = async () => true,
 ): Promise<void> {
   const { state, before, next } = filesIn(dataFolder)
   const dump = z
@@ -74,11 +77,11 @@ export async function keepState(
     .regex(/^0x/)
     .parse(await rpc.send('anvil_dumpState', []))
   replaceFile(next, await promisify(gunzip)(Buffer.from(dump.slice(2), 'hex')))
-  await beforeChange()
+  const isSameFork = await beforeChange()
   // Two names of one file for a moment: after a power cut at any point one state is there, with the blocks after it.
   rmSync(before, { force: true })
   if (existsSync(state)) linkSync(state, before)
-  await journal.turnOver()
+  await journal.turnOver(isSameFork)
   moveDurably(next, state)
 }
 

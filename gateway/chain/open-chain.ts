@@ -39,6 +39,8 @@ export type OpenChain = {
   relayer(): Promise<{ address: Address; balanceWei: bigint }>
   /** Virtual time, embedded chain only. */
   setTime: ((seconds: number) => Promise<void>) | undefined
+  /** Resolves when the embedded chain's blocks are on disk. */
+  keepBlocks: (() => Promise<void>) | undefined
   /** Calls back at each new block, as a hint; returns the way to end it. */
   onHead(listener: () => void): () => void
   stop(): Promise<void>
@@ -101,6 +103,7 @@ export async function openChain(
         return { address: relayer.address, balanceWei: RpcBigInt.parse(balance) }
       },
       setTime: embedded?.setTime,
+      keepBlocks: embedded?.keepBlocks,
       onHead: (listener) => watchHeads(access.rpcUrl, listener),
       stop: async () => embedded?.stop(),
     }

@@ -48,6 +48,11 @@ export type VirtualTime = {
 export type FollowOptions = {
   scheduler: { drain(): Promise<StepResult> }
   onTime?(nowMs: number): Promise<void>
+  /**
+   * After each drain and before its answer: the gateway has its chain on disk, as it would be long since in real time. A kill
+   * between two moments, which may be hours apart, then takes nothing.
+   */
+  onDrained?(): Promise<void>
   onLost(reason: string): void
 }
 
@@ -75,7 +80,7 @@ export async function joinVirtualTime(socketPath: string, name: string): Promise
     try {
       for await (const line of lines) {
         const { now, rest } = parseTimeLine(TimeLine, line, 'the leader of virtual time')
-        const answer = await liveAt(now, clock, tell, rest ? undefined : options.scheduler)
+        const answer = await liveAt(now, clock, tell, rest ? undefined : options)
         if (!left) socket.write(`${JSON.stringify(answer)}\n`)
       }
     } catch (error) {
@@ -98,13 +103,14 @@ async function liveAt(
   nowMs: number,
   clock: ManualClock,
   tell: (nowMs: number) => Promise<void>,
-  scheduler: FollowOptions['scheduler'] | undefined,
+  work: Pick<FollowOptions, 'scheduler' | 'onDrained'> | undefined,
 ): Promise<FollowerAnswer> {
   try {
     clock.set(nowMs)
     await tell(nowMs)
-    if (scheduler === undefined) return { at: nowMs, worked: false }
-    const { worked, nextDueAtMs } = await scheduler.drain()
+    if (work === undefined) return { at: nowMs, worked: false }
+    const { worked, nextDueAtMs } = await work.scheduler.drain()
+    await work.onDrained?.()
     return { at: nowMs, worked, ...(nextDueAtMs === undefined ? {} : { nextDueAtMs: Math.ceil(nextDueAtMs) }) }
   } catch (error) {
     return { at: nowMs, fault: sentenceOf(error).slice(0, MAX_FAULT_CHARACTERS) }

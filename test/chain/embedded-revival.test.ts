@@ -28,6 +28,24 @@ test('a node that is killed comes back at the same address with the same blocks,
   expect(await chainWatch(market.connection, { confirmations: 0, from: 'genesis' }).after([])).toEqual(before)
 })
 
+test.each([
+  ['as long as the one before', 0],
+  ['that grows while it is kept', 40],
+])('a node that is killed after a reorg comes back on the new fork, one %s', async (_name, blocks) => {
+  const folder = newFolder()
+  const { chain, deaths, rpc } = await start(folder)
+  const headHash = async () => ((await rpc.send('eth_getBlockByNumber', ['latest', false])) as { hash: string }).hash
+  await rpc.send('anvil_reorg', [2, []])
+  const keeping = chain.keepBlocks()
+  for (let block = 0; block < blocks; block++) await rpc.send('evm_mine', [])
+  await keeping
+  await chain.keepBlocks()
+  const hash = await headHash()
+  process.kill(readNodeFile(folder)!.pid, 'SIGKILL')
+  await until(() => deaths.length > 0)
+  expect(await headHash()).toBe(hash)
+})
+
 test('who speaks to a node while it is started again gets no block in among those of the journal', async () => {
   const folder = newFolder()
   const { deaths, rpc } = await start(folder)
