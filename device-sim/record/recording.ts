@@ -4,8 +4,6 @@ import { Unit } from '../../gateway/domain/level.ts'
 import { ConsumableReport, Description, EventReport, TelemetryReport } from '../../gateway/wire/messages.ts'
 
 const FORMAT = 'adept recording'
-/** A million readings have about 150 MB: more is no recording of a home. */
-export const MAX_RECORDING_BYTES = 512 * 1024 * 1024
 
 const Head = z.strictObject({
   format: z.literal(FORMAT),

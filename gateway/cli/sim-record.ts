@@ -1,11 +1,10 @@
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import type { Replayed } from '../../device-sim/record/replay.ts'
 import { EVENT_TYPES, FAULTS, KNOWN_WORDS, PROGRAMS, SLOTS, UNITS } from '../../device-sim/record/vocabulary.ts'
 import { loadConfig } from '../config.ts'
 import { systemClock } from '../lib/clock.ts'
-import { replaceFile } from '../lib/files.ts'
 import { CliError, contextOf } from './client.ts'
 import { untilInterrupted } from './interrupt.ts'
 import { parseDuration, table } from './text.ts'
@@ -47,7 +46,8 @@ export function recordCommand(): Command {
       }
       const { readTraffic } = await import('../../device-sim/record/read-traffic.ts')
       const { anonymised } = await import('../../device-sim/record/anonymise.ts')
-      const { recordingText } = await import('../../device-sim/record/recording.ts')
+      const { checkPlace, writeRecording } = await import('../../device-sim/record/recording-file.ts')
+      goodFile(() => checkPlace(file))
       const home = command.optsWithGlobals<{ home?: string }>().home ?? loadConfig(dataFolder).home.id
       const traffic = readTraffic(dataFolder, home, systemClock.nowMs() - options.since * 1000)
       if (traffic === undefined) throw new CliError(`There is no home ${home}. See all with \`adept home list\`.`, 2)
@@ -55,7 +55,7 @@ export function recordCommand(): Command {
         throw new CliError(`No device of the home ${home} reported anything in this time: there is nothing to record.`)
       }
       const recording = anonymised(traffic.descriptions, traffic.readings)
-      replaceFile(file, recordingText(recording))
+      goodFile(() => writeRecording(file, recording))
       const answer = { file, devices: recording.devices.length, readings: recording.readings.length }
       print(
         answer,
@@ -71,9 +71,8 @@ export function replayRecordingCommand(): Command {
     .option('--speed <times>', 'so many times as fast as it was (default: as fast as it goes)', parseSpeed)
     .action(async (file: string, { speed }: { speed?: number }, command: Command) => {
       const { print } = contextOf(command)
-      const { MAX_RECORDING_BYTES, parseRecording } = await import('../../device-sim/record/recording.ts')
-      if (statSync(file).size > MAX_RECORDING_BYTES) throw new CliError(`${file} is too long for a recording.`, 2)
-      const recording = goodRecording(() => parseRecording(readFileSync(file, 'utf8'), file))
+      const { readRecording } = await import('../../device-sim/record/recording-file.ts')
+      const recording = goodFile(() => readRecording(file))
       const { replay } = await import('../../device-sim/record/replay.ts')
       const { SimProgress } = await import('./sim-progress.ts')
       const progress = new SimProgress()
@@ -111,9 +110,9 @@ function replayText({ readings, stored, marks, told, virtualDays, realSeconds }:
   ].join('\n')
 }
 
-function goodRecording<Value>(read: () => Value): Value {
+function goodFile<Value>(use: () => Value): Value {
   try {
-    return read()
+    return use()
   } catch (error) {
     throw new CliError(error instanceof Error ? error.message : String(error), 2)
   }

@@ -1,6 +1,6 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { parseRecording } from '../../device-sim/record/recording.ts'
 import { sqliteIntakeStore } from '../../gateway/store/intake.ts'
@@ -96,4 +96,26 @@ it('says what to do when there is nothing to record or to play', async () => {
     err: `${file}:1: this is no line of a recording; make one with \`adept sim record\`.\n`,
   })
   expect((await run('sim', 'replay', file, '--speed', '-1')).code).toBe(2)
+})
+
+it('names a file that it cannot use as it was typed', async () => {
+  await gateway.call('/v1/devices', { deviceId: 'washer-1' })
+  await measured('washer-1', [{ remaining: 900, daysAgo: 2 }])
+  const absent = join(folder, 'no', 'mine.jsonl')
+  writeFileSync(join(folder, 'file'), 'nonsense')
+  const below = join(folder, 'file', 'mine.jsonl')
+  const noFile = (file: string) =>
+    `There is no file ${file}: name another one, or make a recording with \`adept sim record ${file}\`.`
+  const sentences = [
+    ['replay', absent, noFile(absent)],
+    ['replay', folder, `${folder} is a folder: name the recording in it.`],
+    ['replay', below, noFile(below)],
+    ['record', absent, `There is no folder ${dirname(absent)}: make it, or name a file elsewhere.`],
+    ['record', folder, `${folder} is a folder: name a file in it, or another one.`],
+    ['record', below, `There is no folder ${dirname(below)}: make it, or name a file elsewhere.`],
+  ] as const
+  for (const [verb, file, sentence] of sentences) {
+    expect(await run('sim', verb, file)).toEqual({ code: 2, out: '', err: `${sentence}\n` })
+  }
+  expect(readdirSync(folder)).toEqual(['file'])
 })
