@@ -5,12 +5,12 @@ import { z } from 'zod'
 import { Fleet } from '../fleet/fleet.ts'
 import { settingsFor } from '../run/raise.ts'
 import { type Scene, Stage } from '../stage.ts'
+import { nextTick, type ReplayedDays, spanOf } from './progress.ts'
 import type { RecordedReading, Recording } from './recording.ts'
 
 /** The Monday on which a replay begins. */
 const START_MS = Date.UTC(2026, 2, 2)
-/** Readings of so long are sent, then everything settles. */
-const TICK_MS = 15 * 60_000
+const DAY_MS = 86_400_000
 
 const NewDevice = z.object({ password: z.string() })
 const Anything = z.looseObject({})
@@ -18,7 +18,7 @@ const Anything = z.looseObject({})
 export type ReplayOptions = {
   /** Virtual seconds in a real one; undefined: as fast as it goes. */
   speed: number | undefined
-  onProgress(done: { readings: number; ofReadings: number; day: number }): void
+  onProgress(done: { readings: number; ofReadings: number } & ReplayedDays): void
   signal: AbortSignal
 }
 /** What the gateway made of it, by its own rows. */
@@ -51,8 +51,9 @@ export async function replay(recording: Recording, options: ReplayOptions): Prom
 
 async function play(stage: Stage, recording: Recording, options: ReplayOptions): Promise<Replayed> {
   const { readings } = recording
-  const firstMs = readings[0]?.receivedMs ?? 0
-  const startMs = START_MS + Math.floor(firstMs / TICK_MS) * TICK_MS
+  const { fromMs, untilMs } = spanOf(readings)
+  const startMs = START_MS + fromMs
+  const ofDays = (untilMs - fromMs) / DAY_MS
   const scene = await stage.raise({ startMs, settings: settingsFor(recording.devices.length) })
   const fleet = await connect(stage, scene, recording)
   const beganAt = performance.now()
@@ -67,9 +68,10 @@ async function play(stage: Stage, recording: Recording, options: ReplayOptions):
       sent += await sendSome(fleet, readings, sent, atMs, sessions)
     }
     await scene.time.settle()
-    options.onProgress({ readings: sent, ofReadings: readings.length, day: (atMs - startMs) / 86_400_000 })
+    const day = sent === readings.length ? ofDays : (atMs - startMs) / DAY_MS
+    options.onProgress({ readings: sent, ofReadings: readings.length, day, ofDays })
   }
-  const virtualDays = (scene.time.nowMs() - startMs) / 86_400_000
+  const virtualDays = (scene.time.nowMs() - startMs) / DAY_MS
   const realSeconds = (performance.now() - beganAt) / 1000
   return { readings: readings.length, ...lookAt(stage.gatewayData), virtualDays, realSeconds }
 }
@@ -142,10 +144,6 @@ async function keepPace(virtualMs: number, beganAt: number, { speed, signal }: R
   if (speed === undefined) return
   const leftMs = virtualMs / speed - (performance.now() - beganAt)
   if (leftMs > 0) await wait(leftMs, undefined, { signal })
-}
-
-function nextTick(atMs: number): number {
-  return Math.ceil(atMs / TICK_MS) * TICK_MS
 }
 
 function nameOf(device: number): string {

@@ -74,15 +74,16 @@ export function replayRecordingCommand(): Command {
       const { readRecording } = await import('../../device-sim/record/recording-file.ts')
       const recording = goodFile(() => readRecording(file))
       const { replay } = await import('../../device-sim/record/replay.ts')
+      const { roundedDays } = await import('../../device-sim/record/progress.ts')
       const { SimProgress } = await import('./sim-progress.ts')
       const progress = new SimProgress()
       const signal = untilInterrupted()
-      const ofDays = (recording.readings.at(-1)?.receivedMs ?? 0) / 86_400_000
       try {
         const replayed = await replay(recording, {
           speed,
           signal,
-          onProgress: ({ readings, day }) => progress.show({ phase: 'day', day, ofDays, reports: readings, orders: 0 }),
+          onProgress: ({ readings, ...days }) =>
+            progress.show({ phase: 'day', ...roundedDays(days), reports: readings, orders: 0 }),
         })
         progress.end()
         print(replayed, replayText(replayed))

@@ -56,15 +56,18 @@ test('a recording is replayed with every reading, restarts included', { timeout:
   expect(folders()).toBe(before)
 })
 
-test('a level that its sender did not trust stays unverified in a replay', { timeout: 60_000 }, async () => {
+test('a replay ends with its last day, and trusts no level that its sender did not', { timeout: 60_000 }, async () => {
   const slot = { slot: 'detergent', unit: 'ml' as const, capacity: 1400, degradationDirection: 'down' as const }
   const readings = [1400, 100, 90].map(
     (remaining, day): RecordedReading => ({
-      ...{ device: 0, session: 0, receivedMs: day * DAY_MS, kind: 'consumable' },
+      ...{ device: 0, session: 0, receivedMs: (4 + day) * DAY_MS, kind: 'consumable' },
       body: { slot: 'detergent', remaining, unit: 'ml', unverified: 'Its sender did not trust it.' },
     }),
   )
   const devices = [{ maker: 'Recorded', model: 'device-1', slots: [{ ...slot, replacementProducts: [] }] }]
-  const replayed = await replay({ devices, readings }, { speed: undefined, onProgress: () => undefined, signal })
+  const shown: object[] = []
+  const onProgress = (progress: object) => void shown.push(progress)
+  const replayed = await replay({ devices, readings }, { speed: undefined, onProgress, signal })
   expect(replayed).toMatchObject({ stored: 3, marks: { unverified: 3 } })
+  expect(shown.at(-1)).toEqual({ readings: 3, ofReadings: 3, day: 2, ofDays: 2 })
 })
