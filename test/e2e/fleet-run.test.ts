@@ -1,7 +1,9 @@
 import { expect, it } from 'vitest'
 import { FaultPlan } from '../../device-sim/faults/plan.ts'
+import { Striker } from '../../device-sim/faults/strike.ts'
 import { runPure } from '../../device-sim/run/pure.ts'
 import { runReal } from '../../device-sim/run/real.ts'
+import type { RealOptions } from '../../device-sim/run/real-scene.ts'
 import { Scenario } from '../../device-sim/scenario/schema.ts'
 
 const scenario = Scenario.parse({
@@ -15,12 +17,12 @@ const scenario = Scenario.parse({
   tickMinutes: 240,
 })
 
-async function play() {
+async function play(played = scenario, strike: RealOptions['strike'] = async () => undefined) {
   const phases = new Set<string>()
   let holds: number[] = []
-  const result = await runReal(scenario, {
-    plan: new FaultPlan(scenario),
-    strike: async () => undefined,
+  const result = await runReal(played, {
+    plan: new FaultPlan(played),
+    strike,
     async atEnd(scene) {
       holds = [...scene.acknowledged()].map(({ seqs }) => seqs)
     },
@@ -45,6 +47,35 @@ it('plays the same orders twice through the real gateway, and the same as the pu
   const second = await play()
   expect(second.result.orders).toEqual(first.result.orders)
   expect(runPure(scenario).orders).toEqual(first.result.orders)
+})
+
+it('plays the same orders twice when processes are killed and the chain takes blocks back', {
+  timeout: 300_000,
+}, async () => {
+  // A reorg, kills of all three, and a seller who is away, within twelve days.
+  const struck = Scenario.parse({
+    ...scenario,
+    seed: '99',
+    days: 12,
+    faults: {
+      kills: { gateway: 6, chain: 4, shop: 6 },
+      reorgs: { everyDays: 4, blocks: 3 },
+      sellerOutages: { everyDays: 10 },
+    },
+  })
+  const kinds = new Set<string>()
+  const once = async () => {
+    const striker = new Striker(struck.seed)
+    const { result } = await play(struck, (happening, scene) => {
+      kinds.add(happening.kind === 'kill' ? `kill ${happening.victim}` : happening.kind)
+      return striker.strike(happening, scene)
+    })
+    return result.orders
+  }
+  const orders = await once()
+  expect([...kinds].sort()).toEqual(['kill chain', 'kill gateway', 'kill shop', 'reorg', 'seller-away', 'seller-back'])
+  expect(orders.length).toBeGreaterThan(5)
+  expect(await once()).toEqual(orders)
 })
 
 it('ends at once when it is told to', async () => {
