@@ -1,4 +1,5 @@
 import type { LevelSeries, RunResult } from '../run/result.ts'
+import { faultsIn } from '../scenario/faults.ts'
 import { isGood, type Report } from './report.ts'
 import { STYLE } from './style.ts'
 import { escaped, type Plot, plotSvg } from './svg.ts'
@@ -20,7 +21,7 @@ export function htmlText(report: Report): string {
 <p>${escaped(scenario.about)}</p></header>
 ${factsHtml(report)}
 ${report.broken === undefined ? '' : `<section class="broken"><h2>The run broke</h2><p>${escaped(report.broken)}</p></section>`}
-<section><h2>What must hold</h2>${verdictsHtml(report)}${againHtml(report)}</section>
+<section><h2>What must hold</h2>${verdictsHtml(report)}${leftOutHtml(report)}${againHtml(report)}</section>
 ${result === undefined ? '' : plotsHtml(result, report.faults)}
 ${result === undefined ? '' : levelsHtml(result)}
 ${faultsHtml(report)}
@@ -56,6 +57,10 @@ function verdictsHtml({ verdicts }: Report): string {
     return `<tr class="${holds ? 'good' : 'bad'}"><td class="sign">${holds ? '✔' : '✘'}</td><td>${escaped(name)}${more}</td><td>${escaped(saw)}</td></tr>`
   })
   return `<table><tbody>${rows.join('')}</tbody></table>`
+}
+
+function leftOutHtml({ leftOut = [] }: Report): string {
+  return leftOut.map((sentence) => `<p>${escaped(sentence)}</p>`).join('')
 }
 
 function againHtml(report: Report): string {
@@ -156,11 +161,11 @@ function figureHtml(plot: Plot): string {
   return `<figure><figcaption>${escaped(plot.title)} <small>${escaped(plot.unit)}</small></figcaption>${plotSvg(plot)}</figure>`
 }
 
-function faultsHtml({ scenario, faults }: Report): string {
-  const kinds = Object.entries(scenario.faults).filter(([, fault]) => fault !== undefined)
+function faultsHtml({ kind: run, scenario, faults }: Report): string {
+  const kinds = faultsIn(run, scenario.faults).happening
   if (kinds.length === 0) return ''
   const settings = kinds.map(
-    ([kind, fault]) => `<tr><td>${escaped(kind)}</td><td><code>${escaped(JSON.stringify(fault))}</code></td></tr>`,
+    (kind) => `<tr><td>${kind}</td><td><code>${escaped(JSON.stringify(scenario.faults[kind]))}</code></td></tr>`,
   )
   const listed = faults
     .slice(0, LISTED_FAULTS)

@@ -1,4 +1,7 @@
-import { Faults, type Scenario } from './schema.ts'
+import { FAULT_KINDS, type FaultKind, type Faults } from './faults.ts'
+import { Scenario } from './schema.ts'
+
+export { FAULT_KINDS }
 
 /** What a command changes of a scenario; what is undefined stays. */
 export type Overrides = {
@@ -9,17 +12,32 @@ export type Overrides = {
   /** Kinds of faults that are taken away. */
   without?: readonly FaultKind[] | undefined
 }
-export type FaultKind = keyof Faults
-export const FAULT_KINDS = Object.keys(Faults.shape) as FaultKind[]
 
-/** The scenario with these changes. Bounds on counts shrink and grow with homes × days, so that they still mean the same. */
+/** By the place in the scenario that they change. */
+const OPTIONS: Record<string, string> = {
+  seed: '--seed',
+  'population.homes': '--homes',
+  'population.firstHome': '--first-home',
+  days: '--days',
+}
+
+/** The scenario with these changes. Bounds on the number of orders are for its own population and span: else they go. */
 export function overridden(scenario: Scenario, { seed, homes, firstHome, days, without = [] }: Overrides): Scenario {
   const population = { ...scenario.population }
   population.homes = homes ?? population.homes
   population.firstHome = firstHome ?? population.firstHome
   const changed = { ...scenario, seed: seed ?? scenario.seed, days: days ?? scenario.days, population }
-  const factor = (population.homes * changed.days) / (scenario.population.homes * scenario.days)
-  return { ...changed, faults: fewerFaults(scenario.faults, without), holds: scaled(scenario.holds, factor) }
+  const holds = isSameSize(scenario, changed) ? scenario.holds : { ...scenario.holds, orders: undefined }
+  return { ...changed, faults: fewerFaults(scenario.faults, without), holds }
+}
+
+/** What is wrong with a scenario that a command changed, as sentences such as `--days 9999: it is at most 3650.` */
+export function mistakesOf(changed: Scenario): string[] {
+  const { error } = Scenario.safeParse(changed, { reportInput: true })
+  return (error?.issues ?? []).map(({ path, input, message }) => {
+    const place = path.join('.')
+    return `${OPTIONS[place] ?? place} ${input}: ${message}.`
+  })
 }
 
 /** The options of `adept sim run` that make `to` of `from`. */
@@ -35,20 +53,13 @@ export function optionsFor(from: Scenario, to: Scenario): string[] {
   return options.flatMap(([name, value, isChanged]) => (isChanged ? [`${name} ${value}`] : []))
 }
 
-function fewerFaults(faults: Faults, without: readonly FaultKind[]): Faults {
-  return Object.fromEntries(Object.entries(faults).filter(([kind]) => !without.includes(kind as FaultKind)))
+function isSameSize(one: Scenario, other: Scenario): boolean {
+  const [a, b] = [one.population, other.population]
+  return one.days === other.days && a.homes === b.homes && a.firstHome === b.firstHome
 }
 
-function scaled(holds: Scenario['holds'], factor: number): Scenario['holds'] {
-  if (holds.orders === undefined || factor === 1) return holds
-  const { atLeast, atMost } = holds.orders
-  return {
-    ...holds,
-    orders: {
-      ...(atLeast !== undefined && { atLeast: Math.floor(atLeast * factor) }),
-      ...(atMost !== undefined && { atMost: Math.ceil(atMost * factor) }),
-    },
-  }
+function fewerFaults(faults: Faults, without: readonly FaultKind[]): Faults {
+  return Object.fromEntries(Object.entries(faults).filter(([kind]) => !without.includes(kind as FaultKind)))
 }
 
 /** As a shell takes it. */

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { type Mistake, parseYamlFile } from '../../gateway/lib/yaml-file.ts'
 import { Scenario } from './schema.ts'
@@ -34,6 +34,9 @@ export function readScenario(nameOrPath: string): ReadScenario {
       ? `There is no file ${path}.`
       : `There is no scenario ${nameOrPath}: there are ${shippedScenarios().join(', ')}. A file of yours is named with its ending, such as ./${nameOrPath}.yaml.`
     return { ok: false, sentences: [sentence] }
+  }
+  if (statSync(path).isDirectory()) {
+    return { ok: false, sentences: [`${path} is a folder. Name a file of it, such as ${join(path, 'mine.yaml')}.`] }
   }
   const read = parseScenario(readFileSync(path, 'utf8'))
   if (read.ok) return { ok: true, name: basename(path).replace(/\.ya?ml$/, ''), path, scenario: read.scenario }

@@ -1,11 +1,12 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { htmlText } from '../../device-sim/report/html.ts'
+import { openFolder, writeReports } from '../../device-sim/report/folder.ts'
 import { jsonReport, ordersSha256 } from '../../device-sim/report/json.ts'
-import { junitText } from '../../device-sim/report/junit.ts'
 import { isGood, type Report } from '../../device-sim/report/report.ts'
-import { commandFor, play, reportOf, shrinkFailure } from '../../device-sim/run/run-scenario.ts'
-import { FAULT_KINDS, type FaultKind, overridden } from '../../device-sim/scenario/overrides.ts'
+import { withoutOrderBounds } from '../../device-sim/run/expectations.ts'
+import { commandFor, type Played, play, reportOf, shrinkFailure } from '../../device-sim/run/run-scenario.ts'
+import { type FaultKind, faultsIn } from '../../device-sim/scenario/faults.ts'
+import { leftOutOf } from '../../device-sim/scenario/left-out.ts'
+import { mistakesOf, overridden } from '../../device-sim/scenario/overrides.ts'
 import type { Scenario } from '../../device-sim/scenario/schema.ts'
 import { systemClock } from '../lib/clock.ts'
 import { CliError, type Context } from './client.ts'
@@ -23,55 +24,70 @@ export type SimRunOptions = {
   report?: string
   shrink: boolean
 }
+/** A scenario as its file has it, and how it was named. */
+type Named = { name: string; argument: string; scenario: Scenario }
+
+const NOT_SHRUNK =
+  'No smaller scenario was looked for: only the number of orders fails, and its bounds are for the homes and days of the file.'
 
 /** `adept sim run`: plays, checks, shrinks what fails, and reports. */
-export async function simRun(
-  { name, argument, scenario: whole }: { name: string; argument: string; scenario: Scenario },
-  options: SimRunOptions,
-  { print }: Context,
-): Promise<void> {
+export async function simRun(named: Named, options: SimRunOptions, { print }: Context): Promise<void> {
+  const scenario = overridden(named.scenario, options)
+  const mistakes = mistakesOf(scenario)
+  if (mistakes.length > 0) throw new CliError(mistakes.join('\n'), 2)
+  const hindrance = options.report === undefined ? undefined : openFolder(options.report)
+  if (hindrance !== undefined) throw new CliError(hindrance, 2)
+
+  const report = await played(named, scenario, options)
+  const problem = options.report === undefined ? undefined : writeReports(options.report, report)
+  print(jsonReport(report), summaryText(report, problem === undefined ? options.report : undefined))
+  if (problem !== undefined) throw new CliError(problem)
+  if (!isGood(report)) process.exitCode = 1
+}
+
+async function played(named: Named, scenario: Scenario, options: SimRunOptions): Promise<Report> {
+  const { name, argument, scenario: whole } = named
   const kind = options.pure ? 'pure' : options.real ? 'real' : whole.run
-  const scenario = overridden(whole, options)
-  const madeAtMs = systemClock.nowMs()
   const signal = kind === 'real' ? untilInterrupted() : new AbortController().signal
   const progress = new SimProgress()
+  const madeAtMs = systemClock.nowMs()
   try {
-    const run = { kind, signal } as const
-    const played = await play(scenario, { ...run, onProgress: (now) => progress.show(now) })
-    const report = reportOf(name, argument, whole, scenario, kind, played, madeAtMs)
-    if (!isGood(report) && options.shrink) {
-      let tries = 0
-      const onTry = ({ population: { homes }, days }: Scenario) =>
-        progress.say(`it fails; looking for the smallest that does: try ${++tries}, ${homes} homes, ${days} days`)
-      const shrunk = await shrinkFailure(scenario, played, { ...run, nowMs: () => performance.now(), onTry })
-      report.smallest = {
-        command: commandFor(argument, whole, shrunk.scenario, kind),
-        tries: shrunk.tries,
-        homes: shrunk.scenario.population.homes,
-        days: shrunk.scenario.days,
-        faults: FAULT_KINDS.filter((one) => shrunk.scenario.faults[one] !== undefined),
-      }
-    }
-    progress.end()
-    if (options.report !== undefined) writeReports(options.report, report)
-    print(jsonReport(report), summaryText(report, options.report))
-    if (!isGood(report)) process.exitCode = 1
+    const first = await play(scenario, { kind, signal, onProgress: (now) => progress.show(now) })
+    const leftOut = leftOutOf(whole, scenario, kind)
+    const report = { ...reportOf(name, argument, whole, scenario, kind, first, madeAtMs), leftOut }
+    if (isGood(report) || !options.shrink) return report
+    const failed = withoutOrderBounds(first)
+    if (isGood(failed)) return { ...report, leftOut: [...leftOut, NOT_SHRUNK] }
+    return { ...report, smallest: await smallestOf(named, report, failed, { progress, signal }) }
   } catch (error) {
-    progress.end()
     if (signal.aborted) throw new CliError('You ended it before it was over.')
     throw error
+  } finally {
+    progress.end()
   }
 }
 
-function writeReports(folder: string, report: Report): void {
-  mkdirSync(folder, { recursive: true })
-  writeFileSync(join(folder, 'report.html'), htmlText(report))
-  writeFileSync(join(folder, 'junit.xml'), junitText(report))
-  writeFileSync(join(folder, 'report.json'), `${JSON.stringify(jsonReport(report), null, 2)}\n`)
+async function smallestOf(
+  { argument, scenario: whole }: Named,
+  { scenario, kind }: Report,
+  failed: Played,
+  { progress, signal }: { progress: SimProgress; signal: AbortSignal },
+): Promise<Report['smallest']> {
+  let tries = 0
+  const onTry = ({ population: { homes }, days }: Scenario) =>
+    progress.say(`it fails; looking for the smallest that does: try ${++tries}, ${homes} homes, ${days} days`)
+  const shrunk = await shrinkFailure(scenario, failed, { kind, signal, nowMs: () => performance.now(), onTry })
+  return {
+    command: commandFor(argument, whole, shrunk.scenario, kind),
+    tries: shrunk.tries,
+    homes: shrunk.scenario.population.homes,
+    days: shrunk.scenario.days,
+    faults: faultsIn(kind, shrunk.scenario.faults).happening,
+  }
 }
 
 function summaryText(report: Report, folder: string | undefined): string {
-  const { name, kind, scenario, result, verdicts, broken, smallest } = report
+  const { name, kind, scenario, result, verdicts, broken, leftOut = [], smallest } = report
   const heading = `${name}: ${scenario.population.homes} homes, ${scenario.days} days, seed ${scenario.seed}, ${kind}`
   return [
     result === undefined ? heading : `${heading}; ${result.realSeconds.toFixed(1)} s`,
@@ -85,7 +101,7 @@ function summaryText(report: Report, folder: string | undefined): string {
       `  ${holds ? '✔' : '✘'} ${what}: ${saw}`,
       ...details.map((detail) => `      ${detail}`),
     ]),
-    ...(result?.problems ?? []).map((problem) => `  note: ${problem}`),
+    ...[...leftOut, ...(result?.problems ?? [])].map((note) => `  note: ${note}`),
     ...(folder === undefined ? [] : [`The report is in ${join(folder, 'report.html')}.`]),
     ...(isGood(report) ? [] : [`It fails with seed ${scenario.seed}. This plays it again:`, `  ${report.command}`]),
     ...(smallest === undefined

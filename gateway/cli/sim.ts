@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { FaultPlan } from '../../device-sim/faults/plan.ts'
-import { FAULT_KINDS, type FaultKind } from '../../device-sim/scenario/overrides.ts'
-import { readScenario, shippedScenarios } from '../../device-sim/scenario/scenario-file.ts'
+import { FAULT_KINDS, type FaultKind, faultsIn } from '../../device-sim/scenario/faults.ts'
+import { leftOutOf } from '../../device-sim/scenario/left-out.ts'
 import type { Scenario } from '../../device-sim/scenario/schema.ts'
 import { CliError, contextOf } from './client.ts'
 import { recordCommand, replayRecordingCommand } from './sim-record.ts'
@@ -34,11 +34,12 @@ function runCommand(): Command {
     .addHelpText(
       'after',
       `
-Bounds on the number of orders are scaled with homes × days. Nothing of a gateway of yours is touched.
+Bounds on the number of orders are for the homes and days of the file: with others they are not judged.
+Nothing of a gateway of yours is touched.
 Ends with exit code 0 when all holds, 1 when something does not, 2 when the scenario or an option is wrong.`,
     )
     .action(async (name: string, options: SimRunOptions, command: Command) => {
-      const read = goodScenario(name)
+      const read = await goodScenario(name)
       // Loads cryptography and databases, which other commands need not wait for.
       const { simRun } = await import('./sim-run.ts')
       await simRun({ ...read, argument: name }, options, contextOf(command))
@@ -48,8 +49,9 @@ Ends with exit code 0 when all holds, 1 when something does not, 2 when the scen
 function listCommand(): Command {
   return new Command('list')
     .description('list the scenarios that come with the program')
-    .action((_options: unknown, command: Command) => {
-      const scenarios = shippedScenarios().map((name) => goodScenario(name))
+    .action(async (_options: unknown, command: Command) => {
+      const { shippedScenarios } = await import('../../device-sim/scenario/scenario-file.ts')
+      const scenarios = await Promise.all(shippedScenarios().map((name) => goodScenario(name)))
       const rows = scenarios.map(({ name, scenario: { run, population, days, about } }) => [
         name,
         run,
@@ -68,24 +70,37 @@ function checkCommand(): Command {
   return new Command('check')
     .description('check a scenario file, and say what would happen in it')
     .argument('<scenario>', 'the path of a file such as ./mine.yaml, or the name of a shipped one')
-    .action((name: string, _options: unknown, command: Command) => {
-      const { path, scenario } = goodScenario(name)
-      const timeline = new FaultPlan(scenario).timeline()
-      contextOf(command).print({ ok: true, path, scenario, timeline }, checkText(path, scenario, timeline))
+    .action(async (name: string, _options: unknown, command: Command) => {
+      const { path, scenario } = await goodScenario(name)
+      const happens = await happeningIn(scenario)
+      contextOf(command).print({ ok: true, path, scenario, ...happens }, checkText(path, scenario, happens))
     })
 }
 
-function checkText(path: string, scenario: Scenario, timeline: { day: number; what: string }[]): string {
-  const { population, days, seed, tickMinutes } = scenario
-  const kinds = FAULT_KINDS.filter((kind) => scenario.faults[kind] !== undefined)
+type Happens = { timeline: { day: number; what: string }[]; leftOut: string[] }
+
+/** In a run of the kind that the file names. */
+async function happeningIn(scenario: Scenario): Promise<Happens> {
+  const { overridden } = await import('../../device-sim/scenario/overrides.ts')
+  const without = faultsIn(scenario.run, scenario.faults).leftOut
+  const timeline = new FaultPlan(overridden(scenario, { without })).timeline()
+  return { timeline, leftOut: leftOutOf(scenario, scenario, scenario.run) }
+}
+
+function checkText(path: string, scenario: Scenario, { timeline, leftOut }: Happens): string {
+  const { population, days, seed, tickMinutes, run, faults } = scenario
+  const kinds = faultsIn(run, faults).happening
   return [
-    `${path} is all right: ${population.homes} homes for ${days} days in ticks of ${tickMinutes} minutes, seed ${seed}.`,
+    `${path} is all right: a ${run} run of ${population.homes} homes for ${days} days in ticks of ${tickMinutes} minutes, seed ${seed}.`,
     kinds.length === 0 ? 'Nothing goes wrong in it.' : `What goes wrong: ${kinds.join(', ')}.`,
+    ...leftOut,
     ...timeline.map(({ day, what }) => `  day ${day.toFixed(1).padStart(6)}  ${what}`),
   ].join('\n')
 }
 
-function goodScenario(name: string) {
+/** What reads scenarios loads the appliances: a faulty one shall hinder no other command. */
+async function goodScenario(name: string) {
+  const { readScenario } = await import('../../device-sim/scenario/scenario-file.ts')
   const read = readScenario(name)
   if (!read.ok) throw new CliError(read.sentences.join('\n'), 2)
   return read

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { htmlText } from '../../../device-sim/report/html.ts'
 import { jsonReport, ordersSha256 } from '../../../device-sim/report/json.ts'
 import { junitText } from '../../../device-sim/report/junit.ts'
+import type { Report } from '../../../device-sim/report/report.ts'
 import { plotSvg } from '../../../device-sim/report/svg.ts'
 import { someReport } from './some-report.ts'
 
@@ -60,7 +61,32 @@ it('writes JSON with a digest of the orders, equal for equal orders only', () =>
   expect(ordersSha256(orders)).not.toBe(ordersSha256(orders.toReversed()))
 })
 
+it('tells no times of a pure run: equal runs give equal bytes', () => {
+  const pure: Report = { ...someReport(true), kind: 'pure' }
+  const result = { ...pure.result!, realSeconds: 99, days: pure.result!.days.map((day) => ({ ...day, realMs: 7 })) }
+  const later: Report = { ...pure, result, madeAtMs: pure.madeAtMs + 1 }
+  expect(JSON.stringify(jsonReport(later))).toBe(JSON.stringify(jsonReport(pure)))
+  expect(junitText(later)).toBe(junitText(pure))
+  expect(junitText(pure)).not.toMatch(/time(stamp)?=/)
+  expect(jsonReport({ ...pure, kind: 'real' })).toMatchObject({
+    madeAtMs: pure.madeAtMs,
+    result: { realSeconds: 12.3456 },
+  })
+})
+
+it('says everywhere what was left out', () => {
+  const report: Report = { ...someReport(true), leftOut: ['It is not judged.', 'It does not <happen>.'] }
+  expect(htmlText(report)).toContain('<p>It is not judged.</p><p>It does not &lt;happen&gt;.</p>')
+  expect(jsonReport(report)).toMatchObject({ leftOut: report.leftOut })
+  expect(junitText(report)).toContain('<system-out>It is not judged.\nIt does not &lt;happen&gt;.\nPlays it again: ')
+})
+
 describe('HTML', () => {
+  it('lists the faults that happen', () => {
+    expect(htmlText(someReport(false))).toContain('<td>kills</td>')
+    expect(htmlText({ ...someReport(false), kind: 'pure' })).not.toContain('<td>kills</td>')
+  })
+
   it('needs nothing else, and lets no text of a scenario become markup', () => {
     const html = htmlText(someReport(true))
     expect(html).toContain('Homes &amp; &lt;faults&gt;, for a test')

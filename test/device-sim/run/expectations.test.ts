@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { BookedOrder } from '../../../device-sim/run/books.ts'
-import { type Evidence, judgePure, judgeReal } from '../../../device-sim/run/expectations.ts'
+import { type Evidence, judgePure, judgeReal, withoutOrderBounds } from '../../../device-sim/run/expectations.ts'
 import type { RunResult } from '../../../device-sim/run/result.ts'
 import { type Holds, Scenario } from '../../../device-sim/scenario/schema.ts'
 
@@ -167,6 +167,15 @@ describe('a real run', () => {
     )
     expect(failing(sound(), { orders: { atMost: 1 } })).toHaveLength(1)
   })
+})
+
+it('keeps of what fails what a smaller scenario can show too', () => {
+  const holds = { orders: { atMost: 1 }, messagesPerHomeMonth: 1.9 }
+  const verdicts = judgeReal(scenario(holds), sound()).filter(({ holds: isGood }) => !isGood)
+  expect(verdicts).toHaveLength(2)
+  expect(withoutOrderBounds({ verdicts }).verdicts).toEqual([
+    expect.objectContaining({ name: 'A homeowner is seldom disturbed' }),
+  ])
 })
 
 it('judges a pure run by its own ledger', () => {

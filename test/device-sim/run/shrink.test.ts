@@ -59,9 +59,11 @@ it('stays whole when nothing smaller fails', async () => {
   expect(await shrink(WHOLE, async () => false, limits)).toMatchObject({ scenario: WHOLE })
 })
 
-it('scales the bounds of orders with homes and days', () => {
-  const small = overridden(WHOLE, { homes: 20, days: 30 })
-  expect(small.holds.orders).toEqual({ atLeast: 5, atMost: 45 })
+it('takes bounds on orders for the homes and days of the file alone', () => {
+  for (const other of [{ homes: 20 }, { days: 30 }, { days: 90 }, { firstHome: 1 }]) {
+    expect(overridden(WHOLE, other).holds).toEqual({ orders: undefined })
+  }
+  expect(overridden(WHOLE, { homes: 200, days: 60, firstHome: 0 })).toEqual(WHOLE)
   expect(overridden(WHOLE, { seed: 'x', without: FAULT_KINDS })).toMatchObject({
     seed: 'x',
     faults: {},

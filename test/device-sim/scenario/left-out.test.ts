@@ -1,0 +1,28 @@
+import { expect, it } from 'vitest'
+import { leftOutOf } from '../../../device-sim/scenario/left-out.ts'
+import { overridden } from '../../../device-sim/scenario/overrides.ts'
+import { Scenario } from '../../../device-sim/scenario/schema.ts'
+
+const whole = Scenario.parse({
+  about: 'a test',
+  population: { homes: 5 },
+  days: 40,
+  faults: { flaps: { perDeviceDay: 1 }, kills: { gateway: 3 }, duplicates: { share: 0.1 } },
+  holds: { orders: { atLeast: 1 }, messagesPerHomeMonth: 0 },
+})
+
+it('says what a pure run does not play or judge', () => {
+  expect(leftOutOf(whole, whole, 'real')).toEqual([])
+  expect(leftOutOf(whole, whole, 'pure')).toEqual([
+    'What does not happen in a pure run: duplicates, kills.',
+    'messagesPerHomeMonth is not judged: nobody is told anything in a pure run.',
+  ])
+  expect(leftOutOf(whole, overridden(whole, { without: ['kills', 'duplicates'] }), 'pure')).toHaveLength(1)
+})
+
+it('says that bounds on orders are not judged of other homes or days', () => {
+  const sentence =
+    'The number of orders is not judged: its bounds are for the 5 homes from number 0 on and the 40 days of the file.'
+  expect(leftOutOf(whole, overridden(whole, { days: 3 }), 'real')).toEqual([sentence])
+  expect(leftOutOf(whole, overridden(whole, { seed: 'x' }), 'real')).toEqual([])
+})
