@@ -8,6 +8,7 @@ import type { Report } from './report.ts'
 const PROBLEMS: Record<string, string> = {
   EACCES: 'this user may not write there',
   EPERM: 'this user may not write there',
+  ENOENT: 'there is no such place, and it cannot be made',
   EROFS: 'it lies on a disk that can only be read',
   EEXIST: 'it is a file, and reports go into a folder',
   ENOTDIR: 'a part of it is a file',

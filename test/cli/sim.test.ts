@@ -109,6 +109,7 @@ it.each([
     ['run', 'first-orders', '--report', './package.json'],
     'The reports cannot be written to --report ./package.json: it is a file, and reports go into a folder.',
   ],
+  [['run', 'first-orders', '--report', ''], 'there is no such place, and it cannot be made.'],
   [
     ['run', 'first-orders', '--report', './package.json/reports'],
     'The reports cannot be written to --report ./package.json/reports: a part of it is a file.',
