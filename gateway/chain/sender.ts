@@ -188,10 +188,7 @@ export class Sender {
     })
   }
 
-  /**
-   * Tells the network, which knows the nonces below `known`; what it answers decides nothing, `settle` repeats it until there
-   * is a receipt.
-   */
+  /** Tells the network, which knows the nonces below `known`; its answer decides nothing, `settle` repeats it until a receipt. */
   async #broadcast(tx: SignedTransaction, known: number): Promise<void> {
     this.#broadcastAtMs.set(tx.txHash, this.#options.clock.nowMs())
     // The embedded chain makes a block of each transaction, and its answer waits for that (EIP-7966): for ever above a gap.

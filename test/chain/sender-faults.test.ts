@@ -23,12 +23,12 @@ let key: ReturnType<typeof newSigningKey>
 beforeAll(async () => {
   market = await openMarket()
   store = sqliteTransactionStore(market.db, market.clock)
-  await rpc('evm_setAutomine', [false])
 })
 afterAll(() => market.stop())
 beforeEach(async () => {
   key = newSigningKey()
   address = addressOf(key)
+  await rpc('evm_setAutomine', [false])
   await rpc('anvil_setBalance', [address, '0xde0b6b3a7640000'])
 })
 
@@ -82,4 +82,19 @@ test('after a fee spike the replacement offers what is asked now, and at the cap
   await sender.settle()
   expect(await countOf(market, address)).toBe(1)
   expect(await store.open(address, 2)).toEqual([])
+})
+
+test('what follows on a transaction that the chain forgot does not wait 10 s for its block', {
+  timeout: 5_000,
+}, async () => {
+  await rpc('evm_setAutomine', [true])
+  const sender = market.senderOf(key)
+  const forgotten = await sender.send(CALL, store.save)
+  await sender.settle()
+  await rpc('anvil_reorg', [1, []])
+  const next = await sender.send(CALL, store.save)
+  expect(next.nonce).toBe(1)
+  later(2_000)
+  for (let look = 0; look < 4; look++) await sender.settle()
+  expect([stateOf(forgotten.txHash), stateOf(next.txHash)]).toEqual(['included', 'included'])
 })

@@ -199,19 +199,6 @@ test('what a reorg takes back is sent again with the same bytes', async () => {
   expect(await countOf(market, address)).toBe(1)
 })
 
-test('what follows on a transaction that the chain forgot does not wait 10 s for its block', {
-  timeout: 5_000,
-}, async () => {
-  const forgotten = await sender.send(CALL, store.save)
-  await sender.settle()
-  await rpc('anvil_reorg', [1, []])
-  const next = await sender.send(CALL, store.save)
-  expect(next.nonce).toBe(1)
-  later(2_000)
-  for (let look = 0; look < 4; look++) await sender.settle()
-  expect([stateOf(forgotten.txHash), stateOf(next.txHash)]).toEqual(['included', 'included'])
-})
-
 test('a chain that is away keeps nothing from being sent later', async () => {
   const away = senderWith({
     send: () => Promise.reject(new Error('away')),
