@@ -2,7 +2,6 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import type { Replayed } from '../../device-sim/record/replay.ts'
-import { EVENT_TYPES, FAULTS, KNOWN_WORDS, PROGRAMS, SLOTS, UNITS } from '../../device-sim/record/vocabulary.ts'
 import { loadConfig } from '../config.ts'
 import { systemClock } from '../lib/clock.ts'
 import { CliError, contextOf } from './client.ts'
@@ -14,17 +13,12 @@ It reads the data folder, beside the gateway or without it, and changes nothing.
 the one of adept.yaml.
 
 Kept: levels, units, capacities and GTINs of slots; that a level was unverified, not why; weekday and time of day (UTC);
-restarts; and these names:
-${listed('slots', SLOTS)}
-${listed('events', EVENT_TYPES)}
-${listed('programs', PROGRAMS)}
-${listed('faults', FAULTS)}
-${listed('numbers whose name has these words only', KNOWN_WORDS)}
+restarts; and names that say nothing of a home: the slots, events, programs and faults of the simulator's appliances, and
+telemetry whose name has words of measurement only, such as temperature or circulationPumpRpm.
 
 Renamed, the same name always alike: devices (device-1); other slots (slot-1), events (event-1), programs (program-1) and
 faults (fault-1); other telemetry (field-1) when its name ends with a unit and its number has at most five digits before the
 point.
-${listed('units', UNITS)}
 
 Dropped: all other telemetry; all other details of events; numbers of ten digits and more before the point; every other text;
 names of sessions, makers, models, firmware, part numbers of makers, dates, and what could not be read at all.`
@@ -93,10 +87,6 @@ export function replayRecordingCommand(): Command {
         throw signal.aborted ? new CliError('You ended it before it was over.') : error
       }
     })
-}
-
-function listed(what: string, names: ReadonlySet<string>): string {
-  return `${what}: ${[...names].join(', ')}`.replaceAll(/(.{1,118})( |$)/g, '  $1\n').trimEnd()
 }
 
 function replayText({ readings, stored, marks, told, virtualDays, realSeconds }: Replayed): string {
