@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { z } from 'zod'
 import { Seed } from '../gateway/lib/seed.ts'
 import { USUAL_LIMITS } from './limits.ts'
@@ -20,17 +21,29 @@ const SandboxOrder = z.object({
 })
 export type SandboxOrder = z.infer<typeof SandboxOrder>
 
+/** More of them than one process starts in a minute or two. */
+const MAX_WASHERS = 1_000
+const Options = z.strictObject({
+  washers: z.int().min(0).max(MAX_WASHERS).default(1),
+  seed: z.string().min(1).default('sandbox'),
+})
+const Millilitres = z.number().min(0).max(DRAWER_CAPACITY_ML)
+const Milliseconds = z.number().min(0)
+
 const Orders = z.object({ orders: z.array(SandboxOrder) })
 const NewDevice = z.object({ password: z.string() })
 const Drafted = z.object({ draft: z.looseObject({}) })
 const Anything = z.looseObject({})
+
+/** `washers`: 0 to 1,000, 1 by default. The same `seed` gives their sessions the same names. */
+export type SandboxOptions = { washers?: number; seed?: string }
 
 /** A washer on the broker, whose owner lets it buy detergent. */
 export type SandboxWasher = {
   deviceId: string
   /** Its MQTT password; the user name is its id. */
   password: string
-  /** Tells what the drawer holds, 0 to 1400 ml; resolves when the gateway has it on disk. */
+  /** Tells what the drawer holds, 0 to 1400 ml; resolves when the gateway has it on disk. Throws RangeError for other amounts. */
   level(ml: number): Promise<void>
 }
 
@@ -45,7 +58,7 @@ export type Sandbox = {
   rpcUrl: string
   washers: SandboxWasher[]
   nowMs(): number
-  /** Lets time pass, and everything happen that falls due in it: rules, orders, payments, parcels. */
+  /** Lets time pass, in whole minutes, and everything happen that falls due in it. Throws RangeError below 0. */
   pass(ms: number): Promise<void>
   /** Orders of all washers, newest first. */
   orders(): Promise<SandboxOrder[]>
@@ -55,9 +68,11 @@ export type Sandbox = {
 
 /**
  * Starts a real gateway with its broker, a development chain, the demo shop and so many washers, as child processes in a
- * temporary folder: for tests of programs that speak with them. Throws what hinders it, with nothing left running.
+ * temporary folder: for tests of programs that speak with them. Throws what hinders it, with nothing left running, and
+ * RangeError for options that it does not know.
  */
-export async function startSandbox({ washers = 1, seed = 'sandbox' } = {}): Promise<Sandbox> {
+export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
+  const { washers, seed } = checked(Options, options, `startSandbox takes washers, 0 to ${MAX_WASHERS}, and a seed`)
   const stage = new Stage()
   try {
     const scene = await stage.raise({ startMs: START_MS })
@@ -76,7 +91,8 @@ export async function startSandbox({ washers = 1, seed = 'sandbox' } = {}): Prom
       washers: list,
       nowMs: () => time.nowMs(),
       async pass(ms) {
-        const endMs = time.nowMs() + Math.ceil(ms / MINUTE_MS) * MINUTE_MS
+        const lasting = checked(Milliseconds, ms, 'pass takes milliseconds, 0 and more')
+        const endMs = time.nowMs() + Math.ceil(lasting / MINUTE_MS) * MINUTE_MS
         await time.advanceTo(endMs)
         await time.settle()
       },
@@ -111,7 +127,16 @@ async function moveIn(
   return {
     deviceId,
     password,
-    level: (ml) =>
-      device.report({ topic: 'consumable', measuredAtMs: time.nowMs(), slot: 'detergent', remaining: ml, unit: 'ml' }),
+    async level(ml) {
+      const remaining = checked(Millilitres, ml, `level takes millilitres, 0 to ${DRAWER_CAPACITY_ML}`)
+      const measuredAtMs = time.nowMs()
+      await device.report({ topic: 'consumable', measuredAtMs, slot: 'detergent', remaining, unit: 'ml' })
+    },
   }
+}
+
+function checked<Schema extends z.ZodType>(schema: Schema, value: unknown, wanted: string): z.output<Schema> {
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return parsed.data
+  throw new RangeError(`${wanted}, not ${inspect(value)}.`)
 }
