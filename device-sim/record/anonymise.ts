@@ -16,6 +16,7 @@ export type StoredReading = {
 const WEEK_MS = 7 * 86_400_000
 /** 1 January 1970 was a Thursday; weeks of a recording begin on Monday. */
 const FIRST_MONDAY_MS = 4 * 86_400_000
+
 /**
  * Real traffic without what tells whose it is. Levels, GTINs, weekday and time of day, and who restarted when stay; so do names
  * of slots, programs, events, faults and measurements that the vocabulary knows. Other names become neutral ones, or go with
