@@ -81,7 +81,6 @@ async function attemptLaunch(options: AnvilOptions, port: number): Promise<Anvil
 
 /** The mnemonic is that of its only account, which has no funds. */
 function anvilArguments({ stateFile, virtualTimeSeconds }: AnvilOptions, port: number, mnemonic: string): string[] {
-  const hasState = existsSync(stateFile)
   return [
     ['--host', '127.0.0.1', '--port', String(port), '--no-cors', '--quiet'],
     ['--chain-id', String(EMBEDDED_CHAIN_ID), '--enable-tx-gas-limit'],
@@ -90,8 +89,9 @@ function anvilArguments({ stateFile, virtualTimeSeconds }: AnvilOptions, port: n
     ['--prune-history', '16'],
     // A virtual run is over soon, and is read as a whole at its end.
     virtualTimeSeconds === undefined ? ['--transaction-block-keeper', String(WHOLE_BLOCKS)] : [],
-    hasState ? ['--load-state', stateFile] : [],
-    virtualTimeSeconds === undefined || hasState ? [] : ['--timestamp', String(virtualTimeSeconds)],
+    existsSync(stateFile) ? ['--load-state', stateFile] : [],
+    // From its first answer on: a shop that asks what time it is takes what it hears for the time.
+    virtualTimeSeconds === undefined ? [] : ['--timestamp', String(virtualTimeSeconds)],
   ].flat()
 }
 

@@ -180,7 +180,8 @@ export class EmbeddedNode {
     }
     try {
       this.#countRevival()
-      const { file, child } = await launchKept(this.#options, this.journal, Number(new URL(this.#file.rpcUrl).port))
+      const options = { ...this.#options, virtualTimeSeconds: this.#virtualSeconds }
+      const { file, child } = await launchKept(options, this.journal, Number(new URL(this.#file.rpcUrl).port))
       this.#file = file
       this.#guard(child)
       await EmbeddedNode.#ready(this)

@@ -115,7 +115,13 @@ test('a node that is killed in a virtual time long before today goes on from the
   await rpc.send('evm_mine', [])
   await until(() => readFileSync(journalIn(folder), 'utf8').split('\n').length > 1)
   process.kill(readNodeFile(folder)!.pid, 'SIGKILL')
-  await until(() => deaths.length > 0)
+  // A shop that asks meanwhile takes what it hears for the time.
+  const told = new Set<number>()
+  for (let asks = 0; deaths.length === 0 && asks < 100_000; asks++) {
+    const pending = await rpc.send('eth_getBlockByNumber', ['pending', false]).catch(() => undefined)
+    if (pending !== undefined) told.add(Number(Object(pending).timestamp))
+  }
+  expect([...told]).toEqual([atSeconds])
   expect(deaths).toEqual([STARTED_AGAIN])
   await chain.setTime(atSeconds + 60)
   await rpc.send('evm_mine', [])
