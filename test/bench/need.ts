@@ -5,7 +5,7 @@ import { makeHome } from './need/homes.ts'
 import { plotHomes } from './need/plots.ts'
 import { afterDoubling, afterHalving, costOfSpells, evaluate10000Slots, shipped } from './need/scenarios.ts'
 import { simulate } from './need/simulate.ts'
-import { lineOf, meanOf, PACKS, type PackFronts, stockAt, sweep } from './need/sweep.ts'
+import { lineOf, meanOf, PACKS, type PackFronts, type PolicyName, stockAt, sweep } from './need/sweep.ts'
 
 const SCORED = '500001..501000'
 const TUNING = '1..500'
@@ -35,7 +35,16 @@ else if (seeds === undefined) {
 else bench(seeds)
 
 function bench(seeds: number[]): void {
-  const packs = sweep(seeds, ['oracle', 'all-knowing', 'product', 'days left', 'threshold', 'calendar'], {
+  const policies: PolicyName[] = [
+    'oracle',
+    'oracle by readings',
+    'all-knowing',
+    'product',
+    'days left',
+    'threshold',
+    'calendar',
+  ]
+  const packs = sweep(seeds, policies, {
     onHome: (done) => {
       if (done % 100 === 0 || done === seeds.length) console.log(`${String(done).padStart(6)} of ${seeds.length} homes`)
     },
@@ -56,6 +65,7 @@ function bench(seeds: number[]): void {
     printHomes(seeds, labelDoses)
     Object.assign(figures, {
       [`excessRatioToOracle${labelDoses}`]: round(byPack.excessRatioToOracle.value),
+      [`excessRatioToOracleByReadings${labelDoses}`]: round(byPack.excessRatioToOracleByReadings.value),
       [`excessRatioToAllKnowing${labelDoses}`]: round(byPack.excessRatioToAllKnowing.value),
       [`stockoutRatioToThresholdHigh${labelDoses}`]: round(byPack.stockoutRatioToThreshold.high),
       [`stockoutRatioToDaysLeft${labelDoses}`]: round(byPack.stockoutRatioToDaysLeft.value),
@@ -97,26 +107,28 @@ function tune(seeds: number[]): void {
 
 function printFronts({ clairvoyantDays, fronts }: PackFronts): void {
   const all = everyHome(clairvoyantDays.length)
-  console.log(`  clairvoyant  ${meanOf(clairvoyantDays, all).toFixed(1)} days of stock`)
+  console.log(`  ${'clairvoyant'.padEnd(18)}  ${meanOf(clairvoyantDays, all).toFixed(1)} days of stock`)
   for (const [name, front] of fronts) {
     const points = lineOf(front, all).map((point) => `${point.stockDays.toFixed(1)}/${point.stockoutDays.toFixed(2)}`)
-    console.log(`  ${name.padEnd(11)}  ${points.join('  ')}`)
+    console.log(`  ${name.padEnd(18)}  ${points.join('  ')}`)
   }
 }
 
 function printFigures(figures: PackFigures): void {
   const labels: Record<keyof PackFigures, string> = {
     excessRatioToOracle: 'excess stock ÷ the oracle’s',
+    excessRatioToOracleByReadings: '  ÷ that of an oracle who reads the same sensor',
     excessRatioToAllKnowing: '  ÷ that of one who knows every law',
     daysLeftExcessRatio: '  the same of the days-left rule',
     thresholdExcessRatio: '  the same of the threshold',
     stockoutRatioToThreshold: 'stock-out days ÷ the threshold’s',
     oracleStockoutRatioToThreshold: '  the same of the oracle',
+    oracleByReadingsStockoutRatioToThreshold: '  the same of the oracle who reads the sensor',
     stockoutRatioToDaysLeft: 'stock-out days ÷ the days-left rule’s',
   }
   for (const [key, label] of Object.entries(labels)) {
     const { value, low, high }: Interval = figures[key as keyof PackFigures]
-    console.log(`  ${label.padEnd(40)} ${value.toFixed(3)} (${low.toFixed(3)} to ${high.toFixed(3)})`)
+    console.log(`  ${label.padEnd(48)} ${value.toFixed(3)} (${low.toFixed(3)} to ${high.toFixed(3)})`)
   }
 }
 

@@ -10,11 +10,13 @@ const RESAMPLES = 400
 export type Interval = { value: number; low: number; high: number }
 export type PackFigures = {
   excessRatioToOracle: Interval
+  excessRatioToOracleByReadings: Interval
   excessRatioToAllKnowing: Interval
   daysLeftExcessRatio: Interval
   thresholdExcessRatio: Interval
   stockoutRatioToThreshold: Interval
   oracleStockoutRatioToThreshold: Interval
+  oracleByReadingsStockoutRatioToThreshold: Interval
   stockoutRatioToDaysLeft: Interval
 }
 
@@ -37,11 +39,13 @@ export function figuresOf(pack: PackFronts): PackFigures {
   const homes = pack.clairvoyantDays.length
   return {
     excessRatioToOracle: interval(excessRatio('product', 'oracle'), homes),
+    excessRatioToOracleByReadings: interval(excessRatio('product', 'oracle by readings'), homes),
     excessRatioToAllKnowing: interval(excessRatio('product', 'all-knowing'), homes),
     daysLeftExcessRatio: interval(excessRatio('days left', 'oracle'), homes),
     thresholdExcessRatio: interval(excessRatio('threshold', 'oracle'), homes),
     stockoutRatioToThreshold: interval(toThreshold('product'), homes),
     oracleStockoutRatioToThreshold: interval(toThreshold('oracle'), homes),
+    oracleByReadingsStockoutRatioToThreshold: interval(toThreshold('oracle by readings'), homes),
     stockoutRatioToDaysLeft: interval(toDaysLeft, homes),
   }
 }

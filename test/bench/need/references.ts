@@ -1,6 +1,7 @@
 /** What no gateway can be: one who knows the throws, one who knows the law of every throw, and one who knows the rate. */
+import { rateOf, reckon } from '../../../gateway/domain/forecast-model.ts'
 import { DAYS, HOUSEHOLD_STATES, type Home, MAX_DOSES_PER_DAY, MAX_LEAD_DAYS, type Regime } from './homes.ts'
-import type { Policy } from './simulate.ts'
+import type { Evening, Policy } from './simulate.ts'
 
 const NOTHING = { packs: 0, ask: false }
 
@@ -115,18 +116,31 @@ export class WaitingTable {
   }
 }
 
+/** Doses that are thought to be there; `sd` 0: known. */
+type Stock = { mean: number; sd: number }
+
 /**
- * Knows the true stock, the law of use in force (a change of habit at once) and the law of the lead time; whether the people
- * are away or have guests it infers from their use, as well as can be. It orders when no later day is cheaper: a day's wait
- * saves one day of stock for as long as a pack lasts, and costs the stock-out days that it adds, `stockoutPriceDays` each.
+ * Knows the law of use in force (a change of habit at once) and the law of the lead time; whether the people are away or have
+ * guests it infers from their use, as well as can be. The true stock it is told, or it sees what the gateway sees of it (`sees`:
+ * `readings`). It orders when no later day is cheaper: a day's wait saves one day of stock for as long as a pack lasts, and
+ * costs the stock-out days that it adds, `stockoutPriceDays` each.
  */
-export function oraclePolicy(home: Home, tables: WaitingTable[], stockoutPriceDays: number): Policy {
+export function oraclePolicy(
+  home: Home,
+  tables: WaitingTable[],
+  stockoutPriceDays: number,
+  sees: 'stock' | 'readings' = 'stock',
+): Policy {
   const meanRate = home.regimes.map((regime) => meanUse(home, regime))
   let belief = [1, 0, 0]
-  const expected = (table: WaitingTable, weekday: number, wait: number, stock: number) =>
-    belief.reduce((sum, p, state) => sum + p * table.at(state, weekday, wait, stock), 0)
+  const expected = (table: WaitingTable, weekday: number, wait: number, { mean, sd }: Stock) =>
+    (sd === 0 ? [{ at: 0, weight: 1 }] : SPREAD).reduce((sum, { at, weight }) => {
+      const stock = Math.max(0, mean + at * sd)
+      return belief.reduce((all, p, state) => all + weight * p * table.at(state, weekday, wait, stock), sum)
+    }, 0)
   return {
-    evening({ day, waiting }, { stock, packDoses }) {
+    evening(evening, { stock: trueStock, packDoses }) {
+      const { day, waiting } = evening
       const regime = home.regimeOfDay[day]!
       const weekday = day % 7
       belief = believe(home, belief, home.regimes[regime]!.doses, day)
@@ -134,6 +148,8 @@ export function oraclePolicy(home: Home, tables: WaitingTable[], stockoutPriceDa
       const table = tables[regime]!
       const rate = meanRate[regime]!
       const packDays = packDoses / rate
+      const stock = sees === 'stock' ? { mean: trueStock, sd: 0 } : stockByReadings(evening, home, rate)
+      if (stock === undefined) return NOTHING
       const outNow = expected(table, weekday, 0, stock)
       for (let wait = 1; wait < MAX_WAIT_DAYS; wait++) {
         const shift = wait + table.meanLeadDays[(weekday + wait) % 7]! - table.meanLeadDays[weekday]!
@@ -144,6 +160,26 @@ export function oraclePolicy(home: Home, tables: WaitingTable[], stockoutPriceDa
     },
     arrived() {},
   }
+}
+
+/** Points of a normal distribution that stand for all of it (Gauss and Hermite, five). */
+const SPREAD = [
+  { at: 0, weight: 0.53333 },
+  { at: -1.35563, weight: 0.22208 },
+  { at: 1.35563, weight: 0.22208 },
+  { at: -2.85697, weight: 0.01126 },
+  { at: 2.85697, weight: 0.01125 },
+]
+
+/** What the gateway's books make of readings, cycles and deliveries for one who knows the true rate; undefined before the first level. */
+function stockByReadings({ usage, atMs, onHandMl }: Evening, { doseMl }: Home, rate: number): Stock | undefined {
+  if (usage === undefined) return undefined
+  const truer = (rate * doseMl) / rateOf(usage)
+  const { used, dosed, dosesSinceChange } = usage
+  // The cycles explain the same share of the use as before.
+  const knowing = { ...usage, used: used * truer, dosed: (dosed - dosesSinceChange) * truer + dosesSinceChange }
+  const { balance, variance } = reckon(knowing, atMs)
+  return { mean: Math.max(0, balance + onHandMl) / doseMl, sd: Math.sqrt(variance) / doseMl }
 }
 
 /**

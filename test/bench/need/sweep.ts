@@ -11,6 +11,7 @@ export const DAYS_LEFT_ALPHA = 0.02
 const PRICES_DAYS = [175, 350, 700, 1400, 2800, 5600, 11_200, 40_000]
 const SETTINGS = {
   oracle: [700, 1200, 2000, 3000, 4500, 8000],
+  'oracle by readings': [700, 1200, 2000, 3000, 4500, 8000, 16_000],
   'all-knowing': [700, 1200, 2000, 3000, 4500, 8000],
   product: PRICES_DAYS,
   threshold: [0.15, 0.3, 0.45, 0.6, 0.8, 1, 1.2],
@@ -39,13 +40,14 @@ export function sweep(
     const home = makeHome(seed, scenario)
     const tablesOf = (seen: Home) => seen.regimes.map((regime) => new WaitingTable(seen, regime))
     const byRate = knownByRate(home)
-    const rateTables = names.includes('oracle') ? tablesOf(byRate) : []
+    const rateTables = names.includes('oracle') || names.includes('oracle by readings') ? tablesOf(byRate) : []
     const tables = names.includes('all-knowing') ? tablesOf(home) : []
     for (const { labelDoses, clairvoyantDays, fronts } of packs) {
       const pack = packMl(home, labelDoses)
       clairvoyantDays[index] = simulate(home, labelDoses, clairvoyantPolicy(home)).stockDays
       const make = {
         oracle: (price: number) => oraclePolicy(byRate, rateTables, price),
+        'oracle by readings': (price: number) => oraclePolicy(byRate, rateTables, price, 'readings'),
         'all-knowing': (price: number) => oraclePolicy(home, tables, price),
         product: (price: number) => productPolicy(pack, price),
         threshold: (share: number) => thresholdPolicy(pack, share),
