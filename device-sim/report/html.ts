@@ -59,7 +59,7 @@ function verdictsHtml({ verdicts }: Report): string {
   return `<table><tbody>${rows.join('')}</tbody></table>`
 }
 
-function leftOutHtml({ leftOut = [] }: Report): string {
+function leftOutHtml({ leftOut }: Report): string {
   return leftOut.map((sentence) => `<p>${escaped(sentence)}</p>`).join('')
 }
 

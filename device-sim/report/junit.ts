@@ -5,7 +5,7 @@ import { isGood, type Report } from './report.ts'
  * an error of its own case; what does not hold is a failure. Of a pure run it tells no times: equal runs give the same bytes.
  */
 export function junitText(report: Report): string {
-  const { name, kind, scenario, result, verdicts, broken, leftOut = [], command, madeAtMs } = report
+  const { name, kind, scenario, result, verdicts, broken, leftOut, command, madeAtMs } = report
   const classname = `adept.sim.${name}`
   const failures = verdicts.filter(({ holds }) => !holds).length
   const isTimed = kind === 'real'

@@ -15,8 +15,8 @@ export type Report = {
   broken: string | undefined
   /** Faults of processes and strangers by virtual day. */
   faults: { day: number; what: string }[]
-  /** What was not played, judged or looked for although one may expect it, as sentences; absent: nothing. */
-  leftOut?: string[]
+  /** What was not played, judged or looked for although one may expect it, as sentences. */
+  leftOut: string[]
   /** Plays the same again. */
   command: string
   /** Plays the smallest population and span that still fails, when it was looked for. */

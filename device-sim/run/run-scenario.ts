@@ -1,6 +1,8 @@
 import { FaultPlan } from '../faults/plan.ts'
 import { Striker } from '../faults/strike.ts'
+import { timelineOf } from '../faults/timeline.ts'
 import type { Report } from '../report/report.ts'
+import { leftOutOf } from '../scenario/left-out.ts'
 import { optionsFor, quoted } from '../scenario/overrides.ts'
 import type { Scenario } from '../scenario/schema.ts'
 import { gatherEvidence } from './evidence.ts'
@@ -73,8 +75,8 @@ export function reportOf(
     kind,
     scenario,
     ...played,
-    // The pure run has no processes that could be killed.
-    faults: new FaultPlan(scenario).timeline().filter(({ what }) => kind === 'real' || what.startsWith('the seller')),
+    faults: timelineOf(scenario, kind),
+    leftOut: leftOutOf(whole, scenario, kind),
     command: commandFor(argument, whole, scenario, kind),
     smallest: undefined,
     madeAtMs,

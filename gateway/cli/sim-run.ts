@@ -5,7 +5,6 @@ import { isGood, type Report } from '../../device-sim/report/report.ts'
 import { withoutOrderBounds } from '../../device-sim/run/expectations.ts'
 import { commandFor, type Played, play, reportOf, shrinkFailure } from '../../device-sim/run/run-scenario.ts'
 import { type FaultKind, faultsIn } from '../../device-sim/scenario/faults.ts'
-import { leftOutOf } from '../../device-sim/scenario/left-out.ts'
 import { mistakesOf, overridden } from '../../device-sim/scenario/overrides.ts'
 import type { Scenario } from '../../device-sim/scenario/schema.ts'
 import { systemClock } from '../lib/clock.ts'
@@ -53,11 +52,10 @@ async function played(named: Named, scenario: Scenario, options: SimRunOptions):
   const madeAtMs = systemClock.nowMs()
   try {
     const first = await play(scenario, { kind, signal, onProgress: (now) => progress.show(now) })
-    const leftOut = leftOutOf(whole, scenario, kind)
-    const report = { ...reportOf(name, argument, whole, scenario, kind, first, madeAtMs), leftOut }
+    const report = reportOf(name, argument, whole, scenario, kind, first, madeAtMs)
     if (isGood(report) || !options.shrink) return report
     const failed = withoutOrderBounds(first)
-    if (isGood(failed)) return { ...report, leftOut: [...leftOut, NOT_SHRUNK] }
+    if (isGood(failed)) return { ...report, leftOut: [...report.leftOut, NOT_SHRUNK] }
     return { ...report, smallest: await smallestOf(named, report, failed, { progress, signal }) }
   } catch (error) {
     if (signal.aborted) throw new CliError('You ended it before it was over.')
@@ -87,7 +85,7 @@ async function smallestOf(
 }
 
 function summaryText(report: Report, folder: string | undefined): string {
-  const { name, kind, scenario, result, verdicts, broken, leftOut = [], smallest } = report
+  const { name, kind, scenario, result, verdicts, broken, leftOut, smallest } = report
   const heading = `${name}: ${scenario.population.homes} homes, ${scenario.days} days, seed ${scenario.seed}, ${kind}`
   return [
     result === undefined ? heading : `${heading}; ${result.realSeconds.toFixed(1)} s`,

@@ -1,5 +1,4 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { FaultPlan } from '../../device-sim/faults/plan.ts'
 import { FAULT_KINDS, type FaultKind, faultsIn } from '../../device-sim/scenario/faults.ts'
 import { leftOutOf } from '../../device-sim/scenario/left-out.ts'
 import type { Scenario } from '../../device-sim/scenario/schema.ts'
@@ -81,10 +80,8 @@ type Happens = { timeline: { day: number; what: string }[]; leftOut: string[] }
 
 /** In a run of the kind that the file names. */
 async function happeningIn(scenario: Scenario): Promise<Happens> {
-  const { overridden } = await import('../../device-sim/scenario/overrides.ts')
-  const without = faultsIn(scenario.run, scenario.faults).leftOut
-  const timeline = new FaultPlan(overridden(scenario, { without })).timeline()
-  return { timeline, leftOut: leftOutOf(scenario, scenario, scenario.run) }
+  const { timelineOf } = await import('../../device-sim/faults/timeline.ts')
+  return { timeline: timelineOf(scenario, scenario.run), leftOut: leftOutOf(scenario, scenario, scenario.run) }
 }
 
 function checkText(path: string, scenario: Scenario, { timeline, leftOut }: Happens): string {

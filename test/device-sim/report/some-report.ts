@@ -66,6 +66,7 @@ export function someReport(bad: boolean): Report {
       },
     ],
     broken: undefined,
+    leftOut: [],
     faults: [
       { day: 3.5, what: 'kill -9 gateway' },
       { day: 21.25, what: 'reorg of 3 blocks' },
