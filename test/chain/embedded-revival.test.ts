@@ -111,9 +111,14 @@ test('after a power cut the next start has every block of the journal; a torn li
 test('a node that is killed in a virtual time long before today goes on from there', async () => {
   const folder = newFolder()
   const atSeconds = Date.UTC(2020, 0, 1) / 1000
-  const { chain, deaths, rpc } = await start(folder, atSeconds)
+  const { chain, deaths, rpc } = await start(folder, atSeconds - 3600)
+  const latest = () =>
+    rpc.send('eth_getBlockByNumber', ['latest', false]) as Promise<{ hash: string; timestamp: string }>
   await rpc.send('evm_mine', [])
-  await until(() => readFileSync(journalIn(folder), 'utf8').split('\n').length > 1)
+  await chain.setTime(atSeconds)
+  await rpc.send('evm_mine', [])
+  const { hash } = await latest()
+  await until(() => readFileSync(journalIn(folder), 'utf8').includes(hash))
   process.kill(readNodeFile(folder)!.pid, 'SIGKILL')
   // A shop that asks meanwhile takes what it hears for the time.
   const told = new Set<number>()
@@ -123,10 +128,10 @@ test('a node that is killed in a virtual time long before today goes on from the
   }
   expect([...told]).toEqual([atSeconds])
   expect(deaths).toEqual([STARTED_AGAIN])
+  expect((await latest()).hash).toBe(hash)
   await chain.setTime(atSeconds + 60)
   await rpc.send('evm_mine', [])
-  const head = (await rpc.send('eth_getBlockByNumber', ['latest', false])) as { timestamp: string }
-  expect(Number(head.timestamp)).toBe(atSeconds + 60)
+  expect(Number((await latest()).timestamp)).toBe(atSeconds + 60)
 })
 
 test('a state that anvil refuses gives way to the one before with its blocks, and the homeowner hears of it', async () => {
