@@ -39,7 +39,7 @@ export type Fleetmate = {
   onOrder(device: LightDevice, message: OrderMessage): void
   /** It was let in. */
   joined(device: LightDevice): void
-  /** Its connection ended, or never came about, without its own doing. */
+  /** Its connection ended, or never came about, without its own doing; before `waitsFor` less, so that no flush ends without it. */
   lost(device: LightDevice): void
   /** The gateway refuses it for good, or does not speak MQTT. */
   failed(error: Error): void
@@ -106,8 +106,8 @@ export class LightDevice {
     socket.once('error', () => undefined) // `close` follows
     socket.once('close', () => {
       if (this.#socket !== socket) return
-      this.#forgetSocket()
       this.#fleet.lost(this)
+      this.#forgetSocket()
     })
     socket.write(connectPacket({ clientId: deviceId, password, will, keepAliveSeconds: KEEP_ALIVE_SECONDS }))
   }
@@ -145,10 +145,7 @@ export class LightDevice {
       return
     }
     const kept = this.#kept.splice(0).map((report) => this.#outgoing.packetOf(report))
-    if (fault === undefined) {
-      this.#sendAll([...kept, ...mine.map((report) => this.#outgoing.packetOf(report))])
-      return
-    }
+    if (fault === undefined) return this.#sendAll([...kept, ...mine.map((report) => this.#outgoing.packetOf(report))])
     const first: Unacknowledged[] = []
     const bent = fault.order.map(({ index, dup }) => {
       const before = first[index]
@@ -190,6 +187,7 @@ export class LightDevice {
     this.#rest = undefined
     this.#fleet.waitsFor(-this.#pings)
     this.#pings = 0
+    this.#outgoing.forgetGreetings()
   }
 
   #receive(length: number): void {
@@ -236,8 +234,8 @@ export class LightDevice {
     const again = this.#outgoing.again()
     this.#write(subscribePacket(this.#outgoing.nextMessageId(), [topicOf(this.deviceId, 'order')]))
     this.#sendAll([
-      this.#outgoing.publish('description', JSON.stringify(this.#options.description), true),
-      this.#outgoing.publish('status', 'online', true),
+      this.#outgoing.greeting('description', JSON.stringify(this.#options.description)),
+      this.#outgoing.greeting('status', 'online'),
       ...again,
     ])
     this.#fleet.joined(this)

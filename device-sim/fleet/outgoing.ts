@@ -6,7 +6,7 @@ const MAX_MESSAGE_ID = 65_535
 /** One boot: how many reports it made, and how many of them are acknowledged. */
 export type Session = { session: string; seqs: number; acknowledged: number }
 /** `session`: of a report, whose first acknowledgement counts there. */
-export type Unacknowledged = { packet: Buffer; wasSent: boolean; session: Session | undefined }
+export type Unacknowledged = { packet: Buffer; wasSent: boolean; session: Session | undefined; isGreeting: boolean }
 export type Report = { session: Session | undefined; name: string; seq: number; topic: WriteTopic; body: string }
 
 /** What a device has to say: its sessions with their seqs, and every PUBLISH until the broker has acknowledged it. */
@@ -34,16 +34,21 @@ export class Outgoing {
   }
 
   packetOf({ session, name, seq, topic, body }: Report): Unacknowledged {
-    return this.publish(topic, `{"session":"${name}","seq":${seq},${body}}`, false, session)
+    return this.#publish(topic, `{"session":"${name}","seq":${seq},${body}}`, { isGreeting: false, session })
   }
 
-  publish(name: WriteTopic, payload: string, retain: boolean, session?: Session): Unacknowledged {
-    const messageId = this.nextMessageId()
-    const packet = publishPacket(topicOf(this.#deviceId, name), payload, messageId, retain)
-    const sent: Unacknowledged = { packet, wasSent: false, session }
-    this.#unacknowledged.set(messageId, sent)
-    this.#waitsFor(1)
-    return sent
+  /** What the device says of itself at each connect; retained. */
+  greeting(name: 'description' | 'status', payload: string): Unacknowledged {
+    return this.#publish(name, payload, { isGreeting: true, session: undefined })
+  }
+
+  /** The connection is over: the next one greets anew, and nobody waits for answers to the greetings of this one. */
+  forgetGreetings(): void {
+    for (const [messageId, { isGreeting }] of this.#unacknowledged) {
+      if (!isGreeting) continue
+      this.#unacknowledged.delete(messageId)
+      this.#waitsFor(-1)
+    }
   }
 
   nextMessageId(): number {
@@ -65,5 +70,14 @@ export class Outgoing {
     this.#unacknowledged.delete(messageId)
     if (sent.session !== undefined) sent.session.acknowledged++
     this.#waitsFor(-1)
+  }
+
+  #publish(name: WriteTopic, payload: string, what: Pick<Unacknowledged, 'isGreeting' | 'session'>): Unacknowledged {
+    const messageId = this.nextMessageId()
+    const packet = publishPacket(topicOf(this.#deviceId, name), payload, messageId, what.isGreeting)
+    const sent: Unacknowledged = { packet, wasSent: false, ...what }
+    this.#unacknowledged.set(messageId, sent)
+    this.#waitsFor(1)
+    return sent
   }
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { setImmediate as turn } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Fleet } from '../../device-sim/fleet/fleet.ts'
 import { startLine, WASHER } from '../broker/fixture.ts'
@@ -32,6 +33,15 @@ function fleetOf(password?: string): Fleet {
     port: () => line.port,
     onOrder: (device, { state }) => news.push([device, state]),
   })
+}
+
+/** Looks after every turn of the event loop. */
+async function turnsUntil(condition: () => boolean): Promise<void> {
+  const deadlineMs = performance.now() + 10_000
+  while (!condition()) {
+    if (performance.now() > deadlineMs) throw new Error('It did not come to pass within 10 s.')
+    await turn()
+  }
 }
 
 const level = (remaining: number) => `"measuredAtMs":7,"slot":"detergent","remaining":${remaining},"unit":"ml"`
@@ -111,6 +121,19 @@ describe('a fleet of light devices', () => {
     await flushed
     expect(stored()).toHaveLength(1)
     await expect.poll(() => fleet.connected).toBe(3)
+  })
+
+  it('waits for no answer to what it said of itself when it goes out of reach right after a connect', async () => {
+    await fleet.connect()
+    line.broker.disconnect('h1-a')
+    await turnsUntil(() => fleet.connected === 2)
+    // Let in again between two flushes, and the answers to its description and status have not come yet.
+    await turnsUntil(() => fleet.connected === 3)
+    await fleet.flush((device) => (device === 0 ? { kind: 'away' } : undefined))
+    expect(fleet.connected).toBe(2)
+    await fleet.flush()
+    expect(fleet.connected).toBe(3)
+    expect(line.db.prepare(`SELECT status FROM devices WHERE device_id = 'h1-a'`).pluck().get()).toBe('online')
   })
 
   it('fails with a sentence when the gateway refuses it', async () => {
