@@ -145,7 +145,7 @@ export class LightDevice {
       return
     }
     const kept = this.#kept.splice(0).map((report) => this.#outgoing.packetOf(report))
-    if (fault === undefined) return this.#sendAll([...kept, ...mine.map((report) => this.#outgoing.packetOf(report))])
+    if (fault === undefined) return void this.#sendAll([...kept, ...mine.map((one) => this.#outgoing.packetOf(one))])
     const first: Unacknowledged[] = []
     const bent = fault.order.map(({ index, dup }) => {
       const before = first[index]
