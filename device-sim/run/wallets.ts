@@ -60,7 +60,10 @@ export class Wallet {
   }
 }
 
-/** Gives every wallet its purse on the development chain; resolves when all of it is in blocks. */
+/**
+ * Gives every wallet its purse on the development chain; resolves when all of it is in blocks. A few full blocks: of thousands,
+ * one for each transaction, while others read them, anvil 1.7 now and then makes no more (foundry-rs/foundry#10452).
+ */
 export async function openWallets(
   wallets: readonly Wallet[],
   chain: ChainPlace,
@@ -72,14 +75,19 @@ export async function openWallets(
     wallets.map(({ address }) => ['anvil_setBalance', [address, GAS_PURSE]]),
   )
   const transactions = wallets.map((wallet) => wallet.openingTransactions(chain, purseMinorUnits))
+  await callAll(rpcUrl, [['evm_setAutomine', [false]]])
   await callAll(
     rpcUrl,
     transactions.flat().map((raw) => ['eth_sendRawTransaction', [raw]]),
   )
   const counts: Call[] = wallets.map(({ address }) => ['eth_getTransactionCount', [address, 'latest']])
   for (let poll = 0; poll < INCLUDED_POLLS; poll++) {
+    await callAll(rpcUrl, [['evm_mine', []]])
     const included = await callAll(rpcUrl, counts)
-    if (included.every((count, place) => Number(count) === transactions[place]!.length)) return
+    if (included.every((count, place) => Number(count) === transactions[place]!.length)) {
+      await callAll(rpcUrl, [['evm_setAutomine', [true]]])
+      return
+    }
     await wait(INCLUDED_POLL_MS)
   }
   throw new Error('The chain does not include the first transactions of the wallets.')
