@@ -59,12 +59,7 @@ export const Population = settings({
     /** Shares of parcels in which a pack is missing, or that hold another product. */
     short: share.default(0.01),
     wrong: share.default(0.005),
-  })
-    .refine(
-      ({ short, wrong }) => short + wrong <= 1,
-      '`short` and `wrong` are more than 1 together: a parcel is one of them',
-    )
-    .prefault({}),
+  }).prefault({}),
   carrier: settings({
     days: range(0, 60).default({ least: 1, most: 3 }),
     /** Share of parcels that never come. */

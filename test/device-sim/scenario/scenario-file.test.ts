@@ -78,10 +78,6 @@ it.each([
     ['2: population.shop.stockPacks: it is a whole number.'],
   ],
   [
-    SMALL.replace('homes: 1', 'homes: 1, shop: { short: 0.6, wrong: 0.5 }'),
-    ['2: population.shop: `short` and `wrong` are more than 1 together: a parcel is one of them.'],
-  ],
-  [
     SMALL.replace('homes: 1', 'homes: 1, fullAtStart: { least: some, most: 1 }'),
     ['2: population.fullAtStart.least: it is 0 to 1.'],
   ],
