@@ -62,7 +62,7 @@ export class Wallet {
 
 /**
  * Gives every wallet its purse on the development chain; resolves when all of it is in blocks. A few full blocks: of thousands,
- * one for each transaction, while others read them, anvil 1.7 now and then makes no more (foundry-rs/foundry#10452).
+ * one for each transaction, while others read them, anvil 1.7 now and then makes no more (foundry-rs/foundry#10452 looks alike).
  */
 export async function openWallets(
   wallets: readonly Wallet[],
