@@ -50,6 +50,10 @@ export class Child {
     return this.#process.pid
   }
 
+  get runs(): boolean {
+    return this.#process.exitCode === null && this.#process.signalCode === null
+  }
+
   /** Ends it at once, as the kernel would for want of memory. */
   async kill(): Promise<void> {
     this.#ending = true

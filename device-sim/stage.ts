@@ -78,11 +78,16 @@ export class Stage {
     return this.#scene
   }
 
-  /** Ends a process with SIGKILL and starts it again; resolves when it follows virtual time again. */
-  async kill(victim: Victim): Promise<void> {
+  /**
+   * Ends a process with SIGKILL and starts it again; resolves when it follows virtual time again. `isMidst`: while time is
+   * being settled. The shop then dies at its own work: dead while the gateway works, it might be missed or not, as the machine
+   * happens to be fast, and an order told hours later.
+   */
+  async kill(victim: Victim, isMidst: boolean): Promise<void> {
     const scene = this.#raised()
     if (victim === 'chain') return await scene.time.whileMending(() => this.#killChain())
     const name = victim === 'shop' ? 'merchant' : 'gateway'
+    if (isMidst && victim === 'shop') await scene.time.atWork(name)
     scene.time.expectBack(name)
     await this.#children.get(name)?.kill()
     if (name === 'gateway') scene.api = await this.#startGateway()
@@ -160,6 +165,8 @@ export class Stage {
   }
 
   async #start(name: string, script: string, args: string[]): Promise<string> {
+    // The one of before would be nobody's to end, and keep us from ending.
+    if (this.#children.get(name)?.runs) throw new Error(`The ${name} runs already.`)
     const child = new Child(name, join(ROOT, script + extname(import.meta.filename)), args)
     this.#children.set(name, child)
     child.died().catch(this.#fail)

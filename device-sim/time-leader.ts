@@ -40,6 +40,8 @@ export class TimeLeader {
   readonly #arrivals = new Set<() => void>()
   /** Followers that are ended and started again on purpose: time waits for them. */
   readonly #returning = new Map<string, PromiseWithResolvers<void>>()
+  /** Who waits for a follower to be asked to work. */
+  readonly #atWork = new Map<string, PromiseWithResolvers<void>>()
   /** Works under way that make followers fail meanwhile. */
   #mending = 0
   #nowMs: number
@@ -130,6 +132,14 @@ export class TimeLeader {
     await Promise.race([this.#returning.get(name)?.promise, late.promise]).finally(() => clearTimeout(timer))
   }
 
+  /** Resolves when this follower is asked to work the next time; throws when time goes on without it. */
+  async atWork(name: string): Promise<void> {
+    if (!this.#followers.has(name)) throw new Error(`The ${name} does not follow virtual time.`)
+    const asked = this.#atWork.get(name) ?? Promise.withResolvers<void>()
+    this.#atWork.set(name, asked)
+    await asked.promise
+  }
+
   /** While `mend` is under way, followers may fail as often as they do: what they need is down on purpose. */
   async whileMending(mend: () => Promise<void>): Promise<void> {
     this.#mending++
@@ -165,6 +175,8 @@ export class TimeLeader {
     for (let round = 0; round < MAX_ROUNDS; round++) {
       let worked = false
       let nextDueAtMs = Number.POSITIVE_INFINITY
+      // Found away, it would be tried again at a later moment: it is back before anybody can look for it.
+      for (const name of this.#returning.keys()) await this.back(name)
       for (const follower of this.#inOrder()) {
         const answer = await this.#ask(follower, false)
         if ('fault' in answer) {
@@ -196,8 +208,13 @@ export class TimeLeader {
 
   /** One that is ended on purpose in the midst of it has work left, as far as anybody knows. */
   async #ask(follower: Follower, rest: boolean): Promise<FollowerAnswer> {
+    const answer = follower.ask(this.#nowMs, rest)
+    if (!rest) {
+      this.#atWork.get(follower.name)?.resolve()
+      this.#atWork.delete(follower.name)
+    }
     try {
-      return await follower.ask(this.#nowMs, rest)
+      return await answer
     } catch (error) {
       if (!this.#returning.has(follower.name) && this.#followers.get(follower.name) === follower) throw error
       await this.back(follower.name)

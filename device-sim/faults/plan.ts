@@ -131,27 +131,40 @@ export class FaultPlan {
 
   #planProcesses(): void {
     const { kills, reorgs, sellerOutages, hostile } = this.#scenario.faults
+    const outages = this.#outages(sellerOutages)
+    const isAway = (tick: number) => outages.some(({ fromTick, toTick }) => fromTick <= tick && tick <= toTick)
     for (const victim of ['gateway', 'chain', 'shop'] as const) {
       for (const { tick, number } of this.#windows(`kill ${victim}`, kills?.[victim])) {
+        // A shop that is closed, or opens or closes in this tick, has no process to kill.
+        if (victim === 'shop' && isAway(tick)) continue
         this.#add(tick, { kind: 'kill', victim, when: number % 2 === 0 ? 'midst' : 'between' })
       }
     }
     for (const { tick } of this.#windows('reorg', reorgs?.everyDays)) {
       this.#add(tick, { kind: 'reorg', blocks: reorgs?.blocks ?? 1, when: 'between' })
     }
-    let backAt = 0
-    for (const { tick, seed } of this.#windows('seller', sellerOutages?.everyDays)) {
-      if (sellerOutages === undefined || tick < backAt) continue
-      const ticks = (between(seed, sellerOutages.hours) * 60) / this.#scenario.tickMinutes
-      backAt = tick + Math.max(1, Math.ceil(ticks))
-      this.#add(tick, { kind: 'seller-away', when: 'between' })
-      this.#add(Math.min(backAt, this.#lastTick()), { kind: 'seller-back', when: 'between' })
+    for (const { fromTick, toTick } of outages) {
+      this.#add(fromTick, { kind: 'seller-away', when: 'between' })
+      this.#add(toTick, { kind: 'seller-back', when: 'between' })
     }
     for (const { tick, number, seed } of this.#windows('hostile', hostile?.everyDays)) {
       const device = Math.floor(seed.next() * (hostile?.devices ?? 1))
       const deed = DEEDS[number % DEEDS.length] ?? 'garbage'
       this.#add(tick, { kind: 'hostile', device, deed, when: seed.next() < 0.5 ? 'midst' : 'between' })
     }
+  }
+
+  /** When the seller is away, to and with the tick in which it is back; one outage is over before the next begins. */
+  #outages(faults: Scenario['faults']['sellerOutages']): { fromTick: number; toTick: number }[] {
+    const outages: { fromTick: number; toTick: number }[] = []
+    if (faults === undefined) return outages
+    for (const { tick, seed } of this.#windows('seller', faults.everyDays)) {
+      if (tick < (outages.at(-1)?.toTick ?? 0)) continue
+      const ticks = (between(seed, faults.hours) * 60) / this.#scenario.tickMinutes
+      const backAt = tick + Math.max(1, Math.ceil(ticks))
+      outages.push({ fromTick: tick, toTick: Math.min(backAt, this.#lastTick()) })
+    }
+    return outages
   }
 
   /** One tick in each whole window of so many days, after the first day and before the last tick: both are left in peace. */

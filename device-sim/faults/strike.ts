@@ -9,8 +9,8 @@ import type { Happening } from './plan.ts'
 export type Struck = {
   api: GatewayApi
   rpcUrl: string
-  /** SIGKILL, and a start again; resolves when it follows virtual time again. */
-  kill(victim: 'gateway' | 'shop' | 'chain'): Promise<void>
+  /** SIGKILL, and a start again; resolves when it follows virtual time again. `isMidst`: while time is being settled. */
+  kill(victim: 'gateway' | 'shop' | 'chain', isMidst: boolean): Promise<void>
   sellerAway(): Promise<void>
   sellerBack(): Promise<void>
   /** An appliance of the run, for those who would speak in its name. */
@@ -41,7 +41,7 @@ export class Striker {
   async #strike(happening: Happening, struck: Struck): Promise<void> {
     switch (happening.kind) {
       case 'kill':
-        return await struck.kill(happening.victim)
+        return await struck.kill(happening.victim, happening.when === 'midst')
       case 'reorg':
         return await reorg(struck.rpcUrl, happening.blocks)
       case 'seller-away':

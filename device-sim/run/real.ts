@@ -1,4 +1,4 @@
-import { setImmediate as turn } from 'node:timers/promises'
+import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises'
 import { Seed } from '../../gateway/lib/seed.ts'
 import { Fleet } from '../fleet/fleet.ts'
 import { HomeModel, type HomePlan, planHomes } from '../models/home.ts'
@@ -16,6 +16,8 @@ import type { DayRow, RunResult } from './result.ts'
 
 const MINUTE_MS = 60_000
 const DAY_MS = 86_400_000
+/** Real time between two looks whether what was struck runs again. */
+const STRUCK_POLL_MS = 20
 /** Turns of the event loop in which everything that has arrived is read: one reads up to 1,024 sockets. */
 const TURNS = 4
 
@@ -96,7 +98,7 @@ class RealRun {
       get rpcUrl() {
         return stage.rpcUrl()
       },
-      kill: (victim) => stage.kill(victim),
+      kill: (victim, isMidst) => stage.kill(victim, isMidst),
       sellerAway: () => stage.sellerAway(),
       sellerBack: () => stage.sellerBack(),
       victim: { deviceId: first!.deviceId, slot: this.#plans[0]!.devices[0]!.description.slots[0]!.slot },
@@ -199,7 +201,7 @@ class RealRun {
     await scene.time.moveTo(atMs)
     const struck = Promise.all(
       happenings.filter(({ when }) => when === 'midst').map((happening) => strike(happening, this.scene)),
-    )
+    ).then(() => true)
     struck.catch(() => undefined)
     await fleet.flush((place, reports) => {
       const { home, device } = this.#devices[place]!
@@ -207,8 +209,10 @@ class RealRun {
       return plan.wire(index, devices[device]!.name, tick, reports)
     })
     await this.#errands.sayReceived(this.#devicesOfHome)
-    await scene.time.settle()
-    await struck
+    // A strike may wait for another one, and then for somebody's work: one settling may not be enough.
+    for (let isOver = false; !isOver; await scene.time.settle()) {
+      isOver = await Promise.race([struck, wait(STRUCK_POLL_MS, false)])
+    }
     await this.#read()
     // What a yes leads to may lead to a question again, but not for ever: the next tick is soon enough.
     if (await this.#errands.answerQuestions()) await scene.time.settle()

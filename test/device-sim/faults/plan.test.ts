@@ -47,6 +47,23 @@ describe('processes', () => {
     expect(happenings(fewer)).toEqual(kills(whole))
   })
 
+  it('kills no shop that is away, whose process is not there', () => {
+    let kills = 0
+    for (let seed = 1; seed <= 40; seed++) {
+      let isAway = false
+      for (const one of happenings(
+        new FaultPlan(scenario({ faults: ALL, seed: String(seed), tickMinutes: 240 })),
+        TICKS / 4,
+      )) {
+        if (one.kind === 'seller-away' || one.kind === 'seller-back') isAway = one.kind === 'seller-away'
+        if (one.kind !== 'kill' || one.victim !== 'shop') continue
+        kills++
+        expect(isAway, `seed ${seed}, tick ${one.tick}`).toBe(false)
+      }
+    }
+    expect(kills).toBeGreaterThan(80)
+  })
+
   it('kills in the midst of a tick and between two, and always brings the seller back', () => {
     for (const seed of ['1', '2', '3', '4']) {
       const all = happenings(new FaultPlan(scenario({ faults: ALL, seed })))
