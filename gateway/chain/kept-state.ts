@@ -1,5 +1,6 @@
 import { existsSync, linkSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import { z } from 'zod'
@@ -10,7 +11,13 @@ import type { EmbeddedNodeOptions } from './embedded-node.ts'
 import { dropFirstBlocks } from './first-blocks.ts'
 import { fundGas } from './fund-gas.ts'
 import { removeNodeFile } from './node-file.ts'
-import { openRpc, type Rpc } from './rpc.ts'
+import { openRpc, type Rpc, RpcBlock } from './rpc.ts'
+
+/** A chain of which others ask much makes blocks in bursts of a second or two. */
+const MAX_DUMPS = 20
+const DUMP_AGAIN_MS = 100
+
+const Dump = z.string().regex(/^0x/)
 
 type Options = Pick<EmbeddedNodeOptions, 'dataFolder' | 'contracts' | 'virtualTimeSeconds' | 'onDeath'>
 
@@ -72,11 +79,8 @@ export async function keepState(
   beforeChange: () => Promise<boolean> = async () => true,
 ): Promise<void> {
   const { state, before, next } = filesIn(dataFolder)
-  const dump = z
-    .string()
-    .regex(/^0x/)
-    .parse(await rpc.send('anvil_dumpState', []))
-  replaceFile(next, await promisify(gunzip)(Buffer.from(dump.slice(2), 'hex')))
+  const dump = await dumpBetweenBlocks(rpc)
+  replaceFile(next, await promisify(gunzip)(dump))
   const isSameFork = await beforeChange()
   // Two names of one file for a moment: after a power cut at any point one state is there, with the blocks after it.
   rmSync(before, { force: true })
@@ -84,6 +88,24 @@ export async function keepState(
   await journal.turnOver(isSameFork)
   moveDurably(next, state)
 }
+
+/**
+ * The state, gzipped. anvil reads its blocks first and its accounts then: a transaction that is included in between would be
+ * done in it, but in none of its blocks, and its logs be lost. Throws a sentence when the chain makes blocks without a pause.
+ */
+async function dumpBetweenBlocks(rpc: Rpc): Promise<Buffer> {
+  for (let dumps = 0; dumps < MAX_DUMPS; dumps++) {
+    if (dumps > 0) await wait(DUMP_AGAIN_MS)
+    const before = await headHash(rpc)
+    const dump = Dump.parse(await rpc.send('anvil_dumpState', []))
+    if ((await headHash(rpc)) === before) return Buffer.from(dump.slice(2), 'hex')
+  }
+  throw new Error(
+    'The embedded chain made blocks all the time, so its state was not kept; its blocks are in the journal.',
+  )
+}
+
+const headHash = async (rpc: Rpc) => RpcBlock.parse(await rpc.send('eth_getBlockByNumber', ['latest', false])).hash
 
 const placeOf = ({ dataFolder, contracts, virtualTimeSeconds }: Options) => ({
   ...{ dataFolder, contracts, virtualTimeSeconds },

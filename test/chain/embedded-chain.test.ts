@@ -113,7 +113,7 @@ test('a damaged state is a sentence that says what to do', async () => {
 test('virtual time stands still between two steps, and never goes back', async () => {
   const folder = newFolder()
   const startsAt = 1_900_000_000
-  const { chain, deaths, rpc } = await start(folder, startsAt)
+  const { chain, deaths, rpc } = await start(folder, { virtualTimeSeconds: startsAt })
   const blockTime = async () => {
     await rpc.send('evm_mine', [])
     const block = (await rpc.send('eth_getBlockByNumber', ['latest', false])) as { timestamp: string }
@@ -135,7 +135,7 @@ test('virtual time stands still between two steps, and never goes back', async (
   await chain.stop()
 
   // Continued in virtual time, but not in the machine's.
-  const resumed = await start(folder, startsAt + 90_000)
+  const resumed = await start(folder, { virtualTimeSeconds: startsAt + 90_000 })
   await resumed.rpc.send('evm_mine', [])
   await resumed.chain.stop()
   await expect(start(folder)).rejects.toThrow(/stands at 2030-03-\d\dT.* which is in the future/)

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { afterEach } from 'vitest'
 import { startEmbeddedChain } from '../../gateway/chain/embedded-chain.ts'
 import { openRpc } from '../../gateway/chain/rpc.ts'
+import type { Address } from '../../gateway/domain/identifiers.ts'
 import { temporaryFolder } from './fixture.ts'
 
 export const STARTED_AGAIN = 'The embedded chain (anvil) ended unexpectedly; it was started again with all its blocks.'
@@ -17,10 +18,10 @@ export function newFolder(): string {
   cleanUps.push(() => rmSync(folder, { recursive: true, force: true }))
   return folder
 }
-export async function start(dataFolder: string, virtualTimeSeconds?: number) {
+export async function start(dataFolder: string, more: { virtualTimeSeconds?: number; gasFor?: Address[] } = {}) {
   const deaths: string[] = []
   const chain = await startEmbeddedChain({
-    ...{ dataFolder, gasFor: [PAYER], payer: PAYER, virtualTimeSeconds, nowMs: Date.now },
+    ...{ dataFolder, gasFor: [PAYER], payer: PAYER, nowMs: Date.now, ...more },
     onDeath: (reason) => deaths.push(reason),
     onFault: (error) => deaths.push(String(error)),
   })

@@ -1,10 +1,14 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { addressOf, newSigningKey } from '../../gateway/chain/keys.ts'
 import { readNodeFile } from '../../gateway/chain/node-file.ts'
+import { signTransaction } from '../../gateway/chain/raw-transaction.ts'
 import { chainWatch } from '../../gateway/chain/watcher.ts'
 import { cleanUps, isRunning, journalIn, newFolder, STARTED_AGAIN, start, until } from './embedded-fixture.ts'
 import { grantedFile, openMarket, saveTo } from './fixture.ts'
+
+const STATES_KEPT = 40
 
 test('a node that is killed comes back at the same address with the same blocks, hashes and logs', async () => {
   const folder = newFolder()
@@ -44,6 +48,33 @@ test.each([
   process.kill(readNodeFile(folder)!.pid, 'SIGKILL')
   await until(() => deaths.length > 0)
   expect(await headHash()).toBe(hash)
+})
+
+test('a state that is kept while transactions are included has the blocks of all that are in it', async () => {
+  const folder = newFolder()
+  const key = newSigningKey()
+  const sender = addressOf(key)
+  const { chain, deaths, rpc } = await start(folder, { gasFor: [sender] })
+  const keptState = () =>
+    JSON.parse(readFileSync(join(folder, 'chain', 'state.json'), 'utf8')) as {
+      accounts: Record<string, { nonce: number | string }>
+      blocks: { transactions: unknown[] }[]
+    }
+  const included = () => keptState().blocks.reduce((sum, { transactions }) => sum + transactions.length, 0)
+  const before = included()
+  let nonce = 0
+  const send = () => {
+    const fees = { gasLimit: 100_000n, maxFeePerGas: 10n ** 11n, maxPriorityFeePerGas: 1n }
+    const call = { chainId: chain.access.chainId, nonce: nonce++, to: sender, data: '0x' as const, ...fees }
+    return rpc.send('eth_sendRawTransactionSync', [signTransaction(call, key).raw])
+  }
+  for (let time = 0; time < STATES_KEPT; time++) {
+    const keeping = chain.keepState()
+    for (let burst = 0; burst < 1 + (time % 8); burst++) await send()
+    await keeping
+    expect(included() - before).toBe(Number(keptState().accounts[sender]?.nonce ?? 0))
+  }
+  expect(deaths).toEqual([])
 })
 
 test('who speaks to a node while it is started again gets no block in among those of the journal', async () => {
@@ -111,7 +142,7 @@ test('after a power cut the next start has every block of the journal; a torn li
 test('a node that is killed in a virtual time long before today goes on from there', async () => {
   const folder = newFolder()
   const atSeconds = Date.UTC(2020, 0, 1) / 1000
-  const { chain, deaths, rpc } = await start(folder, atSeconds - 3600)
+  const { chain, deaths, rpc } = await start(folder, { virtualTimeSeconds: atSeconds - 3600 })
   const latest = () =>
     rpc.send('eth_getBlockByNumber', ['latest', false]) as Promise<{ hash: string; timestamp: string }>
   await rpc.send('evm_mine', [])
