@@ -3,6 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 import { z } from 'zod'
 import { Fleet } from '../fleet/fleet.ts'
+import { missingRows } from '../run/books.ts'
 import { settingsFor } from '../run/raise.ts'
 import { type Scene, Stage } from '../stage.ts'
 import { nextTick, type ReplayedDays, spanOf } from './progress.ts'
@@ -153,7 +154,8 @@ function nameOf(device: number): string {
 function lookAt(gatewayData: string): Pick<Replayed, 'stored' | 'marks' | 'told'> {
   const db = new Database(join(gatewayData, 'gateway.db'), { readonly: true })
   try {
-    const stored = db.prepare<[], number>('SELECT sum(high_water + 1) FROM sessions').pluck().get() ?? 0
+    const marked = db.prepare<[], number>('SELECT sum(high_water + 1) FROM sessions').pluck().get() ?? 0
+    const stored = missingRows(db).reduce((left, { rows }) => left - rows, marked)
     const marks = db
       .prepare<[], { mark: string; times: number }>(
         'SELECT mark, count(*) AS times FROM readings WHERE mark IS NOT NULL GROUP BY mark ORDER BY mark',

@@ -32,8 +32,12 @@ export type Books = {
   orders: BookedOrder[]
   payments: BookedPayment[]
   sessions: BookedSession[]
-  /** Readings of each session that are there: raw rows, and how many of them are of one seq. */
+  /** What speaks for the arrival of an order's goods: owner, refill, carrier, weight. */
+  arrivals: { orderId: string; kind: string }[]
+  /** Raw rows of one seq, where there are several. */
   doubled: { deviceId: string; session: string; seq: number; times: number }[]
+  /** Raw rows that are not there, though their session has them marked as stored and they are too new to be thinned out. */
+  missing: { deviceId: string; session: string; rows: number }[]
   deadLetters: number
   /** What each home was told. */
   notifications: Map<string, number>
@@ -86,12 +90,14 @@ function gatewayBooks(db: Database.Database): Omit<Books, 'shop'> {
       )
       .all()
       .map((row) => ({ ...row, above: Above.parse(JSON.parse(row.above)) })),
+    arrivals: db.prepare<[], Books['arrivals'][number]>('SELECT order_id AS orderId, kind FROM evidence').all(),
     doubled: db
       .prepare<[], Books['doubled'][number]>(
         `SELECT device_id AS deviceId, session, seq, count(*) AS times FROM readings JOIN sessions USING (session_key)
          GROUP BY session_key, seq HAVING times > 1 LIMIT 100`,
       )
       .all(),
+    missing: missingRows(db),
     deadLetters: count('SELECT count(*) FROM dead_letters'),
     notifications: new Map(
       db
@@ -108,6 +114,30 @@ function gatewayBooks(db: Database.Database): Omit<Books, 'shop'> {
 function shopBooks(db: Database.Database): Map<string, string> {
   const rows = db.prepare<[], { id: string; state: string }>('SELECT authorization_id AS id, state FROM orders').all()
   return new Map(rows.map(({ id, state }) => [id, state]))
+}
+
+/**
+ * Between two rows of a session, and after its last. Rows are thinned out in the order in which they were stored, which is
+ * nearly that of their seqs: those within a day of the last that went are not looked at.
+ */
+export function missingRows(db: Database.Database): Books['missing'] {
+  return db
+    .prepare<[], Books['missing'][number]>(
+      `WITH looked_at (since_ms) AS (SELECT coalesce(thinned_at_ms + ${DAY_MS}, -1) FROM retention),
+       neighbours AS (
+         SELECT session_key, seq, lag(seq, 1, -1) OVER up AS seq_before, lag(received_at_ms, 1, 0) OVER up AS received_before
+           FROM readings WINDOW up AS (PARTITION BY session_key ORDER BY seq)),
+       newest AS (SELECT session_key, max(seq) AS seq FROM readings GROUP BY session_key),
+       gaps (session_key, missing) AS (
+         SELECT session_key, min(seq - 1, high_water) - seq_before FROM neighbours JOIN sessions USING (session_key)
+           WHERE received_before > (SELECT since_ms FROM looked_at)
+         UNION ALL
+         SELECT session_key, high_water - coalesce(newest.seq, -1) FROM sessions LEFT JOIN newest USING (session_key)
+           WHERE last_seen_at_ms > (SELECT since_ms FROM looked_at))
+       SELECT device_id AS deviceId, session, sum(missing) AS rows FROM gaps JOIN sessions USING (session_key)
+         WHERE missing > 0 GROUP BY session_key`,
+    )
+    .all()
 }
 
 /** From the events of the devices: counted by the hour, and single ones where those are not counted yet. */

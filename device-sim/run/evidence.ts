@@ -5,7 +5,8 @@ import type { GatewayApi } from '../gateway-api.ts'
 import type { Scenario } from '../scenario/schema.ts'
 import { readBooks } from './books.ts'
 import { readEscrow } from './escrow-logs.ts'
-import type { Acknowledged, Audited, Evidence } from './expectations.ts'
+import type { Audited, Evidence } from './expectations.ts'
+import type { Acknowledged } from './readings-stored.ts'
 
 const AUDITS_AT_ONCE = 4
 const AUDIT_WITHIN_MS = 120_000

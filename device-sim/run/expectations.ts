@@ -1,6 +1,7 @@
 import type { Holds, Scenario } from '../scenario/schema.ts'
 import type { BookedOrder, Books } from './books.ts'
-import type { EscrowBooks } from './escrow-logs.ts'
+import type { EscrowBooks, EscrowPayment } from './escrow-logs.ts'
+import { type Acknowledged, readingsKept, readingsOnce } from './readings-stored.ts'
 import type { RunResult } from './result.ts'
 import { type Verdict, verdictOf, within } from './verdict.ts'
 
@@ -13,10 +14,11 @@ const DAYS_A_MONTH = 30
  * shipped and never came: 14 days, then anyone reclaims.
  */
 const LONGEST_REST_MS = 16 * DAY_MS
+/** Of an arrival, and which of them only the home can give: the order's states as they are agreed, written once more. */
+const EVIDENCES = 2
+const EVIDENCE_OF_HOME = ['owner', 'refill', 'weight']
 
 export type Audited = { homeId: string; differing: number; unread: number; why: string | undefined }
-/** A session as the device counts it: seqs 0 … `seqs` − 1 were all acknowledged. */
-export type Acknowledged = { deviceId: string; session: string; seqs: number }
 
 /** All that is looked at after a real run, each from its own source. */
 export type Evidence = {
@@ -42,10 +44,11 @@ export function judgeReal(scenario: Scenario, evidence: Evidence): Verdict[] {
     oneOpenOrder(books.orders),
     nothingLost(evidence),
     paidOnce(evidence),
+    paidForGoods(evidence),
     moneyAddsUp(evidence),
     auditIsClean(evidence),
-    readingsKept(evidence),
-    readingsOnce(evidence),
+    readingsKept(books, evidence.acknowledged),
+    readingsOnce(books, evidence.acknowledged),
     ...holdsOf(scenario.holds, {
       orders: books.orders.length,
       messages: evidence.audits.reduce((sum, { homeId }) => sum + (books.notifications.get(homeId) ?? 0), 0),
@@ -152,10 +155,25 @@ function paidOnce({ books, escrow }: Evidence): Verdict {
   for (const { authorizationId, ends } of escrow.payments.values()) {
     if (ends.length > 1) wrong.push(`${authorizationId} came to an end ${ends.length} times.`)
   }
-  const captured = [...escrow.payments.values()].filter(({ ends }) =>
-    ends.some(({ name }) => name === 'Captured'),
-  ).length
-  return verdictOf('No order is paid twice', wrong, `${captured} payments to the seller`)
+  return verdictOf('No order is paid twice', wrong, `${capturedOf(escrow).length} payments to the seller`)
+}
+
+/** Whoever captures has two evidences of the arrival, one of them from the home. */
+function paidForGoods({ books, escrow }: Evidence): Verdict {
+  const orderOf = new Map(books.payments.map(({ authorizationId, orderId }) => [authorizationId, orderId]))
+  const kindsOf = Map.groupBy(books.arrivals, ({ orderId }) => orderId)
+  const captured = capturedOf(escrow)
+  const wrong = captured.flatMap(({ authorizationId }) => {
+    const kinds = (kindsOf.get(orderOf.get(authorizationId) ?? '') ?? []).map(({ kind }) => kind)
+    if (kinds.length >= EVIDENCES && kinds.some((kind) => EVIDENCE_OF_HOME.includes(kind))) return []
+    const seen = kinds.length === 0 ? 'nothing' : `only ${kinds.join(', ')}`
+    return [`${authorizationId} was paid, but ${seen} speaks for the arrival of its goods.`]
+  })
+  return verdictOf('Only goods that arrived are paid', wrong, `${captured.length} payments to the seller`)
+}
+
+function capturedOf({ payments }: EscrowBooks): EscrowPayment[] {
+  return [...payments.values()].filter(({ ends }) => ends.some(({ name }) => name === 'Captured'))
 }
 
 function moneyAddsUp({ escrow }: Evidence): Verdict {
@@ -181,46 +199,4 @@ function auditIsClean({ audits }: Evidence): Verdict {
       `${homeId}: ${differing} differ, ${unread} unread. ${why ?? ''}`.trim(),
     )
   return verdictOf('`adept audit` finds no difference', wrong, `${audits.length} homes`)
-}
-
-/** Of each session, every acknowledged seq is marked as stored. */
-function readingsKept({ books, acknowledged }: Evidence): Verdict {
-  const sessions = new Map(books.sessions.map((session) => [`${session.deviceId}/${session.session}`, session]))
-  let seqs = 0
-  const wrong: string[] = []
-  for (const one of acknowledged) {
-    seqs += one.seqs
-    const stored = sessions.get(`${one.deviceId}/${one.session}`)
-    if (one.seqs === 0 || (stored !== undefined && stored.highWater >= one.seqs - 1)) continue
-    const missing = one.seqs - 1 - (stored?.highWater ?? -1)
-    wrong.push(
-      `${one.deviceId}: up to ${missing} of ${one.seqs} acknowledged reports of session ${one.session} are lost.`,
-    )
-  }
-  return verdictOf('No acknowledged report is lost', wrong, `${seqs} reports in ${acknowledged.length} sessions`)
-}
-
-/** No row twice, and none in the name of a device that it did not send. */
-function readingsOnce({ books, acknowledged }: Evidence): Verdict {
-  const ours = new Map<string, Map<string, number>>()
-  for (const { deviceId, session, seqs } of acknowledged) {
-    const sessions = ours.get(deviceId) ?? new Map<string, number>()
-    ours.set(deviceId, sessions.set(session, seqs))
-  }
-  const foreign = books.sessions.flatMap(({ deviceId, session, highWater, above }) => {
-    const sessions = ours.get(deviceId)
-    if (sessions === undefined) return []
-    const last = Math.max(highWater, ...above.map((range) => range[1]))
-    const seqs = sessions.get(session)
-    if (seqs !== undefined && last < seqs) return []
-    return [`${deviceId} has stored reports of session ${session} up to ${last}, which it never sent.`]
-  })
-  const doubled = books.doubled.map(
-    ({ deviceId, session, seq, times }) => `Report ${session}/${seq} of ${deviceId} is stored ${times} times.`,
-  )
-  return verdictOf(
-    'Every report is stored once, and only its own',
-    [...doubled, ...foreign],
-    `${books.sessions.length} sessions`,
-  )
 }

@@ -1,7 +1,7 @@
 import type { FaultPlan, Happening } from '../faults/plan.ts'
 import type { Struck } from '../faults/strike.ts'
 import type { Scene } from '../stage.ts'
-import type { Acknowledged } from './expectations.ts'
+import type { Acknowledged } from './readings-stored.ts'
 import type { RunProgress } from './result.ts'
 
 export type RealOptions = {

@@ -52,6 +52,12 @@ function sound() {
         { deviceId: 'h0-washer', session: 'a', highWater: 99, above: [] as [number, number][] },
         { deviceId: 'hostile-1', session: 'x', highWater: 5, above: [] },
       ],
+      arrivals: [
+        { orderId: 'o1', kind: 'carrier' },
+        { orderId: 'o1', kind: 'owner' },
+        { orderId: 'o2', kind: 'carrier' },
+      ],
+      missing: [{ deviceId: 'hostile-1', session: 'x', rows: 6 }],
       doubled: [] as { deviceId: string; session: string; seq: number; times: number }[],
       deadLetters: 3,
       notifications: new Map([
@@ -78,6 +84,7 @@ describe('a real run', () => {
       'A slot has one open order at most: 2 orders of 1 slots',
       'No order is lost: 3 on chain, 1 of 2 at their end',
       'No order is paid twice: 1 payments to the seller',
+      'Only goods that arrived are paid: 1 payments to the seller',
       'The money adds up to the unit: 1570 minor units paid in, 500 still held',
       '`adept audit` finds no difference: 1 homes',
       'No acknowledged report is lost: 100 reports in 1 sessions',
@@ -108,6 +115,21 @@ describe('a real run', () => {
       '0x1 came to an end 2 times',
     ],
     [
+      'a payment for goods that only the carrier saw',
+      (it) => it.books.arrivals.splice(1, 1),
+      '0x1 was paid, but only carrier speaks for the arrival',
+    ],
+    [
+      'a payment for goods that the home has not seen',
+      (it) => Object.assign(it.books.arrivals[1]!, { kind: 'signature' }),
+      '0x1 was paid, but only carrier, signature speaks',
+    ],
+    [
+      'a payment for goods that nobody saw',
+      (it) => it.books.arrivals.splice(0, 2),
+      '0x1 was paid, but nothing speaks for the arrival',
+    ],
+    [
       'more paid than held',
       (it) => it.escrow.payments.set('0x1', { authorizationId: '0x1', ...paid(1000n, 1001n) }),
       '0x1 paid 1001 of 1000 minor units',
@@ -131,6 +153,11 @@ describe('a real run', () => {
       'a lost report',
       (it) => Object.assign(it.books.sessions[0]!, { highWater: 98 }),
       'up to 1 of 100 acknowledged reports',
+    ],
+    [
+      'lost rows',
+      (it) => it.books.missing.push({ deviceId: 'h0-washer', session: 'a', rows: 3 }),
+      'h0-washer: 3 reports of session a are marked as stored, but their rows are missing',
     ],
     ['a lost session', (it) => it.books.sessions.shift(), 'up to 100 of 100 acknowledged reports'],
     [

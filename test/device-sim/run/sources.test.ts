@@ -40,6 +40,50 @@ it('reads what the escrow and the token say of an order, to the unit', async () 
   }
 })
 
+it('misses rows that are marked as stored and too new to be thinned out, and no others', () => {
+  const [gatewayData, merchantData] = [join(folder, 'gateway'), join(folder, 'merchant')]
+  for (const each of [gatewayData, merchantData]) mkdirSync(each)
+  openDatabase(join(merchantData, 'merchant.db'), 'merchant').close()
+  const db = openDatabase(join(gatewayData, 'gateway.db'), 'gateway')
+  const missing = () => readBooks(gatewayData, merchantData).missing
+  try {
+    const day = (days: number) => Math.round(days * DAY_MS)
+    const session = db.prepare('INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?)')
+    const reading = db.prepare(
+      `INSERT INTO readings (session_key, seq, kind, measured_at_ms, gateway_time, received_at_ms, body)
+       VALUES (?, ?, 1, 0, 0, ?, '{}')`,
+    )
+    // 1: whole, but its oldest rows went, out of order. 2: one in the midst, the last two. 3: all. 4: those above its mark.
+    session.run(1, 'washer', 'whole', 9, '[]', day(40))
+    for (const [seq, days] of [
+      [3, 10.5],
+      [5, 10.6],
+      [6, 38],
+      [7, 39],
+      [8, 40],
+      [9, 40],
+    ])
+      reading.run(1, seq, day(days!))
+    session.run(2, 'washer', 'gap', 6, '[]', day(40))
+    for (const seq of [0, 1, 2, 4]) reading.run(2, seq, day(38 + seq / 10))
+    session.run(3, 'printer', 'gone', 4, '[]', day(12))
+    session.run(4, 'printer', 'above', 1, '[[4,4]]', day(40))
+    for (const seq of [0, 1, 4]) reading.run(4, seq, day(40))
+    session.run(5, 'printer', 'long ago', 7, '[]', day(9))
+    db.exec(`UPDATE retention SET thinned_at_ms = ${day(10)}`)
+    expect(missing()).toEqual([
+      { deviceId: 'washer', session: 'gap', rows: 3 },
+      { deviceId: 'printer', session: 'gone', rows: 5 },
+    ])
+    db.exec('DELETE FROM sessions WHERE session_key <> 2; DELETE FROM readings WHERE seq = 0')
+    expect(missing()).toEqual([{ deviceId: 'washer', session: 'gap', rows: 3 }])
+    db.exec('UPDATE retention SET thinned_at_ms = NULL')
+    expect(missing()).toEqual([{ deviceId: 'washer', session: 'gap', rows: 4 }])
+  } finally {
+    db.close()
+  }
+})
+
 it('reads what the rows say, doubled readings and short days among it', () => {
   const [gatewayData, merchantData] = [join(folder, 'gateway'), join(folder, 'merchant')]
   for (const each of [gatewayData, merchantData]) mkdirSync(each)
@@ -55,6 +99,7 @@ it('reads what the rows say, doubled readings and short days among it', () => {
       INSERT INTO order_steps (order_id, attempt, from_state, to_state, at_ms, reason)
         VALUES ('done', 1, 'delivered', 'completed', 5, ''), ('done', 1, 'completed', 'refunded', 9, ''),
                ('open', 1, 'due', 'shipped', 30, '');
+      INSERT INTO evidence VALUES ('done', 'refill', '', 4), ('done', 'carrier', '', 3);
       INSERT INTO notifications (home_id, kind, at_ms, text) VALUES ('h1', 'low', 1, ''), ('h1', 'placed', 2, '');
       INSERT INTO sessions VALUES (1, 'washer', 's', 4, '[[7,9]]', 0);
       INSERT INTO series VALUES (1, 'washer', 2, 'dose-short', '');
@@ -76,7 +121,12 @@ it('reads what the rows say, doubled readings and short days among it', () => {
         { orderId: 'open', state: 'shipped', endedAtMs: undefined },
       ],
       sessions: [{ deviceId: 'washer', session: 's', highWater: 4, above: [[7, 9]] }],
+      arrivals: [
+        { orderId: 'done', kind: 'carrier' },
+        { orderId: 'done', kind: 'refill' },
+      ],
       doubled: [{ deviceId: 'washer', session: 's', seq: 2, times: 2 }],
+      missing: [{ deviceId: 'washer', session: 's', rows: 2 }],
       notifications: new Map([['h1', 2]]),
       shortDays: [{ deviceId: 'washer', days: 2 }],
       deadLetters: 0,
