@@ -1,8 +1,9 @@
 import { readdirSync } from 'node:fs'
 import { basename, extname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { Gtin, gtin14 } from '../../gateway/domain/identifiers.ts'
+import { gtin14 } from '../../gateway/domain/identifiers.ts'
 import type { Appliance } from './appliance.ts'
+import { wrongIn } from './appliance-check.ts'
 
 const FOLDER = join(import.meta.dirname, 'appliances')
 /** `.ts` here, `.js` in the package. */
@@ -41,17 +42,22 @@ function nameOf(path: string): string {
 }
 
 async function applianceOf(path: string): Promise<Appliance> {
-  const exported = Object.values((await import(pathToFileURL(path).href)) as Record<string, Appliance>)
+  const module: object = await import(pathToFileURL(path).href).catch((cause: unknown) => {
+    throw new Error(`${path}: ${cause instanceof Error ? cause.message : cause}`, { cause })
+  })
+  const exported = Object.values(module)
+  if (exported.length !== 1) {
+    throw new Error(`${path}: it exports ${exported.length} things. It exports its appliance and nothing else.`)
+  }
   const [appliance] = exported
-  if (appliance !== undefined && exported.length === 1) return appliance
-  throw new Error(`${path}: it exports ${exported.length} things. It exports its appliance and nothing else.`)
+  const wrong = wrongIn(appliance)
+  if (wrong !== undefined) throw new Error(`${path}: ${wrong}`)
+  return appliance as Appliance
 }
 
 /** A shop sells all products of all appliances: each GTIN is there once. `fileOfGtin` takes up those of this one. */
 function checkProducts({ slots }: Appliance, path: string, fileOfGtin: Map<string, string>): void {
   for (const { gtin } of slots.flatMap(({ products }) => products)) {
-    const parsed = Gtin.safeParse(gtin)
-    if (!parsed.success) throw new Error(`${path}: GTIN ${gtin}: ${parsed.error.issues[0]!.message}.`)
     const other = fileOfGtin.get(gtin14(gtin))
     if (other !== undefined)
       throw new Error(`${path}: the GTIN ${gtin} stands in ${other} already. Each product has its own.`)
