@@ -1,12 +1,16 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { z } from 'zod'
 import { pack } from '../support/pack.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'packed-'))
 const installed = join(folder, 'node_modules', 'adept-gateway')
+
+const PackageLock = z.looseObject({ packages: z.record(z.string(), z.looseObject({ dev: z.boolean().optional() })) })
+const writeJson = (file: string, value: unknown) => writeFileSync(join(folder, file), JSON.stringify(value))
 
 /** What a project of somebody else's has in its tests. */
 const FIVE_LINES = `
@@ -17,14 +21,24 @@ console.log(JSON.stringify((await home.orders()).map(({ deviceId, state }) => [d
 await home.stop()
 `
 
-/** As an install does it, but for the network: what the package depends on is linked to what is installed here. */
+/**
+ * npm installs the tarball in an empty folder, with the versions of our own lock file: out of the cache that `npm ci` filled,
+ * so without a network. What only development has is not there.
+ */
 beforeAll(() => {
   const tarball = pack(folder)
-  mkdirSync(installed, { recursive: true })
-  execFileSync('tar', ['xzf', tarball, '--strip-components=1', '-C', installed])
-  for (const name of readdirSync('node_modules').filter((it) => !it.startsWith('.'))) {
-    symlinkSync(resolve('node_modules', name), join(folder, 'node_modules', name))
+  const lock = PackageLock.parse(JSON.parse(readFileSync('package-lock.json', 'utf8')))
+  const { '': own, ...packages } = lock.packages
+  const name = 'five-lines'
+  const dependencies = { 'adept-gateway': `file:${tarball}` }
+  const locked = {
+    '': { name, dependencies },
+    'node_modules/adept-gateway': { ...own, devDependencies: undefined, resolved: `file:${tarball}` },
+    ...Object.fromEntries(Object.entries(packages).filter(([, { dev }]) => dev !== true)),
   }
+  writeJson('package.json', { name, private: true, dependencies })
+  writeJson('package-lock.json', { ...lock, name, packages: locked })
+  execFileSync('npm', ['ci', '--offline', '--no-audit', '--no-fund'], { cwd: folder, stdio: 'pipe' })
 }, 120_000)
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
@@ -51,5 +65,5 @@ it('starts broker, chain and ten machines in five lines, out of an empty folder'
 })
 
 it('has the command line', () => {
-  expect(run(join(installed, 'gateway/cli/adept.mjs'), '--help')).toContain('Usage: adept')
+  expect(run(join('node_modules', '.bin', 'adept'), '--help')).toContain('Usage: adept')
 })
