@@ -1,4 +1,6 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { extname, join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -27,7 +29,7 @@ export type Scene = { time: TimeLeader; api: GatewayApi; seller: Seller }
 
 /**
  * Real gateway and seller as child processes on virtual time, with a development chain, in a folder of their own. `stop` ends
- * whatever was started, backwards; nothing of it outlives this process.
+ * whatever was started, backwards; nothing of it outlives this process, however that ends (leash.ts, reaper.ts).
  */
 export class Stage {
   /** Holds all state of the run; removed by `stop`. */
@@ -39,6 +41,7 @@ export class Stage {
   readonly #fail: (error: unknown) => void
   readonly #ends: (() => Promise<void>)[] = []
   readonly #children = new Map<string, Child>()
+  readonly #reaper = startReaper(this.folder)
   #settings = ''
   #catalogue: string | undefined
   #scene: Scene | undefined
@@ -65,7 +68,6 @@ export class Stage {
     const time = await leadVirtualTime(this.#socket, options.startMs)
     this.#ends.push(() => time.close())
     mkdirSync(this.gatewayData, { mode: 0o700 })
-    this.#ends.push(async () => endChain(this.gatewayData))
     this.#ends.push(async () => void (await this.#children.get('gateway')?.stop()))
     // Free ports at first, so that a run never meets another gateway; the same again after a kill, as devices know them.
     this.#writeSettings(0, 0)
@@ -128,7 +130,7 @@ export class Stage {
   async stop(): Promise<void> {
     const failures: unknown[] = []
     for (const end of this.#ends.splice(0).reverse()) await end().catch((error: unknown) => failures.push(error))
-    rmSync(this.folder, { recursive: true, force: true })
+    await this.#reaper.end().catch((error: unknown) => failures.push(error))
     if (failures.length > 0) throw failures[0]
   }
 
@@ -169,6 +171,7 @@ export class Stage {
     if (this.#children.get(name)?.runs) throw new Error(`The ${name} runs already.`)
     const child = new Child(name, join(ROOT, script + extname(import.meta.filename)), args)
     this.#children.set(name, child)
+    this.#reaper.waitFor(child.pid)
     child.died().catch(this.#fail)
     return await child.ready()
   }
@@ -186,14 +189,24 @@ export class Stage {
   }
 }
 
-/** A gateway that was killed leaves its chain running, for its next start; here there is none. */
-function endChain(gatewayData: string): void {
-  const node = chainOf(gatewayData)
-  if (node === undefined) return
-  try {
-    process.kill(node.pid, 'SIGKILL')
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
+/** Removes what is left, chain and folder, when the stage ends, and when this process is killed (reaper.ts). */
+function startReaper(folder: string): { waitFor(pid: number): void; end(): Promise<void> } {
+  const script = join(import.meta.dirname, `reaper${extname(import.meta.filename)}`)
+  const reaper = spawn(process.execPath, [script, folder], {
+    env: {},
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  })
+  const exited = once(reaper, 'exit')
+  reaper.stdin.on('error', () => undefined) // its exit code says what became of it
+  return {
+    waitFor: (pid) => void reaper.stdin.write(`${pid}\n`),
+    async end() {
+      reaper.stdin.end()
+      const [code] = await exited
+      if (code !== 0)
+        throw new Error(`What is left in ${folder} could not be removed: end its processes and remove it.`)
+    },
   }
 }
 

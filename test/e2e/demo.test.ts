@@ -39,15 +39,20 @@ function start(...args: string[]) {
   return { child, ended, says, output: () => output }
 }
 
-/** The processes of a running demo, the chain included. */
-function processesOf(): number[] {
+/** What a file of the running gateway says of its process. */
+function pidIn(...path: string[]): number {
   const [run] = readdirSync(folder).filter((name) => name.startsWith('adept-sim-'))
-  const node = JSON.parse(readFileSync(join(folder, run!, 'gateway', 'chain', 'node.json'), 'utf8')) as { pid: number }
+  return (JSON.parse(readFileSync(join(folder, run!, 'gateway', ...path), 'utf8')) as { pid: number }).pid
+}
+const gatewayPid = () => pidIn('gateway.json')
+
+/** The processes of a running demo, chain and reaper included. */
+function processesOf(): number[] {
   const own = execFileSync('ps', ['-eo', 'pid,args'], { encoding: 'utf8' })
     .split('\n')
     .filter((line) => line.includes(`${folder}/adept-sim-`))
     .map((line) => Number.parseInt(line, 10))
-  return [...own, node.pid]
+  return [...own, pidIn('chain', 'node.json')]
 }
 
 async function expectGone(pids: number[]): Promise<void> {
@@ -145,9 +150,7 @@ describe('npm run demo', () => {
     const demo = start()
     await demo.says('switched on')
     const pids = processesOf()
-    const [run] = readdirSync(folder)
-    const gateway = JSON.parse(readFileSync(join(folder, run!, 'gateway', 'gateway.json'), 'utf8')) as { pid: number }
-    process.kill(gateway.pid, 'SIGKILL')
+    process.kill(gatewayPid(), 'SIGKILL')
     const { code, output } = await demo.ended
     expect(code).toBe(1)
     expect(output).toContain('✘ The gateway ended unexpectedly (SIGKILL).')
@@ -160,7 +163,7 @@ describe('npm run demo', () => {
     const demo = start()
     await demo.says('switched on')
     const pids = processesOf()
-    expect(pids.length).toBe(3)
+    expect(pids.length).toBe(4)
     demo.child.kill('SIGINT')
     const { code, output } = await demo.ended
     expect(code).toBe(1)
@@ -173,10 +176,23 @@ describe('npm run demo', () => {
     const demo = start()
     await demo.says('switched on')
     const pids = processesOf()
-    expect(pids.length).toBe(3)
+    expect(pids.length).toBe(4)
     demo.child.kill('SIGKILL')
     await demo.ended
     await expectGone(pids)
+    expect(readdirSync(folder)).toEqual([])
+  })
+
+  test('nor does the chain of a gateway that was killed just before', async () => {
+    const demo = start()
+    await demo.says('switched on')
+    const pids = processesOf()
+    demo.child.kill('SIGSTOP')
+    process.kill(gatewayPid(), 'SIGKILL')
+    demo.child.kill('SIGKILL')
+    await demo.ended
+    await expectGone(pids)
+    expect(readdirSync(folder)).toEqual([])
   })
 
   test('--keep stays up with the dashboard until Ctrl-C', async () => {
