@@ -8,10 +8,11 @@ const KINDS = ['consumable', 'telemetry', 'event'] as const
 export type Traffic = { descriptions: Map<string, unknown>; readings: StoredReading[] }
 
 /**
- * What the devices of one home reported since then; undefined when the gateway has no such home. The database is opened
- * read-only, beside the gateway. Dead letters are left out: nobody knows what is in them.
+ * What the devices of one home reported in so many ms before its newest report, whatever its clock was: a simulated home lives
+ * in another year. Undefined when the gateway has no such home. The database is opened read-only, beside the gateway. Dead
+ * letters are left out: nobody knows what is in them.
  */
-export function readTraffic(dataFolder: string, homeId: string, sinceMs: number): Traffic | undefined {
+export function readTraffic(dataFolder: string, homeId: string, spanMs: number): Traffic | undefined {
   const db = new Database(join(dataFolder, 'gateway.db'), { readonly: true, fileMustExist: true })
   try {
     const home = db.prepare<[string], string>('SELECT home_id FROM homes WHERE home_id = ?').pluck().get(homeId)
@@ -23,15 +24,16 @@ export function readTraffic(dataFolder: string, homeId: string, sinceMs: number)
       .all(homeId)
     const rows = db
       .prepare<
-        [string, number],
+        { homeId: string; spanMs: number },
         Omit<StoredReading, 'kind' | 'isGatewayTime' | 'body'> & { kind: number; gatewayTime: number; body: string }
       >(
-        `SELECT device_id AS deviceId, session, kind, measured_at_ms AS measuredAtMs, gateway_time AS gatewayTime,
+        `WITH of_home AS (
+           SELECT * FROM readings JOIN sessions USING (session_key) JOIN devices USING (device_id) WHERE home_id = @homeId)
+         SELECT device_id AS deviceId, session, kind, measured_at_ms AS measuredAtMs, gateway_time AS gatewayTime,
            received_at_ms AS receivedAtMs, body
-         FROM readings JOIN sessions USING (session_key) JOIN devices USING (device_id)
-         WHERE home_id = ? AND received_at_ms >= ? ORDER BY reading_id`,
+         FROM of_home WHERE received_at_ms >= (SELECT max(received_at_ms) FROM of_home) - @spanMs ORDER BY reading_id`,
       )
-      .all(homeId, sinceMs)
+      .all({ homeId, spanMs })
     return {
       descriptions: new Map(descriptions.map(({ deviceId, description }) => [deviceId, JSON.parse(description)])),
       readings: rows.map(({ kind, gatewayTime, body, ...row }) => ({

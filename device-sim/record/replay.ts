@@ -12,6 +12,8 @@ import type { RecordedReading, Recording } from './recording.ts'
 /** The Monday on which a replay begins. */
 const START_MS = Date.UTC(2026, 2, 2)
 const DAY_MS = 86_400_000
+/** A timer of Node runs no longer than this, and one that should goes off at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1
 
 const NewDevice = z.object({ password: z.string() })
 const Anything = z.looseObject({})
@@ -143,8 +145,8 @@ function bodyOf({ measuredMs, body }: RecordedReading): string {
 
 async function keepPace(virtualMs: number, beganAt: number, { speed, signal }: ReplayOptions): Promise<void> {
   if (speed === undefined) return
-  const leftMs = virtualMs / speed - (performance.now() - beganAt)
-  if (leftMs > 0) await wait(leftMs, undefined, { signal })
+  const leftMs = () => virtualMs / speed - (performance.now() - beganAt)
+  while (leftMs() > 0) await wait(Math.min(leftMs(), MAX_TIMER_MS), undefined, { signal })
 }
 
 function nameOf(device: number): string {

@@ -1,5 +1,5 @@
-import { accessSync, constants, mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { accessSync, constants, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { htmlText } from './html.ts'
 import { jsonReport } from './json.ts'
 import { junitText } from './junit.ts'
@@ -19,9 +19,16 @@ const PROBLEMS: Record<string, string> = {
 /** Makes the folder for the reports. Gives a sentence when it cannot be made or written. */
 export function openFolder(folder: string): string | undefined {
   return problemOf(folder, () => {
-    mkdirSync(folder, { recursive: true })
+    makeFolder(folder)
     accessSync(folder, constants.W_OK | constants.X_OK)
   })
+}
+
+/** With those that it lies in. Node's own way never ends in /proc. */
+function makeFolder(folder: string): void {
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return
+  if (!existsSync(dirname(folder))) makeFolder(dirname(folder))
+  mkdirSync(folder)
 }
 
 /** Writes `report.html`, `junit.xml` and `report.json`. Gives a sentence when that fails. */

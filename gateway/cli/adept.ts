@@ -35,7 +35,8 @@ export async function runAdept(args: readonly string[]): Promise<void> {
   // A reader such as `head` may leave before all is written.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(0)
-    throw error
+    console.error(`The answer cannot be written: ${error.code === 'ENOSPC' ? 'the disk is full' : error.message}.`)
+    process.exit(1)
   })
   try {
     await program().parseAsync(args, { from: 'user' })

@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import type { Replayed } from '../../device-sim/record/replay.ts'
 import { loadConfig } from '../config.ts'
-import { systemClock } from '../lib/clock.ts'
 import { CliError, contextOf } from './client.ts'
 import { untilInterrupted } from './interrupt.ts'
 import { parseDuration, table } from './text.ts'
@@ -28,7 +27,7 @@ export function recordCommand(): Command {
     .description('write what the devices of a home reported into a file, without what tells whose it is')
     .argument('<file>', 'the recording; what has that name is replaced')
     .addOption(
-      new Option('--since <duration>', 'how far back; single readings are kept for 30 days')
+      new Option('--since <duration>', 'how far back from the newest reading; single ones are kept for 30 days')
         .argParser(parseDuration)
         .default(parseDuration('30d'), '30d'),
     )
@@ -43,10 +42,10 @@ export function recordCommand(): Command {
       const { checkPlace, writeRecording } = await import('../../device-sim/record/recording-file.ts')
       goodFile(() => checkPlace(file))
       const home = command.optsWithGlobals<{ home?: string }>().home ?? loadConfig(dataFolder).home.id
-      const traffic = readTraffic(dataFolder, home, systemClock.nowMs() - options.since * 1000)
+      const traffic = readTraffic(dataFolder, home, options.since * 1000)
       if (traffic === undefined) throw new CliError(`There is no home ${home}. See all with \`adept home list\`.`, 2)
       if (traffic.readings.length === 0) {
-        throw new CliError(`No device of the home ${home} reported anything in this time: there is nothing to record.`)
+        throw new CliError(`No device of the home ${home} reported anything: there is nothing to record.`)
       }
       const recording = anonymised(traffic.descriptions, traffic.readings)
       goodFile(() => writeRecording(file, recording))

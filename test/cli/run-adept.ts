@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { afterAll, expect } from 'vitest'
 
-const ADEPT = join(import.meta.dirname, '../../gateway/cli/adept.mjs')
+export const ADEPT = join(import.meta.dirname, '../../gateway/cli/adept.mjs')
 
 export type Ran = { code: number | null; out: string; err: string }
 export type Adept = {

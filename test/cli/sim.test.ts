@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { adeptOn } from './run-adept.ts'
+import { ADEPT, adeptOn } from './run-adept.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'adept-sim-cli-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -110,6 +111,7 @@ it.each([
     'The reports cannot be written to --report ./package.json: it is a file, and reports go into a folder.',
   ],
   [['run', 'first-orders', '--report', ''], 'there is no such place, and it cannot be made.'],
+  [['run', 'first-orders', '--report', '/proc/reports/mine'], 'there is no such place, and it cannot be made.'],
   [
     ['run', 'first-orders', '--report', './package.json/reports'],
     'The reports cannot be written to --report ./package.json/reports: a part of it is a file.',
@@ -126,4 +128,16 @@ it('names each mistake of a file with its line', async () => {
   expect(code).toBe(2)
   expect(err).toContain(`${bad}:2: population.homes: it is a whole number.`)
   expect(err).toContain(`${bad}:3: dais is not known here. There are about, population,`)
+})
+
+it('says when an answer cannot be written', async () => {
+  const full = openSync('/dev/full', 'w')
+  const child = spawn(process.execPath, [ADEPT, 'sim', 'list', '--json'], { stdio: ['ignore', full, 'pipe'] })
+  closeSync(full)
+  let err = ''
+  child.stderr?.on('data', (chunk) => {
+    err += chunk
+  })
+  const code = await new Promise((resolve) => child.on('close', resolve))
+  expect({ code, err }).toEqual({ code: 1, err: 'The answer cannot be written: the disk is full.\n' })
 })
