@@ -6,6 +6,7 @@ import type { RunResult } from './result.ts'
 import { type Verdict, verdictOf, within } from './verdict.ts'
 
 const ENOUGH_ORDERS = 'There are enough orders, and not too many'
+const ENOUGH_PACKS = 'They are for enough packs, and not too many'
 const DAY_MS = 86_400_000
 const DAYS_A_YEAR = 365
 const DAYS_A_MONTH = 30
@@ -30,9 +31,9 @@ export type Evidence = {
   untilMs: number
 }
 
-/** What fewer homes or days may show as well: bounds on orders are for those of the file alone. */
+/** What fewer homes or days may show as well: bounds on orders and packs are for those of the file alone. */
 export function withoutOrderBounds<Played extends { verdicts: Verdict[] }>(played: Played): Played {
-  return { ...played, verdicts: played.verdicts.filter(({ name }) => name !== ENOUGH_ORDERS) }
+  return { ...played, verdicts: played.verdicts.filter(({ name }) => name !== ENOUGH_ORDERS && name !== ENOUGH_PACKS) }
 }
 
 /** What must hold after a real run: what always must, then what the scenario says. */
@@ -50,7 +51,7 @@ export function judgeReal(scenario: Scenario, evidence: Evidence): Verdict[] {
     readingsKept(books, evidence.acknowledged),
     readingsOnce(books, evidence.acknowledged),
     ...holdsOf(scenario.holds, {
-      orders: books.orders.length,
+      orders: books.orders,
       messages: evidence.audits.reduce((sum, { homeId }) => sum + (books.notifications.get(homeId) ?? 0), 0),
       shortDays,
       homes,
@@ -65,7 +66,7 @@ export function judgePure(scenario: Scenario, result: RunResult): Verdict[] {
   return [
     verdictOf('The run is without a contradiction', result.problems, `${result.counts.deviceDays} device-days`),
     ...holdsOf(scenario.holds, {
-      orders: result.orders.length,
+      orders: result.orders,
       shortDays,
       homes: scenario.population.homes,
       days: scenario.days,
@@ -75,11 +76,15 @@ export function judgePure(scenario: Scenario, result: RunResult): Verdict[] {
 
 function holdsOf(
   holds: Holds,
-  seen: { orders: number; shortDays: number; homes: number; days: number; messages?: number },
+  seen: { orders: readonly { quantity: number }[]; shortDays: number; homes: number; days: number; messages?: number },
 ): Verdict[] {
   const verdicts: Verdict[] = []
   if (holds.orders !== undefined) {
-    verdicts.push(within(ENOUGH_ORDERS, seen.orders, holds.orders, 'orders'))
+    verdicts.push(within(ENOUGH_ORDERS, seen.orders.length, holds.orders, 'orders'))
+  }
+  if (holds.packs !== undefined) {
+    const packs = seen.orders.reduce((sum, { quantity }) => sum + quantity, 0)
+    verdicts.push(within(ENOUGH_PACKS, packs, holds.packs, 'packs'))
   }
   if (holds.stockOutDaysPerHomeYear !== undefined) {
     const perYear = seen.shortDays / ((seen.homes * seen.days) / DAYS_A_YEAR)

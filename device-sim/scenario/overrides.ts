@@ -21,13 +21,15 @@ const OPTIONS: Record<string, string> = {
   days: '--days',
 }
 
-/** The scenario with these changes. Bounds on the number of orders are for its own population and span: else they go. */
+/** The scenario with these changes. Bounds on orders and packs are for its own population and span: else they go. */
 export function overridden(scenario: Scenario, { seed, homes, firstHome, days, without = [] }: Overrides): Scenario {
   const population = { ...scenario.population }
   population.homes = homes ?? population.homes
   population.firstHome = firstHome ?? population.firstHome
   const changed = { ...scenario, seed: seed ?? scenario.seed, days: days ?? scenario.days, population }
-  const holds = isSameSize(scenario, changed) ? scenario.holds : { ...scenario.holds, orders: undefined }
+  const holds = isSameSize(scenario, changed)
+    ? scenario.holds
+    : { ...scenario.holds, orders: undefined, packs: undefined }
   return { ...changed, faults: fewerFaults(scenario.faults, without), holds }
 }
 

@@ -69,16 +69,18 @@ export const Population = settings({
 export type Population = z.output<typeof Population>
 
 const count = whole.min(0, 'it is 0 or more')
+const bounds = settings({ atLeast: count.optional(), atMost: count.optional() })
+  .refine((it) => Object.keys(it).length > 0, 'it names `atLeast`, `atMost` or both')
+  .refine(
+    ({ atLeast = 0, atMost = Number.POSITIVE_INFINITY }) => atLeast <= atMost,
+    '`atLeast` is more than `atMost`: exchange them',
+  )
 /** What must hold at the end, besides what always must (run/expectations.ts). What is absent is not judged. */
 export const Holds = settings({
   /** Of the population and span of the file: in a run of other homes or days it is not judged. */
-  orders: settings({ atLeast: count.optional(), atMost: count.optional() })
-    .refine((it) => Object.keys(it).length > 0, 'it names `atLeast`, `atMost` or both')
-    .refine(
-      ({ atLeast = 0, atMost = Number.POSITIVE_INFINITY }) => atLeast <= atMost,
-      '`atLeast` is more than `atMost`: exchange them',
-    )
-    .optional(),
+  orders: bounds.optional(),
+  /** In all orders together; as for `orders`. */
+  packs: bounds.optional(),
   /** Days on which an appliance could not give what was wanted of it, over all of a home, as a mean a year; at most. */
   stockOutDaysPerHomeYear: number.min(0, 'it is 0 or more').optional(),
   /** What a homeowner is told in 30 days, on average; at most. Real run only. */

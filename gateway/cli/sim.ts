@@ -1,6 +1,5 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { FAULT_KINDS, type FaultKind, faultsIn } from '../../device-sim/scenario/faults.ts'
-import { leftOutOf } from '../../device-sim/scenario/left-out.ts'
 import type { Scenario } from '../../device-sim/scenario/schema.ts'
 import { CliError, contextOf } from './client.ts'
 import { recordCommand, replayRecordingCommand } from './sim-record.ts'
@@ -33,7 +32,7 @@ function runCommand(): Command {
     .addHelpText(
       'after',
       `
-Bounds on the number of orders are for the homes and days of the file: with others they are not judged.
+Bounds on the numbers of orders and packs are for the homes and days of the file: with others they are not judged.
 Nothing of a gateway of yours is touched.
 Ends with exit code 0 when all holds, 1 when something does not, 2 when the scenario or an option is wrong.`,
     )
@@ -81,6 +80,7 @@ type Happens = { timeline: { day: number; what: string }[]; leftOut: string[] }
 /** In a run of the kind that the file names. */
 async function happeningIn(scenario: Scenario): Promise<Happens> {
   const { timelineOf } = await import('../../device-sim/faults/timeline.ts')
+  const { leftOutOf } = await import('../../device-sim/run/left-out.ts')
   return { timeline: timelineOf(scenario, scenario.run), leftOut: leftOutOf(scenario, scenario, scenario.run) }
 }
 

@@ -193,13 +193,19 @@ describe('a real run', () => {
       ],
     )
     expect(failing(sound(), { orders: { atMost: 1 } })).toHaveLength(1)
+    expect(failing(sound(), { packs: { atLeast: 2, atMost: 2 } })).toEqual([])
+    const more = sound()
+    Object.assign(more.books.orders[0]!, { quantity: 4 })
+    expect(failing(more, { packs: { atMost: 4 } })).toEqual([
+      'They are for enough packs, and not too many: 5 packs (at most 4)',
+    ])
   })
 })
 
 it('keeps of what fails what a smaller scenario can show too', () => {
-  const holds = { orders: { atMost: 1 }, messagesPerHomeMonth: 1.9 }
+  const holds = { orders: { atMost: 1 }, packs: { atMost: 1 }, messagesPerHomeMonth: 1.9 }
   const verdicts = judgeReal(scenario(holds), sound()).filter(({ holds: isGood }) => !isGood)
-  expect(verdicts).toHaveLength(2)
+  expect(verdicts).toHaveLength(3)
   expect(withoutOrderBounds({ verdicts }).verdicts).toEqual([
     expect.objectContaining({ name: 'A homeowner is seldom disturbed' }),
   ])
@@ -207,14 +213,14 @@ it('keeps of what fails what a smaller scenario can show too', () => {
 
 it('judges a pure run by its own ledger', () => {
   const result = {
-    orders: [{}, {}, {}],
+    orders: [{ quantity: 1 }, { quantity: 2 }, { quantity: 1 }],
     stockOuts: [{ days: 3 }],
     problems: [] as string[],
     counts: { deviceDays: 120 },
   } as unknown as RunResult
   const names = (holds: Holds) => judgePure(scenario(holds), result).flatMap((it) => (it.holds ? [] : [it.name]))
   expect(names({ orders: { atLeast: 3 }, stockOutDaysPerHomeYear: 9.2 })).toEqual([])
-  expect(names({ orders: { atLeast: 4 }, stockOutDaysPerHomeYear: 9 })).toHaveLength(2)
+  expect(names({ orders: { atLeast: 4 }, packs: { atLeast: 5 }, stockOutDaysPerHomeYear: 9 })).toHaveLength(3)
   result.problems.push('Two open orders.')
   expect(names({})).toEqual(['The run is without a contradiction'])
 })
