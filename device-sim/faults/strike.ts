@@ -26,9 +26,15 @@ export class Striker {
   /** Between two ticks: faults of the same tick come one after the other. */
   #before: Promise<void> = Promise.resolve()
   #deeds = 0
+  readonly #otherwise = new Map<string, number>()
 
   constructor(seed: string) {
     this.#seed = new Seed(`strike ${seed}`)
+  }
+
+  /** What came otherwise than planned, as sentences. */
+  get problems(): string[] {
+    return [...this.#otherwise].map(([sentence, times]) => (times === 1 ? sentence : `${sentence} (${times} times)`))
   }
 
   /** Resolves when it is over and everything runs again. */
@@ -43,18 +49,28 @@ export class Striker {
       case 'kill':
         return await struck.kill(happening.victim, happening.when === 'midst')
       case 'reorg':
-        return await reorg(struck.rpcUrl, happening.blocks)
+        return this.#noteReorg(happening.blocks, await reorg(struck.rpcUrl, happening.blocks))
       case 'seller-away':
         return await struck.sellerAway()
       case 'seller-back':
         return await struck.sellerBack()
       case 'hostile': {
         const device = await this.#hostileDevice(happening.device, struck)
-        if (device === undefined) return
+        if (device === undefined)
+          return this.#note(`hostile-${happening.device} was not let in: the gateway did not answer.`)
         const seed = this.#seed.fork(`deed ${this.#deeds++}`)
         await misbehave({ ...device, port: struck.api.mqttPort }, happening.deed, struck.victim, seed)
       }
     }
+  }
+
+  #noteReorg(planned: number, taken: number): void {
+    if (taken === planned) return
+    this.#note(`A reorg took back ${taken} of ${planned} blocks: the chain goes back no further than its last start.`)
+  }
+
+  #note(sentence: string): void {
+    this.#otherwise.set(sentence, (this.#otherwise.get(sentence) ?? 0) + 1)
   }
 
   /** Let in at its first deed; undefined while the gateway does not answer. */
@@ -72,17 +88,18 @@ export class Striker {
 
 /**
  * The last blocks go, and empty ones take their place: as many as there are since the chain was last started, which cannot go
- * back before that. When there is none, a new empty one goes.
+ * back before that. When there is none, a new empty one goes. Resolves to how many went.
  */
-async function reorg(rpcUrl: string, blocks: number): Promise<void> {
+async function reorg(rpcUrl: string, blocks: number): Promise<number> {
   const head = Number(z.string().parse(await call(rpcUrl, 'eth_blockNumber', [])))
   for (let depth = Math.min(blocks, head - 1); depth > 0; depth--) {
     const isDone = await call(rpcUrl, 'anvil_reorg', [depth, []]).then(
       () => true,
       () => false,
     )
-    if (isDone) return
+    if (isDone) return depth
   }
   await call(rpcUrl, 'evm_mine', [])
   await call(rpcUrl, 'anvil_reorg', [1, []])
+  return 0
 }

@@ -53,17 +53,15 @@ export class HomeErrands {
   async readShipped(): Promise<void> {
     const news = this.#shipped.splice(0)
     await atOnce(news, AT_ONCE, async ({ place, message }) => {
-      const { deviceId, homeId, home, device } = place
+      const { homeId, home, device } = place
       const path = `/v1/orders/${message.orderId}?home=${homeId}`
       const { order } = await untilAnswered(() => this.#api().get(path, OrderAnswer))
       const model = this.#models[home]!
       const slots = model.devices[device]!.description.slots
       const slot = slots.findIndex((each) => each.slot === message.slot)
-      const described = slots[slot]
-      if (order.quote === undefined || described === undefined) {
-        this.#note(`An order of ${deviceId} ${message.slot} was shipped without a quote.`)
-        return
-      }
+      const described = slots[slot]!
+      // A reorg has taken back what was told: it is told again when it is shipped again.
+      if (order.quote === undefined) return
       const { packSize, contentUnit } = order.quote
       const packContent = contentUnit === described.unit ? packSize : described.capacity
       model.shipped(device, slot, { orderId: message.orderId, packs: order.quantity, packContent }, message.sinceMs)

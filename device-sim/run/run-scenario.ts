@@ -53,7 +53,8 @@ export async function play(scenario: Scenario, { kind, onProgress, signal }: Run
       onProgress,
       signal,
     })
-    return { result, verdicts, broken: undefined }
+    const problems = [...result.problems, ...striker.problems]
+    return { result: { ...result, problems }, verdicts, broken: undefined }
   } catch (error) {
     signal.throwIfAborted()
     return { result: undefined, verdicts: [], broken: error instanceof Error ? error.message : String(error) }
