@@ -7,9 +7,9 @@ import { Address } from '../../gateway/domain/identifiers.ts'
 import { jsonText } from '../../gateway/lib/json.ts'
 import { DRAWER_CAPACITY_ML } from '../models/demo-washer.ts'
 import { type Scene, Stage } from '../stage.ts'
-import { type Balances, type Outcome, whatIsMissing } from '../verdict.ts'
 import { type DemoHome, type DemoHooks, moveIn } from './demo-home.ts'
 import { OrderStory } from './order-story.ts'
+import { type Balances, type Outcome, whatIsMissing } from './outcome.ts'
 import { dateText, Story } from './story.ts'
 
 const HELP = `Lives through some weeks of a home whose washer buys its own detergent, in seconds: the real gateway, broker, seller and

@@ -1,6 +1,6 @@
 import { styleText } from 'node:util'
 import { formatMoney } from '../../gateway/domain/money.ts'
-import type { Balances } from '../verdict.ts'
+import type { Balances } from './outcome.ts'
 
 const BAR_CELLS = 28
 const MONEY_COLUMN = 16

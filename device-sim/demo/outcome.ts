@@ -1,4 +1,4 @@
-import { DRAWER_CAPACITY_ML } from './models/demo-washer.ts'
+import { DRAWER_CAPACITY_ML } from '../models/demo-washer.ts'
 
 /** A drawer that lacks less than this counts as full: the sensor's noise, and a cycle since. */
 const FULL_WITHIN_ML = 70

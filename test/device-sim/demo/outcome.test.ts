@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { type Outcome, whatIsMissing } from '../../device-sim/verdict.ts'
+import { type Outcome, whatIsMissing } from '../../../device-sim/demo/outcome.ts'
 
 const GOOD: Outcome = {
   order: { orderId: '0193', state: 'completed', totalMinorUnits: 12_490_000n, lastReason: 'paid' },
