@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import type { Audit } from '../orders/audit.ts'
 import { contextOf } from './client.ts'
 import { linesOf, progress } from './progress.ts'
+import { counts } from './text.ts'
 
 /** `first` as it comes over the wire. */
 type Done = Extract<Audit, { kind: 'done' }>
@@ -34,8 +35,4 @@ function auditText({ authorizations, mandates, inEscrowText, differing, unread, 
   }
   const agree = unread === 0 ? `${counted} agree with the chain` : `${counted} were compared with the chain`
   return [`${agree}; ${inEscrowText} of this home is in the escrow.`, ...waiting].join('\n')
-}
-
-function counts(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`
 }

@@ -11,6 +11,7 @@ import { systemClock } from '../lib/clock.ts'
 import { CliError, type Context } from './client.ts'
 import { untilInterrupted } from './interrupt.ts'
 import { SimProgress } from './sim-progress.ts'
+import { counts } from './text.ts'
 
 export type SimRunOptions = {
   pure?: true
@@ -73,7 +74,9 @@ async function smallestOf(
 ): Promise<Report['smallest']> {
   let tries = 0
   const onTry = ({ population: { homes }, days }: Scenario) =>
-    progress.say(`it fails; looking for the smallest that does: try ${++tries}, ${homes} homes, ${days} days`)
+    progress.say(
+      `it fails; looking for the smallest that does: try ${++tries}, ${counts(homes, 'home')}, ${counts(days, 'day')}`,
+    )
   const shrunk = await shrinkFailure(scenario, failed, { kind, signal, nowMs: () => performance.now(), onTry })
   return {
     command: commandFor(argument, whole, shrunk.scenario, kind),
@@ -86,13 +89,13 @@ async function smallestOf(
 
 function summaryText(report: Report, folder: string | undefined): string {
   const { name, kind, scenario, result, verdicts, broken, leftOut, smallest } = report
-  const heading = `${name}: ${scenario.population.homes} homes, ${scenario.days} days, seed ${scenario.seed}, ${kind}`
+  const heading = `${name}: ${counts(scenario.population.homes, 'home')}, ${counts(scenario.days, 'day')}, seed ${scenario.seed}, ${kind}`
   return [
     result === undefined ? heading : `${heading}; ${result.realSeconds.toFixed(1)} s`,
     ...(result === undefined
       ? []
       : [
-          `  ${result.devices} devices, ${result.counts.reports} reports, ${result.orders.length} orders (sha256 ${ordersSha256(result.orders).slice(0, 16)})`,
+          `  ${counts(result.devices, 'device')}, ${counts(result.counts.reports, 'report')}, ${counts(result.orders.length, 'order')} (sha256 ${ordersSha256(result.orders).slice(0, 16)})`,
         ]),
     ...(broken === undefined ? [] : [`  ✘ The run broke: ${broken}`]),
     ...verdicts.flatMap(({ name: what, holds, saw, details }) => [
@@ -105,7 +108,7 @@ function summaryText(report: Report, folder: string | undefined): string {
     ...(smallest === undefined
       ? []
       : [
-          `The smallest that still fails (${smallest.homes} homes, ${smallest.days} days, ${smallest.tries} tries):`,
+          `The smallest that still fails (${counts(smallest.homes, 'home')}, ${counts(smallest.days, 'day')}, tries: ${smallest.tries}):`,
           `  ${smallest.command}`,
         ]),
   ].join('\n')

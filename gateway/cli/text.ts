@@ -17,6 +17,11 @@ export function table(header: string[], rows: string[][], nothing: string): stri
     .join('\n')
 }
 
+/** `1 row`, `2 rows`; for nouns whose plural has an s. */
+export function counts(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
+}
+
 /** `2026-03-01 14:05:09`, in the time zone of this terminal. */
 export function localTime(atMs: number): string {
   // Swedish writes dates as ISO 8601 does.
