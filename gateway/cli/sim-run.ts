@@ -108,7 +108,7 @@ function summaryText(report: Report, folder: string | undefined): string {
     ...(smallest === undefined
       ? []
       : [
-          `The smallest that still fails (${counts(smallest.homes, 'home')}, ${counts(smallest.days, 'day')}, tries: ${smallest.tries}):`,
+          `The smallest that still fails (${counts(smallest.homes, 'home')}, ${counts(smallest.days, 'day')}, ${smallest.tries} tries):`,
           `  ${smallest.command}`,
         ]),
   ].join('\n')
