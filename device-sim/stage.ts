@@ -17,6 +17,7 @@ const DEATH_KNOWN_WITHIN_MS = 500
 const REVIVED_WITHIN_MS = 30_000
 const REVIVED_POLL_MS = 50
 
+const IS_OVER = 'The stage is over: nothing more begins on it.'
 const ROOT = join(import.meta.dirname, '..')
 const SellerReady = z.object({ name: z.string(), address: Address, url: z.url() })
 const ChainNode = z.object({ pid: z.int().positive(), rpcUrl: z.url(), isWhole: z.boolean() })
@@ -45,6 +46,7 @@ export class Stage {
   #settings = ''
   #catalogue: string | undefined
   #scene: Scene | undefined
+  #isOver = false
 
   constructor() {
     const fault = Promise.withResolvers<never>()
@@ -66,14 +68,14 @@ export class Stage {
     this.#settings = options.settings ?? ''
     this.#catalogue = options.catalogue
     const time = await leadVirtualTime(this.#socket, options.startMs)
-    this.#ends.push(() => time.close())
+    this.endsWith(() => time.close())
     mkdirSync(this.gatewayData, { mode: 0o700 })
-    this.#ends.push(async () => void (await this.#children.get('gateway')?.stop()))
+    this.endsWith(async () => void (await this.#children.get('gateway')?.stop()))
     // Free ports at first, so that a run never meets another gateway; the same again after a kill, as devices know them.
     this.#writeSettings(0, 0)
     const api = await this.#startGateway()
     this.#writeSettings(api.mqttPort, Number(new URL(api.httpUrl).port))
-    this.#ends.push(async () => void (await this.#children.get('merchant')?.stop()))
+    this.endsWith(async () => void (await this.#children.get('merchant')?.stop()))
     const seller = await this.#startMerchant(0)
     await time.waitForFollowers(FOLLOWERS, START_WITHIN_MS)
     this.#scene = { time, api, seller }
@@ -115,9 +117,12 @@ export class Stage {
     return chainOf(this.gatewayData)?.rpcUrl ?? ''
   }
 
-  /** Ended before gateway and seller. */
+  /** Ended before gateway and seller; at once, with an error, when the stage is over already. */
   endsWith(end: () => Promise<void>): void {
     this.#ends.push(end)
+    if (!this.#isOver) return
+    void this.stop().catch(this.#fail)
+    throw new Error(IS_OVER)
   }
 
   /** What lies behind a failure: the death of a child is known a moment after its connections broke. */
@@ -128,6 +133,7 @@ export class Stage {
 
   /** Ends what it can, whatever fails on the way; the first failure is thrown when all is done. */
   async stop(): Promise<void> {
+    this.#isOver = true
     const failures: unknown[] = []
     for (const end of this.#ends.splice(0).reverse()) await end().catch((error: unknown) => failures.push(error))
     await this.#reaper.end().catch((error: unknown) => failures.push(error))
@@ -167,6 +173,7 @@ export class Stage {
   }
 
   async #start(name: string, script: string, args: string[]): Promise<string> {
+    if (this.#isOver) throw new Error(IS_OVER)
     // The one of before would be nobody's to end, and keep us from ending.
     if (this.#children.get(name)?.runs) throw new Error(`The ${name} runs already.`)
     const child = new Child(name, join(ROOT, script + extname(import.meta.filename)), args)

@@ -28,7 +28,7 @@ export class Fleet {
   readonly #joining = new Set<LightDevice>()
   readonly #connecting = new Set<LightDevice>()
   readonly #comers: LightDevice[] = []
-  /** Answers of the broker that are due: acknowledgements, pings, and one for each device that joins. */
+  /** Answers of the broker that are due: acknowledgements, and one for each device that joins. */
   #waitsFor = 0
   #answers = 0
   #failure: Error | undefined
@@ -44,10 +44,7 @@ export class Fleet {
       onOrder: (device: LightDevice, message: OrderMessage) => onOrder(places.get(device)!, message),
       joined: (device: LightDevice) => this.#leave(device),
       lost: (device: LightDevice) => this.#comeBack(device),
-      failed: (error: Error) => {
-        this.#failure ??= error
-        this.#rested?.reject(error)
-      },
+      failed: (error: Error) => this.#fail(error),
     }
     this.#devices = devices.map((options) => new LightDevice(options, mate))
     this.#outboxes = devices.map(() => [])
@@ -82,12 +79,6 @@ export class Fleet {
     await this.#rest()
   }
 
-  /** Resolves when all that the broker had sent before is read. */
-  async heard(): Promise<void> {
-    for (const device of this.#devices) device.ping()
-    await this.#rest()
-  }
-
   /** Every boot of every device, and how many of its reports, from seq 0 on, are acknowledged. */
   *acknowledged(): Generator<{ deviceId: string; session: string; seqs: number }> {
     for (const { deviceId, sessions } of this.#devices) {
@@ -95,9 +86,10 @@ export class Fleet {
     }
   }
 
-  /** Switches all off. */
+  /** Switches all off. Whoever still waits for an answer hears that it will not come. */
   async close(): Promise<void> {
     this.#closed = true
+    this.#fail(new Error('The fleet was switched off.'))
     await Promise.race([
       Promise.all(this.#devices.map((device) => device.close())),
       wait(GOODBYE_WITHIN_MS, 0, { ref: false }),
@@ -122,7 +114,7 @@ export class Fleet {
   }
 
   #admit(): void {
-    while (this.#connecting.size < CONNECTING) {
+    while (!this.#closed && this.#connecting.size < CONNECTING) {
       const device = this.#comers.pop()
       if (device === undefined) return
       if (!this.#joining.has(device)) continue
@@ -148,6 +140,11 @@ export class Fleet {
       this.#comers.push(device)
       this.#admit()
     }, RECONNECT_AFTER_MS)
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= error
+    this.#rested?.reject(error)
   }
 
   #count(change: number): void {

@@ -9,7 +9,6 @@ import {
   DISCONNECT,
   eachPacket,
   PACKET,
-  PINGREQ,
   pubackPacket,
   publishPacket,
   readPublish,
@@ -58,7 +57,6 @@ export class LightDevice {
   readonly #outgoing: Outgoing
   /** Reports that were made out of reach. */
   #kept: Report[] = []
-  #pings = 0
 
   constructor(options: FleetDevice, fleet: Fleetmate) {
     this.#options = options
@@ -163,14 +161,6 @@ export class LightDevice {
     if (end !== undefined) this.drop()
   }
 
-  /** Asks the broker for an answer, before which all that it had sent arrives. */
-  ping(): void {
-    if (this.#state !== 'on') return
-    this.#pings++
-    this.#fleet.waitsFor(1)
-    this.#write(PINGREQ)
-  }
-
   #sendAll(all: readonly Unacknowledged[]): void {
     if (this.#state !== 'on' || all.length === 0) return // it goes once the broker has let it in
     for (const one of all) one.wasSent = true
@@ -185,8 +175,6 @@ export class LightDevice {
     this.#socket = undefined
     this.#state = 'off'
     this.#rest = undefined
-    this.#fleet.waitsFor(-this.#pings)
-    this.#pings = 0
     this.#outgoing.forgetGreetings()
   }
 
@@ -209,10 +197,6 @@ export class LightDevice {
         break
       case PACKET.publish:
         this.#heard(readPublish(bytes, first, start, end))
-        break
-      case PACKET.pingresp:
-        this.#pings--
-        this.#fleet.waitsFor(-1)
         break
       case PACKET.connack:
         this.#letIn(bytes[start + 1]!)

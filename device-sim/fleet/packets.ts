@@ -1,8 +1,7 @@
 /** The packets of MQTT 3.1.1 that a simple device speaks, as bytes; ten thousand devices have no room for a client library. */
 
 /** First bytes of what a broker sends (table 2.1, without the flags of a PUBLISH). */
-export const PACKET = { connack: 0x20, publish: 0x30, puback: 0x40, suback: 0x90, pingresp: 0xd0 } as const
-export const PINGREQ = Uint8Array.of(0xc0, 0)
+export const PACKET = { connack: 0x20, publish: 0x30, puback: 0x40, suback: 0x90 } as const
 export const DISCONNECT = Uint8Array.of(0xe0, 0)
 /** Table 2.4: four bytes of seven bits. */
 const MAX_LENGTH_BYTES = 4

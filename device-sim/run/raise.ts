@@ -1,5 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { catalogueText } from '../models/shop.ts'
 import type { Scenario } from '../scenario/schema.ts'
@@ -10,9 +9,7 @@ const SPARE_CONNECTIONS = 1_000
 
 /** Raises gateway, chain, and the shop of the scenario. */
 export async function raiseFor(stage: Stage, scenario: Scenario, startMs: number, devices: number): Promise<Scene> {
-  const folder = mkdtempSync(join(tmpdir(), 'adept-shop-'))
-  stage.endsWith(async () => rmSync(folder, { recursive: true, force: true }))
-  const catalogue = join(folder, 'catalogue.yaml')
+  const catalogue = join(stage.folder, 'catalogue.yaml')
   writeFileSync(catalogue, catalogueText(scenario))
   return await stage.raise({ startMs, settings: settingsFor(devices), catalogue })
 }

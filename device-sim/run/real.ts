@@ -26,12 +26,12 @@ const TURNS = 4
  * tick all homes live, what they say is stored, and everything settles once. The same seed gives the same orders.
  */
 export async function runReal(scenario: Scenario, options: RealOptions): Promise<RunResult> {
+  options.signal.throwIfAborted()
   const stage = new Stage()
   const ended = new Promise<never>((_resolve, reject) => {
     options.signal.addEventListener('abort', () => reject(options.signal.reason), { once: true })
   })
   ended.catch(() => undefined)
-  options.signal.throwIfAborted()
   try {
     return await Promise.race([play(stage, scenario, options), stage.fault, ended])
   } catch (error) {

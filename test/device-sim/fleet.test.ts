@@ -87,14 +87,13 @@ describe('a fleet of light devices', () => {
     await line.broker.publish('h1-b', 'order', order('shipped'), { retain: true })
     fleet.report(1, 'consumable', level(790))
     await fleet.flush()
-    await fleet.heard()
     expect(stored()).toMatchObject([
       { device: 'h1-b', seq: 0, remaining: 800 },
       { device: 'h1-b', seq: 1, remaining: 790 },
     ])
-    expect(news.filter(([device]) => device === 1).map(([, state]) => state)).toEqual(
-      expect.arrayContaining(['due', 'shipped']),
-    )
+    await expect
+      .poll(() => news.filter(([device]) => device === 1).map(([, state]) => state))
+      .toEqual(expect.arrayContaining(['due', 'shipped']))
   })
 
   it('sends in another order, twice and with the connection cut, and is stored once each', async () => {
@@ -121,6 +120,15 @@ describe('a fleet of light devices', () => {
     await flushed
     expect(stored()).toHaveLength(1)
     await expect.poll(() => fleet.connected).toBe(3)
+  })
+
+  it('leaves nobody waiting when it is switched off', async () => {
+    await fleet.connect()
+    fleet.report(0, 'consumable', level(900))
+    const flushed = fleet.flush()
+    await Promise.all([expect(flushed).rejects.toThrow('The fleet was switched off.'), fleet.close()])
+    await expect(fleet.connect()).rejects.toThrow('The fleet was switched off.')
+    expect(fleet.connected).toBe(0)
   })
 
   it('waits for no answer to what it said of itself when it goes out of reach right after a connect', async () => {

@@ -33,8 +33,31 @@ test('a few homes live through every fault, and all that must hold holds', { tim
   const { broken, verdicts, result } = await play(scenario, { kind: 'real', onProgress: () => undefined, signal })
   expect(broken).toBeUndefined()
   expect(verdicts.filter(({ holds }) => !holds)).toEqual([])
-  expect(verdicts).toHaveLength(8)
-  expect(result?.problems).toEqual([])
+  expect(verdicts).toHaveLength(9)
+  const isOfChain = (problem: string) => /^A reorg took back \d of 2 blocks/.test(problem)
+  expect(result?.problems.filter((problem) => !isOfChain(problem))).toEqual([])
+})
+
+test.each([0, 300, 900, 1_500])('a run that is ended after %i ms leaves nothing', { timeout: 60_000 }, async (ms) => {
+  const before = folders()
+  const ending = new AbortController()
+  const scenario = Scenario.parse({ about: 'a test', population: { homes: 3 }, days: 60 })
+  const run = play(scenario, { kind: 'real', onProgress: () => undefined, signal: ending.signal })
+  setTimeout(() => ending.abort(new Error('You ended it.')), ms)
+  await expect(run).rejects.toThrow('You ended it.')
+  expect(folders()).toBe(before)
+  // What the run still does stops at the stage, which is over.
+  await expect.poll(() => process.getActiveResourcesInfo().filter((name) => name === 'ProcessWrap')).toEqual([])
+})
+
+test('a run that was ended before it began begins nothing', async () => {
+  const before = folders()
+  const ending = AbortSignal.abort(new Error('You ended it.'))
+  const scenario = Scenario.parse({ about: 'a test', population: { homes: 1 }, days: 1 })
+  await expect(play(scenario, { kind: 'real', onProgress: () => undefined, signal: ending })).rejects.toThrow(
+    'ended it',
+  )
+  expect(folders()).toBe(before)
 })
 
 test('a recording is replayed with every reading, restarts included', { timeout: 60_000 }, async () => {
