@@ -3,10 +3,13 @@ import { once } from 'node:events'
 import { extname } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
+import { setTimeout as wait } from 'node:timers/promises'
 
 const LEASH = import.meta.resolve(`./leash${extname(import.meta.filename)}`)
 const KEPT_LINES = 200
 const END_WITHIN_MS = 10_000
+const LAST_WORDS_WITHIN_MS = 500
+const LONGEST_WORDS = 500
 
 /** A Node program of ours as a child process that never outlives us (leash.ts), with the last lines that it said. */
 export class Child {
@@ -15,6 +18,8 @@ export class Child {
   readonly lines: string[] = []
   readonly #process: ChildProcess
   readonly #exited: Promise<unknown[]>
+  /** Both its outputs are read to their ends. */
+  readonly #silent: Promise<unknown>
   readonly #firstLine = Promise.withResolvers<string>()
   #ending = false
 
@@ -28,6 +33,7 @@ export class Child {
       detached: true,
     })
     this.#exited = once(this.#process, 'exit')
+    this.#silent = once(this.#process, 'close')
     this.#process.stdin?.on('error', () => undefined) // it may be gone before we close the pipe
     this.#keep(this.#process.stdout, (line) => this.#firstLine.resolve(line))
     this.#keep(this.#process.stderr)
@@ -38,11 +44,18 @@ export class Child {
     return await Promise.race([this.#firstLine.promise, this.died()])
   }
 
-  /** Rejects with a sentence when it ends without being told to. */
+  /** Rejects with a sentence when it ends without being told to, and with the last that it said when it ended itself. */
   async died(): Promise<never> {
     const [code, signal] = await this.#exited
     if (this.#ending) return new Promise(() => undefined)
-    throw new Error(`The ${this.name} ended unexpectedly (${signal ?? `exit code ${code}`}).`)
+    await Promise.race([this.#silent, wait(LAST_WORDS_WITHIN_MS)])
+    const words = signal === null ? this.lines.at(-1) : undefined
+    throw new Error(
+      [
+        `The ${this.name} ended unexpectedly (${signal ?? `exit code ${code}`}).`,
+        ...(words === undefined ? [] : [`The last it said: ${words.slice(0, LONGEST_WORDS)}`]),
+      ].join(' '),
+    )
   }
 
   get pid(): number {

@@ -1,6 +1,6 @@
 import type { LevelSeries, RunResult } from '../run/result.ts'
 import { faultsIn } from '../scenario/faults.ts'
-import { isGood, type Report } from './report.ts'
+import { isGood, notesOf, type Report } from './report.ts'
 import { STYLE } from './style.ts'
 import { escaped, type Plot, plotSvg } from './svg.ts'
 
@@ -21,7 +21,7 @@ export function htmlText(report: Report): string {
 <p>${escaped(scenario.about)}</p></header>
 ${factsHtml(report)}
 ${report.broken === undefined ? '' : `<section class="broken"><h2>The run broke</h2><p>${escaped(report.broken)}</p></section>`}
-<section><h2>What must hold</h2>${verdictsHtml(report)}${leftOutHtml(report)}${againHtml(report)}</section>
+<section><h2>What must hold</h2>${verdictsHtml(report)}${notesHtml(report)}${againHtml(report)}</section>
 ${result === undefined ? '' : plotsHtml(result, report.faults)}
 ${result === undefined ? '' : levelsHtml(result)}
 ${faultsHtml(report)}
@@ -59,8 +59,10 @@ function verdictsHtml({ verdicts }: Report): string {
   return `<table><tbody>${rows.join('')}</tbody></table>`
 }
 
-function leftOutHtml({ leftOut }: Report): string {
-  return leftOut.map((sentence) => `<p>${escaped(sentence)}</p>`).join('')
+function notesHtml(report: Report): string {
+  return notesOf(report)
+    .map((sentence) => `<p>${escaped(sentence)}</p>`)
+    .join('')
 }
 
 function againHtml(report: Report): string {

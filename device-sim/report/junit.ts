@@ -1,11 +1,11 @@
-import { isGood, type Report } from './report.ts'
+import { isGood, notesOf, type Report } from './report.ts'
 
 /**
  * JUnit XML as Jenkins, GitLab and others read it: one suite, one case for each thing that must hold. A run that broke is
  * an error of its own case; what does not hold is a failure. Of a pure run it tells no times: equal runs give the same bytes.
  */
 export function junitText(report: Report): string {
-  const { name, kind, scenario, result, verdicts, broken, leftOut, command, madeAtMs } = report
+  const { name, kind, scenario, result, verdicts, broken, command, madeAtMs } = report
   const classname = `adept.sim.${name}`
   const failures = verdicts.filter(({ holds }) => !holds).length
   const isTimed = kind === 'real'
@@ -38,7 +38,7 @@ export function junitText(report: Report): string {
         ? []
         : [problem('failure', verdict.saw, [verdict.saw, ...verdict.details].join('\n')), '    </testcase>']),
     ]),
-    `    <system-out>${text([...leftOut, ...again].join('\n'))}</system-out>`,
+    `    <system-out>${text([...notesOf(report), ...again].join('\n'))}</system-out>`,
     `    <system-err>${text(report.smallest === undefined ? '' : `Smallest that fails: ${report.smallest.command}`)}</system-err>`,
     '  </testsuite>',
     '</testsuites>',

@@ -25,6 +25,11 @@ export type Report = {
   madeAtMs: number
 }
 
+/** What a reader is told beside the verdicts, as sentences. */
+export function notesOf({ leftOut, result }: Report): string[] {
+  return [...leftOut, ...(result?.problems ?? [])]
+}
+
 /** Whether all that must hold does. */
 export function isGood({ verdicts, broken }: Pick<Report, 'verdicts' | 'broken'>): boolean {
   return broken === undefined && verdicts.every(({ holds }) => holds)

@@ -6,7 +6,7 @@ import type { RunResult } from './result.ts'
 import { type Verdict, verdictOf, within } from './verdict.ts'
 
 const ENOUGH_ORDERS = 'There are enough orders, and not too many'
-const ENOUGH_PACKS = 'They are for enough packs, and not too many'
+const ENOUGH_PACKS = 'Enough packs are ordered, and not too many'
 const DAY_MS = 86_400_000
 const DAYS_A_YEAR = 365
 const DAYS_A_MONTH = 30

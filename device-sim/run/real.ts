@@ -63,7 +63,7 @@ class RealRun {
   readonly #devicesOfHome: readonly (readonly HomeDevice[])[]
   readonly #startMs: number
   readonly #tickMs: number
-  readonly #days: DayRow[] = []
+  readonly #days: Omit<DayRow, 'orders'>[] = []
   readonly #recorder: Recorder
   readonly #errands: HomeErrands
   #sinks: FleetSink[] = []
@@ -145,7 +145,7 @@ class RealRun {
 
   async live(): Promise<void> {
     const ticks = Math.round((this.#scenario.days * DAY_MS) / this.#tickMs)
-    let day = { beganAt: performance.now(), reports: this.#reports, orders: this.#errands.orderIds.size }
+    let day = { beganAt: performance.now(), reports: 0 }
     for (let tick = 0; tick < ticks; tick++) {
       const atMs = this.#startMs + (tick + 1) * this.#tickMs
       this.#options.signal.throwIfAborted()
@@ -153,11 +153,10 @@ class RealRun {
       const daysLived = (atMs - this.#startMs) / DAY_MS
       this.#tell('day', daysLived)
       if (!Number.isInteger(daysLived)) continue
-      const now = { beganAt: performance.now(), reports: this.#reports, orders: this.#errands.orderIds.size }
+      const now = { beganAt: performance.now(), reports: this.#reports }
       this.#days.push({
         day: daysLived - 1,
         reports: now.reports - day.reports,
-        orders: now.orders - day.orders,
         emptySlots: this.#recorder.empty,
         realMs: Math.round(now.beganAt - day.beganAt),
       })
@@ -169,6 +168,7 @@ class RealRun {
   result(realSeconds: number): RunResult {
     const { seed, days, population } = this.#scenario
     const orders = orderLines(this.#stage.gatewayData, this.#plans, this.#devices, this.#startMs)
+    const ordersOf = Map.groupBy(orders, ({ day }) => Math.min(day, days - 1))
     return {
       kind: 'real',
       seed,
@@ -179,7 +179,7 @@ class RealRun {
       orders,
       levels: this.#recorder.levels,
       stockOuts: this.#recorder.stockOuts,
-      days: this.#days,
+      days: this.#days.map((row) => ({ ...row, orders: ordersOf.get(row.day)?.length ?? 0 })),
       counts: {
         reports: this.#reports,
         cycles: this.#sinks.reduce((sum, { cycles }) => sum + cycles, 0),

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { openFolder, writeReports } from '../../device-sim/report/folder.ts'
 import { jsonReport, ordersSha256 } from '../../device-sim/report/json.ts'
-import { isGood, type Report } from '../../device-sim/report/report.ts'
+import { isGood, notesOf, type Report } from '../../device-sim/report/report.ts'
 import { withoutOrderBounds } from '../../device-sim/run/expectations.ts'
 import { commandFor, type Played, play, reportOf, shrinkFailure } from '../../device-sim/run/run-scenario.ts'
 import { type FaultKind, faultsIn } from '../../device-sim/scenario/faults.ts'
@@ -28,7 +28,7 @@ export type SimRunOptions = {
 type Named = { name: string; argument: string; scenario: Scenario }
 
 const NOT_SHRUNK =
-  'No smaller scenario was looked for: only the number of orders fails, and its bounds are for the homes and days of the file.'
+  'No smaller scenario was looked for: only the number of orders or packs fails, and its bounds are for the homes and days of the file.'
 
 /** `adept sim run`: plays, checks, shrinks what fails, and reports. */
 export async function simRun(named: Named, options: SimRunOptions, { print }: Context): Promise<void> {
@@ -88,7 +88,7 @@ async function smallestOf(
 }
 
 function summaryText(report: Report, folder: string | undefined): string {
-  const { name, kind, scenario, result, verdicts, broken, leftOut, smallest } = report
+  const { name, kind, scenario, result, verdicts, broken, smallest } = report
   const heading = `${name}: ${counts(scenario.population.homes, 'home')}, ${counts(scenario.days, 'day')}, seed ${scenario.seed}, ${kind}`
   return [
     result === undefined ? heading : `${heading}; ${result.realSeconds.toFixed(1)} s`,
@@ -102,7 +102,7 @@ function summaryText(report: Report, folder: string | undefined): string {
       `  ${holds ? '✔' : '✘'} ${what}: ${saw}`,
       ...details.map((detail) => `      ${detail}`),
     ]),
-    ...[...leftOut, ...(result?.problems ?? [])].map((note) => `  note: ${note}`),
+    ...notesOf(report).map((note) => `  note: ${note}`),
     ...(folder === undefined ? [] : [`The report is in ${join(folder, 'report.html')}.`]),
     ...(isGood(report) ? [] : [`It fails with seed ${scenario.seed}. This plays it again:`, `  ${report.command}`]),
     ...(smallest === undefined

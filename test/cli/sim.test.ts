@@ -65,7 +65,7 @@ it('looks for nothing smaller when only the number of orders fails, and does not
   writeFileSync(few, SCENARIO.replace('stockOutDaysPerHomeYear: 0', 'orders: { atMost: 0 }'))
   const failed = await run('sim', 'run', few)
   expect(failed.code).toBe(1)
-  expect(failed.out).toContain('note: No smaller scenario was looked for: only the number of orders fails')
+  expect(failed.out).toContain('note: No smaller scenario was looked for: only the number of orders or packs fails')
   expect(failed.out).not.toContain('tries')
   const shorter = await run('sim', 'run', few, '--days', '14')
   expect(shorter.code).toBe(0)

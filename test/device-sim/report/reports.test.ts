@@ -74,11 +74,17 @@ it('tells no times of a pure run: equal runs give equal bytes', () => {
   })
 })
 
-it('says everywhere what was left out', () => {
-  const report: Report = { ...someReport(true), leftOut: ['It is not judged.', 'It does not <happen>.'] }
-  expect(htmlText(report)).toContain('<p>It is not judged.</p><p>It does not &lt;happen&gt;.</p>')
-  expect(jsonReport(report)).toMatchObject({ leftOut: report.leftOut })
-  expect(junitText(report)).toContain('<system-out>It is not judged.\nIt does not &lt;happen&gt;.\nPlays it again: ')
+it('says everywhere what was left out, and what the run could not do', () => {
+  const some = someReport(true)
+  const result = some.result && { ...some.result, problems: ['It went <otherwise>.'] }
+  const report: Report = { ...some, result, leftOut: ['It is not judged.', 'It does not <happen>.'] }
+  expect(htmlText(report)).toContain(
+    '<p>It is not judged.</p><p>It does not &lt;happen&gt;.</p><p>It went &lt;otherwise&gt;.</p>',
+  )
+  expect(jsonReport(report)).toMatchObject({ leftOut: report.leftOut, result: { problems: result?.problems } })
+  expect(junitText(report)).toContain(
+    '<system-out>It is not judged.\nIt does not &lt;happen&gt;.\nIt went &lt;otherwise&gt;.\nPlays it again: ',
+  )
 })
 
 describe('HTML', () => {

@@ -197,7 +197,7 @@ describe('a real run', () => {
     const more = sound()
     Object.assign(more.books.orders[0]!, { quantity: 4 })
     expect(failing(more, { packs: { atMost: 4 } })).toEqual([
-      'They are for enough packs, and not too many: 5 packs (at most 4)',
+      'Enough packs are ordered, and not too many: 5 packs (at most 4)',
     ])
   })
 })
