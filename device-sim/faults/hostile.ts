@@ -10,7 +10,6 @@ import type { Deed } from './plan.ts'
 const DEED_MS = 500
 const CONNECT_WITHIN_MS = 5_000
 const GARBAGE_BYTES = 400
-/** More than a device may send at once. */
 const FLOOD_MESSAGES = 300
 /** A PUBLISH that announces 100 MB, and the start of it. */
 const GIANT = Buffer.concat([Uint8Array.of(0x30, 0x80, 0x80, 0xc0, 0x2f), Buffer.alloc(60_000, 0x61)])

@@ -3,14 +3,20 @@ import { Gtin } from '../../gateway/domain/identifiers.ts'
 import { SlotDescription, Unit } from '../../gateway/domain/level.ts'
 import { Description, TelemetryReport } from '../../gateway/wire/messages.ts'
 import { type Appliance, descriptionOf } from './appliance.ts'
+import { MAX_USES_PER_DAY } from './uses.ts'
 
-const MAX_PEOPLE = 10
+const MAX_PEOPLE = 9
+/** Of a Poisson draw with this mean one in a hundred is cut to the most uses of a day. */
+const MAX_MEAN_USES = MAX_USES_PER_DAY / 2
+/** A cent. */
+const LEAST_PRICE_MINOR_UNITS = 10_000
 const DAY_MINUTES = 1_440
 
 const name = z.string().min(1).max(64)
 const share = z.number().min(0).max(1)
 const flag = z.literal(true).optional()
 const isFunction = z.custom((value) => typeof value === 'function', 'it is a function')
+const mean = (numbers: number[]) => numbers.reduce((sum, number) => sum + number, 0) / numbers.length
 const list = <Item extends z.ZodType>(item: Item) => z.array(item).min(1, 'there is at least one')
 
 const Product = z.strictObject({
@@ -19,7 +25,7 @@ const Product = z.strictObject({
   name: z.string().min(1).max(200),
   packSize: z.number().positive(),
   contentUnit: Unit,
-  priceMinorUnits: z.int().positive(),
+  priceMinorUnits: z.int().min(LEAST_PRICE_MINOR_UNITS, 'it is in millionths of a dollar: 1 cent is 10000'),
 })
 
 const Slot = z
@@ -58,12 +64,15 @@ const ApplianceShape = z
     usesPerDay: isFunction,
     isRegular: z.boolean(),
     worksAlone: z.boolean(),
-    week: z.array(z.number().min(0)).length(7, 'it has a number for each of seven days, from Sunday on'),
+    week: z
+      .array(z.number().min(0))
+      .length(7, 'it has a number for each of seven days, from Sunday on')
+      .refine((days) => Math.abs(mean(days) - 1) < 0.01, 'the mean of its days is 1'),
     hours: z
       .strictObject({ from: z.number().min(0), to: z.number().max(24) })
       .refine(({ from, to }) => from < to, 'they end before they begin'),
     faults: z.array(z.strictObject({ code: name, perUse: share })),
-    telemetry: list(name),
+    telemetry: list(name).refine((names) => new Set(names).size === names.length, 'two values have the same name'),
     measure: isFunction,
   })
   .check(({ value: { slots, programs }, issues }) => {
@@ -71,6 +80,12 @@ const ApplianceShape = z
       if (doses.length === slots.length) continue
       const message = `there are ${doses.length} doses for ${slots.length} slots: each slot has its own`
       issues.push({ code: 'custom', input: doses, path: ['programs', index, 'doses'], message })
+    }
+    for (const [index, { grain }] of slots.entries()) {
+      const most = Math.max(...programs.map(({ doses }) => doses[index]?.[1] ?? Number.POSITIVE_INFINITY))
+      if (grain <= most) continue
+      const message = `no use takes more than ${most}, and amounts are multiples of it`
+      issues.push({ code: 'custom', input: grain, path: ['slots', index, 'grain'], message })
     }
   })
 
@@ -90,7 +105,9 @@ export function wrongIn(exported: unknown): string | undefined {
 function wrongUses({ usesPerDay }: Appliance): string | undefined {
   for (let people = 1; people <= MAX_PEOPLE; people++) {
     const uses = usesPerDay(people)
-    if (!(Number.isFinite(uses) && uses >= 0)) return `usesPerDay: with ${people} people it gives ${uses}.`
+    if (!(uses >= 0 && uses <= MAX_MEAN_USES)) {
+      return `usesPerDay: with ${people} people it gives ${uses}: it is 0 to ${MAX_MEAN_USES}.`
+    }
   }
   return undefined
 }

@@ -42,17 +42,18 @@ function nameOf(path: string): string {
 }
 
 async function applianceOf(path: string): Promise<Appliance> {
-  const module: object = await import(pathToFileURL(path).href).catch((cause: unknown) => {
+  try {
+    const exported = Object.values((await import(pathToFileURL(path).href)) as object)
+    const [appliance] = exported
+    if (exported.length !== 1) {
+      throw new Error(`it exports ${exported.length} things. It exports its appliance and nothing else.`)
+    }
+    const wrong = wrongIn(appliance)
+    if (wrong !== undefined) throw new Error(wrong)
+    return appliance as Appliance
+  } catch (cause) {
     throw new Error(`${path}: ${cause instanceof Error ? cause.message : cause}`, { cause })
-  })
-  const exported = Object.values(module)
-  if (exported.length !== 1) {
-    throw new Error(`${path}: it exports ${exported.length} things. It exports its appliance and nothing else.`)
   }
-  const [appliance] = exported
-  const wrong = wrongIn(appliance)
-  if (wrong !== undefined) throw new Error(`${path}: ${wrong}`)
-  return appliance as Appliance
 }
 
 /** A shop sells all products of all appliances: each GTIN is there once. `fileOfGtin` takes up those of this one. */

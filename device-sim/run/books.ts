@@ -11,6 +11,8 @@ export type BookedOrder = {
   deviceId: string
   slot: string
   gtin: string
+  /** The slot's device says that it takes this product. */
+  fits: boolean
   quantity: number
   state: string
   stateChangedAtMs: number
@@ -38,7 +40,6 @@ export type Books = {
   doubled: { deviceId: string; session: string; seq: number; times: number }[]
   /** Raw rows that are not there, though their session has them marked as stored and they are too new to be thinned out. */
   missing: { deviceId: string; session: string; rows: number }[]
-  deadLetters: number
   /** What each home was told. */
   notifications: Map<string, number>
   /** Days on which a device had less than was wanted of it. */
@@ -67,16 +68,17 @@ export function readBooks(gatewayData: string, merchantData: string): Books {
 function gatewayBooks(db: Database.Database): Omit<Books, 'shop'> {
   const ended = ENDED_STATES.map((state) => `'${state}'`).join(', ')
   const orders = db
-    .prepare<[], Omit<BookedOrder, 'endedAtMs'> & { endedAtMs: number | null }>(
+    .prepare<[], Omit<BookedOrder, 'endedAtMs' | 'fits'> & { endedAtMs: number | null; fits: 0 | 1 }>(
       `SELECT order_id AS orderId, home_id AS homeId, device_id AS deviceId, slot, gtin, quantity, state,
+         EXISTS (SELECT 1 FROM slots, json_each(slots.description, '$.replacementProducts') AS product
+           WHERE slots.device_id = orders.device_id AND slots.slot = orders.slot AND product.value ->> 'value' = gtin) AS fits,
          state_changed_at_ms AS stateChangedAtMs, created_at_ms AS createdAtMs,
          CASE WHEN state IN (${ended}) THEN (SELECT min(at_ms) FROM order_steps
            WHERE order_steps.order_id = orders.order_id AND to_state IN (${ended})) END AS endedAtMs
        FROM orders ORDER BY created_at_ms, device_id, slot`,
     )
     .all()
-    .map((row) => ({ ...row, endedAtMs: row.endedAtMs ?? undefined }))
-  const count = (sql: string) => db.prepare<[], number>(sql).pluck().get() ?? 0
+    .map((row) => ({ ...row, fits: row.fits === 1, endedAtMs: row.endedAtMs ?? undefined }))
   return {
     orders,
     payments: db
@@ -98,7 +100,6 @@ function gatewayBooks(db: Database.Database): Omit<Books, 'shop'> {
       )
       .all(),
     missing: missingRows(db),
-    deadLetters: count('SELECT count(*) FROM dead_letters'),
     notifications: new Map(
       db
         .prepare<[], { homeId: string; told: number }>(

@@ -20,11 +20,13 @@ export type Examined = {
   time: { nowMs(): number }
   homeIdOf(home: number): string
   acknowledged(): Iterable<Acknowledged>
+  received(): ReadonlySet<string>
 }
 
 const NodeFacts = z.object({ rpcUrl: z.url(), escrow: z.string(), token: z.string() })
 const AuditDone = z.object({
   kind: z.literal('done'),
+  authorizations: z.int(),
   differing: z.int(),
   unread: z.int(),
   first: z.object({ why: z.string() }).optional(),
@@ -41,6 +43,7 @@ export async function gatherEvidence(scenario: Scenario, scene: Examined): Promi
     escrow: await readEscrow(rpcUrl, escrow, token, scene.seller.address),
     books: readBooks(scene.gatewayData, scene.merchantData),
     acknowledged: [...scene.acknowledged()],
+    received: scene.received(),
     untilMs,
   }
 }
@@ -65,6 +68,6 @@ async function auditOf(homeId: string, { httpUrl, token }: GatewayApi): Promise<
   })
   const last = (await response.text()).trim().split('\n').at(-1) ?? ''
   if (!response.ok) throw new Error(`The gateway refused the audit of ${homeId}: ${last}`)
-  const { differing, unread, first } = AuditDone.parse(JSON.parse(last))
-  return { homeId, differing, unread, why: first?.why }
+  const { authorizations, differing, unread, first } = AuditDone.parse(JSON.parse(last))
+  return { homeId, authorizations, differing, unread, why: first?.why }
 }

@@ -19,15 +19,24 @@ const LONGEST_REST_MS = 16 * DAY_MS
 const EVIDENCES = 2
 const EVIDENCE_OF_HOME = ['owner', 'refill', 'weight']
 
-export type Audited = { homeId: string; differing: number; unread: number; why: string | undefined }
+export type Audited = {
+  homeId: string
+  /** How many were looked at. */
+  authorizations: number
+  differing: number
+  unread: number
+  why: string | undefined
+}
 
 /** All that is looked at after a real run, each from its own source. */
 export type Evidence = {
   books: Books
   escrow: EscrowBooks
   audits: Audited[]
-  /** The one thing that only the devices can know: what was acknowledged to them. */
+  /** What only the devices can know: what was acknowledged to them. */
   acknowledged: Acknowledged[]
+  /** What only the homes can know: the orders whose whole and right parcel they have in their hands. */
+  received: ReadonlySet<string>
   untilMs: number
 }
 
@@ -43,6 +52,7 @@ export function judgeReal(scenario: Scenario, evidence: Evidence): Verdict[] {
   const shortDays = books.shortDays.reduce((sum, { days }) => sum + days, 0)
   return [
     oneOpenOrder(books.orders),
+    fittingOrders(books.orders),
     nothingLost(evidence),
     paidOnce(evidence),
     paidForGoods(evidence),
@@ -52,6 +62,9 @@ export function judgeReal(scenario: Scenario, evidence: Evidence): Verdict[] {
     readingsOnce(books, evidence.acknowledged),
     ...holdsOf(scenario.holds, {
       orders: books.orders,
+      arrived: books.orders.filter(
+        ({ orderId, endedAtMs }) => endedAtMs !== undefined && evidence.received.has(orderId),
+      ),
       messages: evidence.audits.reduce((sum, { homeId }) => sum + (books.notifications.get(homeId) ?? 0), 0),
       shortDays,
       homes,
@@ -62,12 +75,11 @@ export function judgeReal(scenario: Scenario, evidence: Evidence): Verdict[] {
 
 /** What must hold after a pure run, by its own ledger. */
 export function judgePure(scenario: Scenario, result: RunResult): Verdict[] {
-  const shortDays = result.stockOuts.reduce((sum, { days }) => sum + days, 0)
   return [
     verdictOf('The run is without a contradiction', result.problems, `${result.counts.deviceDays} device-days`),
     ...holdsOf(scenario.holds, {
       orders: result.orders,
-      shortDays,
+      shortDays: result.shortDays ?? 0,
       homes: scenario.population.homes,
       days: scenario.days,
     }),
@@ -76,7 +88,15 @@ export function judgePure(scenario: Scenario, result: RunResult): Verdict[] {
 
 function holdsOf(
   holds: Holds,
-  seen: { orders: readonly { quantity: number }[]; shortDays: number; homes: number; days: number; messages?: number },
+  seen: {
+    orders: readonly { quantity: number }[]
+    shortDays: number
+    homes: number
+    days: number
+    messages?: number
+    /** Orders that are over, and whose goods the home has. */
+    arrived?: readonly BookedOrder[]
+  },
 ): Verdict[] {
   const verdicts: Verdict[] = []
   if (holds.orders !== undefined) {
@@ -96,6 +116,13 @@ function holdsOf(
     const bound = { atMost: holds.messagesPerHomeMonth }
     verdicts.push(within('A homeowner is seldom disturbed', perMonth, bound, 'messages a home in 30 days'))
   }
+  if (holds.paidShareOfArrived !== undefined && seen.arrived !== undefined) {
+    const { length: arrived } = seen.arrived
+    const paid = seen.arrived.filter(({ state }) => state === 'completed').length
+    const bound = { atLeast: holds.paidShareOfArrived * 100 }
+    const unit = `% of ${arrived} orders that arrived and are over`
+    verdicts.push(within('What arrives is paid', arrived === 0 ? 100 : (paid / arrived) * 100, bound, unit))
+  }
   return verdicts
 }
 
@@ -113,7 +140,14 @@ function oneOpenOrder(orders: readonly BookedOrder[]): Verdict {
   return verdictOf('A slot has one open order at most', wrong, `${orders.length} orders of ${openUntil.size} slots`)
 }
 
-/** Both ways: what is on chain is in both databases, and no open order stands still. */
+function fittingOrders(orders: readonly BookedOrder[]): Verdict {
+  const wrong = orders
+    .filter(({ fits }) => !fits)
+    .map(({ orderId, deviceId, slot, gtin }) => `Order ${orderId} of ${deviceId} ${slot} is for ${gtin}.`)
+  return verdictOf('Each order is for a product that its slot takes', wrong, `${orders.length} orders`)
+}
+
+/** What is on chain is in both databases, and no open order stands still. */
 function nothingLost({ books, escrow, untilMs }: Evidence): Verdict {
   const known = new Set(books.payments.map(({ authorizationId }) => authorizationId))
   const ordersOfPayments = new Set(books.payments.map(({ orderId }) => orderId))
@@ -163,13 +197,15 @@ function paidOnce({ books, escrow }: Evidence): Verdict {
   return verdictOf('No order is paid twice', wrong, `${capturedOf(escrow).length} payments to the seller`)
 }
 
-/** Whoever captures has two evidences of the arrival, one of them from the home. */
-function paidForGoods({ books, escrow }: Evidence): Verdict {
+/** Whoever captures has two evidences of the arrival, one of them from the home, and the home has the goods. */
+function paidForGoods({ books, escrow, received }: Evidence): Verdict {
   const orderOf = new Map(books.payments.map(({ authorizationId, orderId }) => [authorizationId, orderId]))
   const kindsOf = Map.groupBy(books.arrivals, ({ orderId }) => orderId)
   const captured = capturedOf(escrow)
   const wrong = captured.flatMap(({ authorizationId }) => {
-    const kinds = (kindsOf.get(orderOf.get(authorizationId) ?? '') ?? []).map(({ kind }) => kind)
+    const orderId = orderOf.get(authorizationId) ?? ''
+    if (!received.has(orderId)) return [`${authorizationId} was paid, but the home has not got its goods.`]
+    const kinds = (kindsOf.get(orderId) ?? []).map(({ kind }) => kind)
     if (kinds.length >= EVIDENCES && kinds.some((kind) => EVIDENCE_OF_HOME.includes(kind))) return []
     const seen = kinds.length === 0 ? 'nothing' : `only ${kinds.join(', ')}`
     return [`${authorizationId} was paid, but ${seen} speaks for the arrival of its goods.`]
@@ -197,11 +233,14 @@ function moneyAddsUp({ escrow }: Evidence): Verdict {
   return verdictOf('The money adds up to the unit', wrong, `${authorized} minor units paid in, ${held} still held`)
 }
 
-function auditIsClean({ audits }: Evidence): Verdict {
-  const wrong = audits
-    .filter(({ differing, unread }) => differing + unread > 0)
-    .map(({ homeId, differing, unread, why }) =>
-      `${homeId}: ${differing} differ, ${unread} unread. ${why ?? ''}`.trim(),
-    )
+function auditIsClean({ audits, books }: Evidence): Verdict {
+  const homeOf = new Map(books.orders.map(({ orderId, homeId }) => [orderId, homeId]))
+  const paymentsOf = Map.groupBy(books.payments, ({ orderId }) => homeOf.get(orderId))
+  const wrong = audits.flatMap(({ homeId, authorizations, differing, unread, why }) => {
+    const payments = paymentsOf.get(homeId)?.length ?? 0
+    if (authorizations !== payments) return [`${homeId}: ${authorizations} of ${payments} payments were looked at.`]
+    if (differing + unread === 0) return []
+    return [`${homeId}: ${differing} differ, ${unread} unread. ${why ?? ''}`.trim()]
+  })
   return verdictOf('`adept audit` finds no difference', wrong, `${audits.length} homes`)
 }

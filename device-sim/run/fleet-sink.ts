@@ -32,7 +32,11 @@ export class FleetSink implements ReportSink {
   telemetry(device: number, atMs: number, values: Float64Array): void {
     let body = ''
     const names = this.#devices[device]!.telemetry
-    for (const [index, name] of names.entries()) body += `${index === 0 ? '' : ','}"${name}":${values[index]}`
+    for (const [index, name] of names.entries()) {
+      if (!Number.isFinite(values[index]))
+        throw new Error(`An appliance measured no number of ${name}: ${values[index]}.`)
+      body += `${index === 0 ? '' : ','}"${name}":${values[index]}`
+    }
     this.#report(device, 'telemetry', atMs, `"values":{${body}}`)
   }
 

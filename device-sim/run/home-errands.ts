@@ -30,6 +30,8 @@ export class HomeErrands {
   /** What could not be done, as sentences. */
   readonly problems: string[] = []
   readonly orderIds = new Set<string>()
+  /** Orders whose whole and right parcel a home has in its hands. */
+  readonly received = new Set<string>()
   parcels = 0
   readonly #models: readonly HomeModel[]
   readonly #api: () => GatewayApi
@@ -73,7 +75,9 @@ export class HomeErrands {
     for (const [home, model] of this.#models.entries()) {
       for (const { device, orderId, received } of model.takeParcels()) {
         this.parcels++
-        if (received) this.#arrived.push({ place: devicesOfHome[home]![device]!, orderId, tries: 0 })
+        if (!received) continue
+        this.received.add(orderId)
+        this.#arrived.push({ place: devicesOfHome[home]![device]!, orderId, tries: 0 })
       }
     }
     const arrived = this.#arrived.splice(0)

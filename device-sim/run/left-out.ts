@@ -2,16 +2,19 @@ import { timelineOf } from '../faults/timeline.ts'
 import { type Faults, faultsIn } from '../scenario/faults.ts'
 import type { Scenario } from '../scenario/schema.ts'
 
+/** In a pure run nobody is told anything, and no evidence is asked for. */
+const REAL_HOLDS = ['messagesPerHomeMonth', 'paidShareOfArrived'] as const
+
 /** What the file says and this run neither plays nor judges, as sentences. `scenario` is `whole` with what the command changes. */
 export function leftOutOf(whole: Scenario, scenario: Scenario, kind: 'pure' | 'real'): string[] {
   const faults = faultsIn(kind, scenario.faults).leftOut
-  const isDeaf = kind === 'pure' && scenario.holds.messagesPerHomeMonth !== undefined
+  const ofReal = kind === 'pure' ? REAL_HOLDS.filter((one) => scenario.holds[one] !== undefined) : []
   const isUnjudged = (one: 'orders' | 'packs') => whole.holds[one] !== undefined && scenario.holds[one] === undefined
   const absent = absentIn(scenario, kind)
   return [
     ...(faults.length === 0 ? [] : [`What does not happen in a pure run: ${faults.join(', ')}.`]),
     ...(absent.length === 0 ? [] : [`What does not come up within these days: ${absent.join(', ')}.`]),
-    ...(isDeaf ? ['messagesPerHomeMonth is not judged: nobody is told anything in a pure run.'] : []),
+    ...(ofReal.length === 0 ? [] : [`What is not judged in a pure run: ${ofReal.join(', ')}.`]),
     ...(['orders', 'packs'] as const)
       .filter(isUnjudged)
       .map((one) => `The number of ${one} is not judged: its bounds are for ${sizeText(whole)}.`),

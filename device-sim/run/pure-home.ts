@@ -117,9 +117,10 @@ export class PureHome implements ReportSink {
     if (type === 'cycle-finished') {
       this.#counts.cycles += 1
       if (slot >= 0 && dose > 0) slots[slot]!.book.takeDose(atMs + this.#skewMs[device]!, dose)
-    } else if (type === 'dose-short' && slots[slot]!.emptySinceMs === undefined) {
-      slots[slot]!.emptySinceMs = atMs
-      this.emptySlots += 1
+    } else if (type === 'dose-short') {
+      this.#tally.shortOn(Math.floor(atMs / DAY_MS), this.plan.index, device)
+      if (slots[slot]!.emptySinceMs === undefined) this.emptySlots += 1
+      slots[slot]!.emptySinceMs ??= atMs
     }
     for (let index = 0; index < slots.length; index++) slots[index]!.book.takeEvent(this.#nowMs)
   }

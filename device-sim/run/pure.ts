@@ -92,7 +92,7 @@ export function runPure(
     tally.endDay(day, home.emptySlots)
   }
 
-  const { orders, stockOuts, days, problems, counts, digest } = tally
+  const { orders, stockOuts, days, problems, counts, digest, shortDays } = tally
   return {
     kind: 'pure',
     seed: scenario.seed,
@@ -107,6 +107,7 @@ export function runPure(
     counts: { ...counts, deviceDays: devices * scenario.days },
     problems,
     digest: digest >>> 0,
+    shortDays,
   }
 }
 

@@ -20,4 +20,5 @@ export type RealScene = Struck & {
   time: Scene['time']
   homeIdOf(home: number): string
   acknowledged(): Iterable<Acknowledged>
+  received(): ReadonlySet<string>
 }

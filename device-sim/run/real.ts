@@ -104,6 +104,7 @@ class RealRun {
       victim: { deviceId: first!.deviceId, slot: this.#plans[0]!.devices[0]!.description.slots[0]!.slot },
       homeIdOf,
       acknowledged: () => fleet.acknowledged(),
+      received: () => this.#errands.received,
     }
   }
 

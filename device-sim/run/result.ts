@@ -20,6 +20,8 @@ export type RunResult = {
   problems: string[]
   /** Of every number that was reported, device by device; pure runs only. */
   digest?: number
+  /** Days on which a device had less than was wanted of it, over all devices; in a real run the gateway's rows say it. */
+  shortDays?: number
 }
 
 export type OrderLine = {

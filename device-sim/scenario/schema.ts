@@ -85,6 +85,8 @@ export const Holds = settings({
   stockOutDaysPerHomeYear: number.min(0, 'it is 0 or more').optional(),
   /** What a homeowner is told in 30 days, on average; at most. Real run only. */
   messagesPerHomeMonth: number.min(0, 'it is 0 or more').optional(),
+  /** Of the orders that are over and whose goods came, whole and right: the share that was paid; at least. Real run only. */
+  paidShareOfArrived: share.optional(),
 })
 export type Holds = z.output<typeof Holds>
 

@@ -33,7 +33,7 @@ test('a few homes live through every fault, and all that must hold holds', { tim
   const { broken, verdicts, result } = await play(scenario, { kind: 'real', onProgress: () => undefined, signal })
   expect(broken).toBeUndefined()
   expect(verdicts.filter(({ holds }) => !holds)).toEqual([])
-  expect(verdicts).toHaveLength(9)
+  expect(verdicts).toHaveLength(10)
   const isOfChain = (problem: string) => /^A reorg took back \d of 2 blocks/.test(problem)
   expect(result?.problems.filter((problem) => !isOfChain(problem))).toEqual([])
 })

@@ -18,7 +18,7 @@ afterEach(() => rmSync(folder, { recursive: true }))
 
 const write = (file: string, text: string) => writeFileSync(join(folder, file), text)
 const taking = (...gtins: string[]) => {
-  const of = { sku: 'A', name: 'a product', packSize: 5, contentUnit: 'count', priceMinorUnits: 1 }
+  const of = { sku: 'A', name: 'a product', packSize: 5, contentUnit: 'count', priceMinorUnits: 10_000 }
   const products = JSON.stringify(gtins.map((gtin) => ({ ...of, gtin })))
   return `export const one = {
     maker: 'Demo', model: 'One', firmware: '1.0.0',
@@ -29,7 +29,7 @@ const taking = (...gtins: string[]) => {
   }`
 }
 const ANOTHER_SLOT =
-  "{ slot: 'pads', unit: 'g', capacity: 9, sensor: { noiseShare: 0, stepShare: 0 }, grain: 1, products: [{ sku: 'B', gtin: '9521234000013', name: 'b', packSize: 5, contentUnit: 'g', priceMinorUnits: 1 }] },"
+  "{ slot: 'pads', unit: 'g', capacity: 9, sensor: { noiseShare: 0, stepShare: 0 }, grain: 1, products: [{ sku: 'B', gtin: '9521234000013', name: 'b', packSize: 5, contentUnit: 'g', priceMinorUnits: 10000 }] },"
 const broken = (from: string, to: string) => taking('9521234000129').replace(from, to)
 
 it('has all appliances, and keeps their order: the homes of a seed hang on it', () => {
@@ -81,7 +81,37 @@ it.each([
   ],
   ['six days', broken('[1, 1, 1,', '[1, 1,'), '02-b.ts: week: it has a number for each of seven days'],
   ['hours from behind', broken('from: 8', 'from: 22'), '02-b.ts: hours: they end before they begin.'],
-  ['uses that are no number', broken('() => 1', '() => 0 / 0'), '02-b.ts: usesPerDay: with 1 people it gives NaN.'],
+  [
+    'a use that fails',
+    broken('() => 1', '(people) => people.count.all'),
+    '02-b.ts: Cannot read properties of undefined',
+  ],
+  [
+    'more uses than a day has',
+    broken('() => 1', '(people) => 8 * people'),
+    '02-b.ts: usesPerDay: with 1 people it gives 8: it is 0 to 6.',
+  ],
+  [
+    'days in percent',
+    broken('[1, 1, 1, 1, 1, 1, 1]', '[10, 10, 10, 10, 20, 20, 20]'),
+    '02-b.ts: week: the mean of its days is 1.',
+  ],
+  [
+    'a price in cents',
+    broken('10000', '399'),
+    '02-b.ts: slots[0].products[0].priceMinorUnits: it is in millionths of a dollar',
+  ],
+  ['a grain above its doses', broken('grain: 1', 'grain: 3'), '02-b.ts: slots[0].grain: no use takes more than 2, and'],
+  [
+    'the same value twice',
+    broken("['watts']", "['watts', 'watts']"),
+    '02-b.ts: telemetry: two values have the same name.',
+  ],
+  [
+    'uses that are no number',
+    broken('() => 1', '() => 0 / 0'),
+    '02-b.ts: usesPerDay: with 1 people it gives NaN: it is 0 to 6.',
+  ],
   ['a value that it does not measure', broken('values[0] = 1', ''), '02-b.ts: measure: it gives no number for watts.'],
   [
     'a setting that there is not',
@@ -90,7 +120,7 @@ it.each([
   ],
   [
     'two slots of one name',
-    broken('slots: [', `slots: [${ANOTHER_SLOT}`).replace('[[1, 2]]', '[[0, 0], [1, 2]]'),
+    broken('slots: [', `slots: [${ANOTHER_SLOT}`).replace('[[1, 2]]', '[[0, 1], [1, 2]]'),
     'two slots have the same name',
   ],
 ])('refuses an appliance with %s, and names its file', async (_what, text, sentence) => {

@@ -15,6 +15,7 @@ const order = (orderId: string, fromDay: number, toDay: number | undefined, more
   deviceId: 'h0-washer',
   slot: 'detergent',
   gtin: '04006381333931',
+  fits: true,
   quantity: 1,
   state: toDay === undefined ? 'shipped' : 'completed',
   stateChangedAtMs: START_MS + (toDay ?? fromDay) * DAY_MS,
@@ -29,7 +30,8 @@ function sound() {
   return {
     untilMs: END_MS,
     acknowledged: [{ deviceId: 'h0-washer', session: 'a', seqs: 100 }],
-    audits: [{ homeId: 'h0', differing: 0, unread: 0, why: undefined as string | undefined }],
+    received: new Set(['o1']),
+    audits: [{ homeId: 'h0', authorizations: 3, differing: 0, unread: 0, why: undefined as string | undefined }],
     escrow: {
       payments: new Map([
         ['0x1', { authorizationId: '0x1', ...paid(1000n, 900n) }],
@@ -59,7 +61,6 @@ function sound() {
       ],
       missing: [{ deviceId: 'hostile-1', session: 'x', rows: 6 }],
       doubled: [] as { deviceId: string; session: string; seq: number; times: number }[],
-      deadLetters: 3,
       notifications: new Map([
         ['h0', 8],
         ['home', 99],
@@ -82,6 +83,7 @@ describe('a real run', () => {
     const verdicts = judgeReal(scenario(), sound())
     expect(verdicts.map(({ name, saw }) => `${name}: ${saw}`)).toEqual([
       'A slot has one open order at most: 2 orders of 1 slots',
+      'Each order is for a product that its slot takes: 2 orders',
       'No order is lost: 3 on chain, 1 of 2 at their end',
       'No order is paid twice: 1 payments to the seller',
       'Only goods that arrived are paid: 1 payments to the seller',
@@ -115,6 +117,21 @@ describe('a real run', () => {
       '0x1 came to an end 2 times',
     ],
     [
+      'an order for something else',
+      (it) => it.books.orders.push(order('o3', 51, 52, { slot: 's', fits: false })),
+      'Order o3 of h0-washer s is for 04006381333931',
+    ],
+    [
+      'a payment for goods that never came',
+      (it) => it.received.delete('o1'),
+      '0x1 was paid, but the home has not got its goods',
+    ],
+    [
+      'an audit that looks at nothing',
+      (it) => Object.assign(it.audits[0]!, { authorizations: 0 }),
+      'h0: 0 of 3 payments were looked at',
+    ],
+    [
       'a payment for goods that only the carrier saw',
       (it) => it.books.arrivals.splice(1, 1),
       '0x1 was paid, but only carrier speaks for the arrival',
@@ -146,7 +163,7 @@ describe('a real run', () => {
     ],
     [
       'an unclean audit',
-      (it) => it.audits.push({ homeId: 'h0', differing: 1, unread: 0, why: 'Because.' }),
+      (it) => it.audits.push({ homeId: 'h0', authorizations: 3, differing: 1, unread: 0, why: 'Because.' }),
       'h0: 1 differ, 0 unread. Because.',
     ],
     [
@@ -194,6 +211,12 @@ describe('a real run', () => {
     )
     expect(failing(sound(), { orders: { atMost: 1 } })).toHaveLength(1)
     expect(failing(sound(), { packs: { atLeast: 2, atMost: 2 } })).toEqual([])
+    expect(failing(sound(), { paidShareOfArrived: 1 })).toEqual([])
+    const unpaid = sound()
+    Object.assign(unpaid.books.orders[0]!, { state: 'reclaimed' })
+    expect(failing(unpaid, { paidShareOfArrived: 0.5 })).toContain(
+      'What arrives is paid: 0 % of 1 orders that arrived and are over (at least 50)',
+    )
     const more = sound()
     Object.assign(more.books.orders[0]!, { quantity: 4 })
     expect(failing(more, { packs: { atMost: 4 } })).toEqual([
@@ -214,7 +237,7 @@ it('keeps of what fails what a smaller scenario can show too', () => {
 it('judges a pure run by its own ledger', () => {
   const result = {
     orders: [{ quantity: 1 }, { quantity: 2 }, { quantity: 1 }],
-    stockOuts: [{ days: 3 }],
+    shortDays: 3,
     problems: [] as string[],
     counts: { deviceDays: 120 },
   } as unknown as RunResult

@@ -15,7 +15,7 @@ it('says what a pure run does not play or judge', () => {
   expect(leftOutOf(whole, whole, 'real')).toEqual([])
   expect(leftOutOf(whole, whole, 'pure')).toEqual([
     'What does not happen in a pure run: duplicates, kills.',
-    'messagesPerHomeMonth is not judged: nobody is told anything in a pure run.',
+    'What is not judged in a pure run: messagesPerHomeMonth.',
   ])
   expect(leftOutOf(whole, overridden(whole, { without: ['kills', 'duplicates'] }), 'pure')).toHaveLength(1)
 })

@@ -95,10 +95,14 @@ it('reads what the rows say, doubled readings and short days among it', () => {
       INSERT INTO orders (order_id, home_id, device_id, slot, gtin, quantity, mode, state, state_changed_at_ms, attempt,
                           created_at_ms, reasons)
         VALUES ('open', 'h1', 'washer', 'detergent', '1', 1, 'auto', 'shipped', 30, 1, 10, '[]'),
-               ('done', 'h1', 'washer', 'detergent', '1', 2, 'auto', 'refunded', 9, 1, 1, '[]');
+               ('done', 'h1', 'washer', 'detergent', '2', 2, 'auto', 'refunded', 9, 1, 1, '[]');
       INSERT INTO order_steps (order_id, attempt, from_state, to_state, at_ms, reason)
         VALUES ('done', 1, 'delivered', 'completed', 5, ''), ('done', 1, 'completed', 'refunded', 9, ''),
                ('open', 1, 'due', 'shipped', 30, '');
+      INSERT INTO devices (device_id, home_id, secret_sha256, key_address, key_sealed, added_at_ms)
+        VALUES ('washer', 'h1', x'00', '', x'00', 0);
+      INSERT INTO slots (device_id, slot, description)
+        VALUES ('washer', 'detergent', '{"replacementProducts":[{"type":"oem","value":"1"}]}');
       INSERT INTO evidence VALUES ('done', 'refill', '', 4), ('done', 'carrier', '', 3);
       INSERT INTO notifications (home_id, kind, at_ms, text) VALUES ('h1', 'low', 1, ''), ('h1', 'placed', 2, '');
       INSERT INTO sessions VALUES (1, 'washer', 's', 4, '[[7,9]]', 0);
@@ -117,8 +121,8 @@ it('reads what the rows say, doubled readings and short days among it', () => {
 
     expect(readBooks(gatewayData, merchantData)).toMatchObject({
       orders: [
-        { orderId: 'done', state: 'refunded', endedAtMs: 5 },
-        { orderId: 'open', state: 'shipped', endedAtMs: undefined },
+        { fits: false, orderId: 'done', state: 'refunded', endedAtMs: 5 },
+        { fits: true, orderId: 'open', state: 'shipped', endedAtMs: undefined },
       ],
       sessions: [{ deviceId: 'washer', session: 's', highWater: 4, above: [[7, 9]] }],
       arrivals: [
@@ -129,7 +133,6 @@ it('reads what the rows say, doubled readings and short days among it', () => {
       missing: [{ deviceId: 'washer', session: 's', rows: 2 }],
       notifications: new Map([['h1', 2]]),
       shortDays: [{ deviceId: 'washer', days: 2 }],
-      deadLetters: 0,
       shop: new Map(),
     })
   } finally {

@@ -56,7 +56,9 @@ it.each([
   ],
   [
     `${SMALL}holds: lots`,
-    ['4: holds: it holds settings by name: orders, packs, stockOutDaysPerHomeYear, messagesPerHomeMonth.'],
+    [
+      '4: holds: it holds settings by name: orders, packs, stockOutDaysPerHomeYear, messagesPerHomeMonth, paidShareOfArrived.',
+    ],
   ],
   [`${SMALL}holds: { messagesPerHomeMonth: few }`, ['4: holds.messagesPerHomeMonth: it is a number.']],
   [`${SMALL}holds:\n  orders: {}`, ['5: holds.orders: it names `atLeast`, `atMost` or both.']],
