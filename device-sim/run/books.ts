@@ -20,7 +20,7 @@ export type BookedOrder = {
   /** When it came to its end; undefined while it is open. */
   endedAtMs: number | undefined
 }
-export type BookedPayment = { authorizationId: string; orderId: string; state: string }
+export type BookedPayment = { authorizationId: string; orderId: string }
 export type BookedSession = {
   deviceId: string
   session: string
@@ -44,8 +44,8 @@ export type Books = {
   notifications: Map<string, number>
   /** Days on which a device had less than was wanted of it. */
   shortDays: { deviceId: string; days: number }[]
-  /** Authorizations that the shop has taken, and in which state they are. */
-  shop: Map<string, string>
+  /** Authorizations that the shop has taken. */
+  shop: Set<string>
 }
 
 const Above = z.array(z.tuple([z.int(), z.int()]))
@@ -82,9 +82,7 @@ function gatewayBooks(db: Database.Database): Omit<Books, 'shop'> {
   return {
     orders,
     payments: db
-      .prepare<[], BookedPayment>(
-        'SELECT authorization_id AS authorizationId, order_id AS orderId, state FROM authorizations',
-      )
+      .prepare<[], BookedPayment>('SELECT authorization_id AS authorizationId, order_id AS orderId FROM authorizations')
       .all(),
     sessions: db
       .prepare<[], { deviceId: string; session: string; highWater: number; above: string }>(
@@ -112,9 +110,8 @@ function gatewayBooks(db: Database.Database): Omit<Books, 'shop'> {
   }
 }
 
-function shopBooks(db: Database.Database): Map<string, string> {
-  const rows = db.prepare<[], { id: string; state: string }>('SELECT authorization_id AS id, state FROM orders').all()
-  return new Map(rows.map(({ id, state }) => [id, state]))
+function shopBooks(db: Database.Database): Set<string> {
+  return new Set(db.prepare<[], string>('SELECT authorization_id FROM orders').pluck().all())
 }
 
 /**

@@ -41,7 +41,7 @@ export type Evidence = {
 }
 
 /** What fewer homes or days may show as well: bounds on orders and packs are for those of the file alone. */
-export function withoutOrderBounds<Played extends { verdicts: Verdict[] }>(played: Played): Played {
+export function withoutSizeBounds<Played extends { verdicts: Verdict[] }>(played: Played): Played {
   return { ...played, verdicts: played.verdicts.filter(({ name }) => name !== ENOUGH_ORDERS && name !== ENOUGH_PACKS) }
 }
 

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { openFolder, writeReports } from '../../device-sim/report/folder.ts'
 import { jsonReport, ordersSha256 } from '../../device-sim/report/json.ts'
 import { isGood, notesOf, type Report } from '../../device-sim/report/report.ts'
-import { withoutOrderBounds } from '../../device-sim/run/expectations.ts'
+import { withoutSizeBounds } from '../../device-sim/run/expectations.ts'
 import { commandFor, type Played, play, reportOf, shrinkFailure } from '../../device-sim/run/run-scenario.ts'
 import { type FaultKind, faultsIn } from '../../device-sim/scenario/faults.ts'
 import { mistakesOf, overridden } from '../../device-sim/scenario/overrides.ts'
@@ -55,7 +55,7 @@ async function played(named: Named, scenario: Scenario, options: SimRunOptions):
     const first = await play(scenario, { kind, signal, onProgress: (now) => progress.show(now) })
     const report = reportOf(name, argument, whole, scenario, kind, first, madeAtMs)
     if (isGood(report) || !options.shrink) return report
-    const failed = withoutOrderBounds(first)
+    const failed = withoutSizeBounds(first)
     if (isGood(failed)) return { ...report, leftOut: [...report.leftOut, NOT_SHRUNK] }
     return { ...report, smallest: await smallestOf(named, report, failed, { progress, signal }) }
   } catch (error) {

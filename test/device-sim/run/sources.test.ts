@@ -133,7 +133,7 @@ it('reads what the rows say, doubled readings and short days among it', () => {
       missing: [{ deviceId: 'washer', session: 's', rows: 2 }],
       notifications: new Map([['h1', 2]]),
       shortDays: [{ deviceId: 'washer', days: 2 }],
-      shop: new Map(),
+      shop: new Set(),
     })
   } finally {
     db.close()
