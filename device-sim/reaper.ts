@@ -28,12 +28,12 @@ function runs(pid: number): boolean {
   return kill(pid, 0)
 }
 
-/** False when there is no such process. */
+/** False when there is no such process, or its pid is somebody else's by now. */
 function kill(pid: number, signal: 'SIGKILL' | 0): boolean {
   try {
     return process.kill(pid, signal)
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ESRCH') return false
+    if (error instanceof Error && 'code' in error && ['ESRCH', 'EPERM'].includes(String(error.code))) return false
     throw error
   }
 }

@@ -5,6 +5,7 @@ import { Description, TelemetryReport } from '../../gateway/wire/messages.ts'
 import { type Appliance, descriptionOf } from './appliance.ts'
 import { MAX_USES_PER_DAY } from './uses.ts'
 
+/** The largest household that a scenario may have. */
 const MAX_PEOPLE = 9
 /** Of a Poisson draw with this mean one in a hundred is cut to the most uses of a day. */
 const MAX_MEAN_USES = MAX_USES_PER_DAY / 2
